@@ -1,0 +1,1 @@
+"""The container engine behind a narrow seam: typed requests in, plain data out."""
