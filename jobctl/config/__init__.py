@@ -1,0 +1,53 @@
+"""cluster.yaml: its models, loading with errors that name the line, and what is generated from it.
+
+Names are imported on first use: ``jobctl --help`` needs neither pydantic nor YAML.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from jobctl.config.errors import ConfigError, Problem, TemplateError
+
+if TYPE_CHECKING:
+    from jobctl.config.models import (
+        Backoff,
+        Build,
+        Config,
+        Jobs,
+        Logs,
+        Master,
+        Mount,
+        Network,
+        Pool,
+        Redis,
+    )
+
+_HOMES = {
+    "jobctl.config.models": (
+        *("Backoff", "Build", "Config", "Jobs", "Logs", "Master", "Mount", "Network", "Pool"),
+        "Redis",
+    ),
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+
+__all__ = [
+    "Backoff",
+    "Build",
+    "Config",
+    "ConfigError",
+    "Jobs",
+    "Logs",
+    "Master",
+    "Mount",
+    "Network",
+    "Pool",
+    "Problem",
+    "Redis",
+    "TemplateError",
+]
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOME_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_HOME_OF[name]), name)

@@ -1,0 +1,243 @@
+"""The models of cluster.yaml. Sizes are bytes and durations seconds once they are loaded.
+
+The reference in docs/ and the JSON Schema are generated from here (``jobctl.config.generate``), so
+every field says what it means in words made for the person who writes the file.
+"""
+
+import ipaddress
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, ValidationInfo, field_validator
+
+from jobctl.config.pools import Mount, Pool
+from jobctl.config.types import (
+    PROJECT_PATTERN,
+    Cpus,
+    Duration,
+    ImageName,
+    Pids,
+    PoolName,
+    Section,
+    Size,
+    absolute,
+    lasts_at_least,
+    size_within,
+)
+from jobctl.config.units import format_duration, format_size
+
+__all__ = [
+    "Backoff",
+    "Build",
+    "Config",
+    "Jobs",
+    "Logs",
+    "Master",
+    "Mount",
+    "Network",
+    "Pool",
+    "Redis",
+]
+
+
+class Network(Section):
+    """The cluster's own bridge network."""
+
+    subnet: str | None = Field(
+        default=None,
+        description="The network's IPv4 range, /28 or wider. Without it the engine picks one.",
+        examples=["172.30.0.0/24"],
+    )
+
+    @field_validator("subnet")
+    @classmethod
+    def _ipv4(cls, subnet: str | None) -> str | None:
+        if subnet is None:
+            return None
+        try:
+            network = ipaddress.IPv4Network(subnet, strict=False)
+        except ValueError:
+            raise ValueError("must be an IPv4 range such as 172.30.0.0/24") from None
+        if str(network) != subnet:
+            raise ValueError(f"must begin at the range's first address: {network}")
+        if network.prefixlen > 28:
+            raise ValueError("has too few addresses for a cluster; use /28 or wider")
+        return subnet
+
+
+class Redis(Section):
+    """Redis, which holds every job: the one source of truth."""
+
+    memory: Annotated[Size, size_within("32MB")] = Field(
+        default=256 << 20, description="Cap of the container (32MB or more)."
+    )
+    maxmemory: Annotated[Size, size_within("8MB")] = Field(
+        default=128 << 20,
+        description="How much data Redis accepts before it refuses new jobs (it never drops any). "
+        "At most 75% of `memory`: rewriting its file on disk needs room too.",
+    )
+    cpus: Cpus = Field(default=1.0, description="Cap in cores.")
+    pids: Pids = Field(default=64, description="Cap on processes and threads.")
+    durability: Literal["strict", "fast"] = Field(
+        default="strict",
+        description="`strict`: a job is on disk before its submit is acknowledged. `fast`: at most "
+        "one second later, so the loss of the machine's power can cost that second.",
+    )
+
+    @field_validator("maxmemory")
+    @classmethod
+    def _leaves_room(cls, maxmemory: int, info: ValidationInfo) -> int:
+        memory = info.data.get("memory")
+        if memory is not None and maxmemory > memory * 3 // 4:
+            raise ValueError(
+                f"must be at most 75% of redis.memory ({format_size(memory)}), which is "
+                f"{format_size(memory * 3 // 4)}; it is {format_size(maxmemory)}"
+            )
+        return maxmemory
+
+
+class Master(Section):
+    """The master: the HTTP API that jobs go in through."""
+
+    port: Annotated[int, Field(ge=1, le=65535)] = Field(
+        default=8470, description="The port on 127.0.0.1 of the engine's host."
+    )
+    cpus: Cpus = Field(default=1.0, description="Cap in cores.")
+    memory: Annotated[Size, size_within("96MB")] = Field(
+        default=256 << 20, description="Cap of the container (96MB or more)."
+    )
+    pids: Pids = Field(default=128, description="Cap on processes and threads.")
+
+
+class Backoff(Section):
+    """The wait before a failed job is tried again: base, twice base, four times, … up to cap."""
+
+    base: Duration = Field(default=1.0, description="Wait after the first failure.")
+    cap: Duration = Field(default=60.0, description="The longest wait; `base` or more.")
+    jitter: Annotated[float, Field(ge=0, le=1)] = Field(
+        default=0.2,
+        description="The share of each wait, 0 to 1, that is random, so that jobs that failed "
+        "together are not all tried again together.",
+    )
+
+    @field_validator("cap")
+    @classmethod
+    def _not_below_base(cls, cap: float, info: ValidationInfo) -> float:
+        base = info.data.get("base")
+        if base is not None and cap < base:
+            raise ValueError(
+                f"must be at least base ({format_duration(base)}); it is {format_duration(cap)}"
+            )
+        return cap
+
+
+class Jobs(Section):
+    """What a job gets that does not say otherwise when it is submitted."""
+
+    max_attempts: Annotated[int, Field(ge=1, le=1000)] = Field(
+        default=1,
+        description="How often a job may fail by itself (exit code, timeout, out of memory) before "
+        "it counts as failed. 1 means no second try. The loss of a worker never uses one up.",
+    )
+    timeout: Annotated[Duration, lasts_at_least("100ms")] | None = Field(
+        default=None, description="End a job that runs longer than this. null means no limit."
+    )
+    grace: Duration = Field(
+        default=10.0,
+        description="Time between the polite signal (SIGTERM) and the final one (SIGKILL) when a "
+        "job is cancelled or out of time.",
+    )
+    backoff: Backoff = Field(
+        default=Backoff(), description="The wait before a failed job is tried again."
+    )
+
+
+class Logs(Section):
+    """Rotation of the containers' own logs. The logs of jobs are kept apart, on a volume."""
+
+    max_size: Annotated[Size, size_within("64KB")] = Field(
+        default=10 << 20, description="Start a new file at this size (64KB or more)."
+    )
+    files: Annotated[int, Field(ge=1, le=100)] = Field(
+        default=3, description="How many files to keep per container."
+    )
+
+
+class Build(Section):
+    """Where the images come from."""
+
+    source: Literal["auto", "registry", "debian"] = Field(
+        default="auto",
+        description="`registry` starts from the official images below, `debian` builds the same "
+        "from Debian packages, `auto` takes the registry where one answers.",
+    )
+    ca_bundle: str | None = Field(
+        default=None,
+        description="A PEM file with the certificate authorities to trust while building, for "
+        "networks that inspect TLS. A relative path starts at the folder of cluster.yaml. Without "
+        "it, SSL_CERT_FILE and then PIP_CERT of your environment are used, when set.",
+        examples=["./company-ca.pem"],
+    )
+    base_image: ImageName = Field(
+        default="python:3.11-slim-bookworm@sha256:"
+        "a36c24f9cbdf4fd0f52d67f0823eeac19c2028c637cecc392d97f980d4fec56b",
+        description="The image that the master and the workers are built on, with Python 3.11.",
+    )
+    redis_image: ImageName = Field(
+        default="redis:7.2-bookworm@sha256:"
+        "e51cbc16f94b2426e80b9536db174a07d55e882217a1ec1d729b137b32e24e42",
+        description="The image that Redis is built on; version 7.0 or later.",
+    )
+
+    @field_validator("ca_bundle")
+    @classmethod
+    def _readable(cls, ca_bundle: str | None, info: ValidationInfo) -> str | None:
+        # Without a context the config comes from elsewhere than its file, say a stored spec, and
+        # is perhaps read on another machine: then the file need not be here.
+        if ca_bundle is None or not info.context:
+            return ca_bundle
+        path = absolute(ca_bundle, info)
+        if not Path(path).is_file():
+            raise ValueError(f"there is no file {path}")
+        return path
+
+
+class Config(Section):
+    """A cluster, as cluster.yaml describes it."""
+
+    name: Annotated[str, Field(pattern=PROJECT_PATTERN)] = Field(
+        description="The name of the cluster (its project): what its containers, volumes and "
+        "network begin with. Pick one that no other project on the engine has.",
+        examples=["photo-farm"],
+    )
+    network: Network = Field(default=Network(), description="The cluster's own network.")
+    redis: Redis = Field(default=Redis(), description="Redis, which holds every job.")
+    master: Master = Field(default=Master(), description="The HTTP API.")
+    workers: Annotated[dict[PoolName, Pool], Field(min_length=1)] = Field(
+        default={"default": Pool()},
+        description="The pools of workers, by name. A pool without settings gets the defaults.",
+    )
+    jobs: Jobs = Field(default=Jobs(), description="Defaults of every job.")
+    lease: Annotated[Duration, lasts_at_least("1s")] = Field(
+        default=10.0,
+        description="How long a claimed job stays with a silent worker before another one gets it "
+        "(1s or more).",
+    )
+    heartbeat: Annotated[Duration, lasts_at_least("100ms")] = Field(
+        default=3.0,
+        description="How often a worker renews its leases (100ms or more). Less than half of "
+        "`lease`, so that one lost renewal costs nothing.",
+    )
+    logs: Logs = Field(default=Logs(), description="Rotation of the containers' own logs.")
+    build: Build = Field(default=Build(), description="Where the images come from.")
+
+    @field_validator("heartbeat")
+    @classmethod
+    def _renews_in_time(cls, heartbeat: float, info: ValidationInfo) -> float:
+        lease = info.data.get("lease")
+        if lease is not None and heartbeat >= lease / 2:
+            raise ValueError(
+                f"must be less than half of lease ({format_duration(lease)}); "
+                f"it is {format_duration(heartbeat)}"
+            )
+        return heartbeat

@@ -1,0 +1,146 @@
+"""The ``workers`` part of cluster.yaml: pools of equal workers and the host folders they see."""
+
+import os.path
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import PurePosixPath
+from typing import Annotated, Literal
+
+from pydantic import Field, ValidationInfo, field_validator
+
+from jobctl.config.types import (
+    Cpus,
+    Duration,
+    Pids,
+    QueueName,
+    Section,
+    Size,
+    VariableName,
+    absolute,
+    size_within,
+)
+
+# A mount over any of these would hide jobctl, its secrets or the system it runs on.
+RESERVED_TARGETS = (
+    *("/bin", "/boot", "/dev", "/etc", "/jobctl", "/lib", "/lib64", "/opt/jobctl", "/proc"),
+    *("/run", "/sbin", "/sys", "/tmp", "/usr", "/var"),  # noqa: S108 - not used, but kept free
+)
+# Folders that hold the engine's socket: a job that reaches it owns the host.
+_SOCKET_FOLDERS = ("/", "/run", "/var/run")
+
+
+def _repeated(names: Iterable[str]) -> str | None:
+    """Return the first name that occurs more than once."""
+    counts = Counter(names)
+    return next((name for name, count in counts.items() if count > 1), None)
+
+
+class Mount(Section):
+    """A folder of the engine's host that the jobs of a pool can see."""
+
+    host: str = Field(
+        description="The folder (or file) on the host. A relative path starts at the folder of "
+        "cluster.yaml; `~` is your home folder.",
+        examples=["./data", "~/photos", "/srv/files"],
+        min_length=1,
+    )
+    path: str = Field(
+        description="Where jobs find it: an absolute path, outside the folders of the system and "
+        "of jobctl.",
+        examples=["/data"],
+    )
+    write: bool = Field(
+        default=False,
+        description="Let jobs change it. Jobs run as users of their own unless the pool says "
+        "`user: caller`, so the folder's permissions must allow it too.",
+    )
+
+    @field_validator("host")
+    @classmethod
+    def _absolute(cls, host: str, info: ValidationInfo) -> str:
+        path = absolute(host, info)
+        if path in _SOCKET_FOLDERS or path.endswith("docker.sock"):
+            raise ValueError("would hand the engine's socket, and so the host, to every job")
+        return path
+
+    @field_validator("path")
+    @classmethod
+    def _free(cls, path: str) -> str:
+        target = PurePosixPath(os.path.normpath(path))
+        if not target.is_absolute():
+            raise ValueError("must be an absolute path in the container, such as /data")
+        for taken in map(PurePosixPath, RESERVED_TARGETS):
+            if target.is_relative_to(taken) or taken.is_relative_to(target):
+                raise ValueError(f"would hide {taken} of the container; take a path such as /data")
+        return str(target)
+
+
+class Pool(Section):
+    """A pool of equal workers: worker-1, worker-2, … (in a pool `gpu`: worker-gpu-1, …)."""
+
+    replicas: Annotated[int, Field(ge=0, le=1000)] = Field(
+        default=3, description="How many workers. `jobctl scale` overrides it."
+    )
+    cpus: Cpus = Field(default=0.5, description="Cap of each worker in cores: 0.5 is half a core.")
+    memory: Annotated[Size, size_within("64MB")] = Field(
+        default=128 << 20,
+        description="Cap of each worker, its jobs and its /tmp together (64MB or more). There is "
+        "no swap on top. A job that goes over it ends with cause `oom`.",
+    )
+    pids: Pids = Field(
+        default=128, description="Cap on the processes and threads of each worker and its jobs."
+    )
+    tmp: Annotated[Size, size_within("1MB", "16MB")] = Field(
+        default=16 << 20,
+        description="Size of /tmp, 1MB to 16MB. It is memory and counts towards `memory`; large "
+        "files belong in the job's output folder.",
+    )
+    concurrency: Annotated[int, Field(ge=1, le=64)] = Field(
+        default=2, description="How many jobs each worker runs at the same time."
+    )
+    queues: Annotated[tuple[QueueName, ...], Field(strict=False, min_length=1)] = Field(
+        default=("default",),
+        description="The queues these workers take jobs from, most important first.",
+        examples=[["urgent", "default"]],
+    )
+    env: dict[VariableName, str] = Field(
+        default_factory=dict,
+        description="Environment variables of every job in this pool. Values are text: quote "
+        "numbers. Names that begin with JOBCTL_ are taken.",
+        examples=[{"MODE": "batch", "LEVEL": "3"}],
+    )
+    mounts: Annotated[tuple[Mount, ...], Field(strict=False)] = Field(
+        default=(), description="Host folders that the jobs of this pool see."
+    )
+    user: Literal["job", "caller"] = Field(
+        default="job",
+        description="Who jobs run as: `job` is a separate user for every slot of every worker; "
+        "`caller` is whoever runs `jobctl up`, so that jobs can write to your mounted folders.",
+    )
+    grace: Duration = Field(
+        default=10.0,
+        description="How long a worker that is told to stop lets its jobs go on before it hands "
+        "them back to the queue.",
+    )
+
+    @field_validator("queues")
+    @classmethod
+    def _each_queue_once(cls, queues: tuple[str, ...]) -> tuple[str, ...]:
+        if twice := _repeated(queues):
+            raise ValueError(f"names the queue {twice!r} twice")
+        return queues
+
+    @field_validator("env")
+    @classmethod
+    def _own_names(cls, env: dict[str, str]) -> dict[str, str]:
+        for name in env:
+            if name.startswith("JOBCTL_"):
+                raise ValueError(f"must not set {name}: names with JOBCTL_ belong to jobctl")
+        return env
+
+    @field_validator("mounts")
+    @classmethod
+    def _each_target_once(cls, mounts: tuple[Mount, ...]) -> tuple[Mount, ...]:
+        if twice := _repeated(mount.path for mount in mounts):
+            raise ValueError(f"puts two folders at {twice}")
+        return mounts
