@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from jobctl.config.errors import ConfigError, Problem, TemplateError
 
 if TYPE_CHECKING:
+    from jobctl.config.loader import find, load, loads
     from jobctl.config.models import (
         Backoff,
         Build,
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     )
 
 _HOMES = {
+    "jobctl.config.loader": ("find", "load", "loads"),
     "jobctl.config.models": (
         *("Backoff", "Build", "Config", "Jobs", "Logs", "Master", "Mount", "Network", "Pool"),
         "Redis",
@@ -44,6 +46,9 @@ __all__ = [
     "Problem",
     "Redis",
     "TemplateError",
+    "find",
+    "load",
+    "loads",
 ]
 
 

@@ -40,7 +40,7 @@ class ConfigError(Exception):
     @classmethod
     def of(cls, problems: Iterable[Problem], hint: str) -> "ConfigError":
         """Make one error of all the problems, sorted by line."""
-        ordered = sorted(set(problems), key=lambda problem: (problem.file, problem.line))
+        ordered = sorted(problems, key=lambda problem: (problem.file, problem.line))
         return cls("\n".join(map(str, ordered)), hint, ordered)
 
 

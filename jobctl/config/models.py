@@ -13,6 +13,7 @@ from pydantic import Field, ValidationInfo, field_validator
 from jobctl.config.pools import Mount, Pool
 from jobctl.config.types import (
     PROJECT_PATTERN,
+    ConflictError,
     Cpus,
     Duration,
     ImageName,
@@ -89,9 +90,10 @@ class Redis(Section):
     def _leaves_room(cls, maxmemory: int, info: ValidationInfo) -> int:
         memory = info.data.get("memory")
         if memory is not None and maxmemory > memory * 3 // 4:
-            raise ValueError(
+            raise ConflictError(
                 f"must be at most 75% of redis.memory ({format_size(memory)}), which is "
-                f"{format_size(memory * 3 // 4)}; it is {format_size(maxmemory)}"
+                f"{format_size(memory * 3 // 4)}; it is {format_size(maxmemory)}",
+                "memory",
             )
         return maxmemory
 
@@ -125,8 +127,9 @@ class Backoff(Section):
     def _not_below_base(cls, cap: float, info: ValidationInfo) -> float:
         base = info.data.get("base")
         if base is not None and cap < base:
-            raise ValueError(
-                f"must be at least base ({format_duration(base)}); it is {format_duration(cap)}"
+            raise ConflictError(
+                f"must be at least base ({format_duration(base)}); it is {format_duration(cap)}",
+                "base",
             )
         return cap
 
@@ -236,8 +239,9 @@ class Config(Section):
     def _renews_in_time(cls, heartbeat: float, info: ValidationInfo) -> float:
         lease = info.data.get("lease")
         if lease is not None and heartbeat >= lease / 2:
-            raise ValueError(
+            raise ConflictError(
                 f"must be less than half of lease ({format_duration(lease)}); "
-                f"it is {format_duration(heartbeat)}"
+                f"it is {format_duration(heartbeat)}",
+                "lease",
             )
         return heartbeat

@@ -76,6 +76,14 @@ VariableName = Annotated[str, Field(pattern=VARIABLE_PATTERN)]
 ImageName = Annotated[str, Field(pattern=IMAGE_PATTERN)]
 
 
+class ConflictError(ValueError):
+    """A setting does not agree with another one of its section (``other``)."""
+
+    def __init__(self, text: str, other: str) -> None:
+        super().__init__(text)
+        self.other = other
+
+
 def size_within(low: str, high: str | None = None) -> AfterValidator:
     """Bound a Size; both ends belong to the range."""
 
