@@ -40,7 +40,11 @@ class Conflict(EngineError):
 
 
 class PortTaken(EngineError):
-    """A host port in the request is already bound by somebody else."""
+    """A host port in the request is already bound by somebody else (``port`` 0: not known)."""
+
+    def __init__(self, message: str, hint: str = "", port: int = 0) -> None:
+        super().__init__(message, hint)
+        self.port = port
 
 
 class BuildFailed(EngineError):
@@ -86,7 +90,8 @@ class ContainerSpec:
     """Everything that a container of ours is created with.
 
     All capabilities are dropped but ``cap_add``; no-new-privileges, ``init`` and equal memory and
-    swap limits are not optional and therefore have no field.
+    swap limits are not optional and therefore have no field. ``command`` is the whole argv: the
+    image's entrypoint does not apply to it (an empty one means what the image says).
     """
 
     name: str
@@ -190,7 +195,7 @@ class Image:
 
 @dataclass(frozen=True)
 class EngineInfo:
-    """Which engine answers, and where its address came from (``DOCKER_HOST``, a context, default)."""
+    """Which engine answers, and what named it (``DOCKER_HOST``, ``context NAME``, ``default``)."""
 
     id: str
     version: str
@@ -249,7 +254,9 @@ class Engine(Protocol):
         """Look up a local image by tag or id."""
         ...
 
-    def create_network(self, name: str, labels: Mapping[str, str], subnet: str | None = None) -> str:
+    def create_network(
+        self, name: str, labels: Mapping[str, str], subnet: str | None = None
+    ) -> str:
         """Create a bridge network; Conflict when the name is taken."""
         ...
 
@@ -257,7 +264,9 @@ class Engine(Protocol):
         """Remove a network; success when it is already gone, Conflict while in use."""
         ...
 
-    def connect(self, network: str, container: str, aliases: tuple[str, ...], address: str = "") -> None:
+    def connect(
+        self, network: str, container: str, aliases: tuple[str, ...], address: str = ""
+    ) -> None:
         """Connect a container to a network under the given aliases (and fixed address)."""
         ...
 
@@ -298,7 +307,10 @@ class Engine(Protocol):
         ...
 
     def remove(self, name: str, *, force: bool = False) -> None:
-        """Remove a container (never its named volumes); success when it is already gone."""
+        """Remove a container (never its named volumes) and wait until its name is free.
+
+        Success when it is already gone; Conflict when it runs and ``force`` is not given.
+        """
         ...
 
     def put_archive(self, container: str, path: str, data: bytes) -> None:
@@ -314,7 +326,12 @@ class Engine(Protocol):
         ...
 
     def logs(
-        self, container: str, *, tail: int | None = None, since: float | None = None, follow: bool = False
+        self,
+        container: str,
+        *,
+        tail: int | None = None,
+        since: float | None = None,
+        follow: bool = False,
     ) -> Iterator[bytes]:
         """Yield the container's output (stdout and stderr in order), then end or follow."""
         ...

@@ -1,0 +1,123 @@
+"""The connection to Docker: the only file that imports the SDK.
+
+Its low-level client serves for its transport and its calls; what it raises becomes ours here.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any
+
+import docker
+import requests
+import urllib3
+from docker.errors import APIError, DockerException, create_api_error_from_http_exception
+from docker.tls import TLSConfig
+from docker.utils import version_lt
+
+from jobctl.engine import failures
+from jobctl.engine.endpoint import Endpoint
+from jobctl.engine.frames import payloads
+from jobctl.engine.protocol import EngineError
+
+# The newest API whose answers translate.py knows; older engines are spoken to in their own.
+_API = "1.45"
+_PROBE_API = "1.24"  # any will do to ask for the version, which is an unversioned call
+ANSWER_TIMEOUT = 120  # s: fifty starts at once queue for ten seconds on a small host
+
+
+class Docker:
+    """One connection pool to one engine, for one thread (the SDK promises no more)."""
+
+    def __init__(self, endpoint: Endpoint, version: str, api: str) -> None:
+        self.endpoint = endpoint
+        self.version = version
+        self.api = _client(endpoint, api)
+
+    @classmethod
+    def open(cls, endpoint: Endpoint) -> "Docker":
+        """Ask the engine for its version and settle on an API both sides know."""
+        with _naming_failures(endpoint, "connect"):
+            probe = _client(endpoint, _PROBE_API)
+            answer: dict[str, Any] = probe.version(api_version=False)
+            probe.close()
+        newest = str(answer["ApiVersion"])
+        api = newest if version_lt(newest, _API) else _API
+        return cls(endpoint, str(answer["Version"]), api)
+
+    def clone(self) -> "Docker":
+        """Return a connection pool of its own for another thread."""
+        return Docker(self.endpoint, self.version, self.api.api_version)
+
+    def doing(self, what: str) -> AbstractContextManager[None]:
+        """Name what is attempted, for the sentence that its failure becomes."""
+        return _naming_failures(self.endpoint, what)
+
+    def stream(self, method: str, path: str, **request: Any) -> requests.Response:
+        """Send a request whose answer is read as it comes, without any timeout."""
+        url = f"{self.api.base_url}/v{self.api.api_version}{path}"
+        response = self.api.request(method, url, stream=True, timeout=None, **request)
+        try:
+            response.raise_for_status()
+        except requests.HTTPError as error:
+            create_api_error_from_http_exception(error)
+        return response
+
+    def output(self, response: requests.Response) -> Iterator[bytes]:
+        """Yield a stream's stdout and stderr in order; a dropped connection is an end, too."""
+        with response:
+            yield from payloads(_reader(response))
+
+
+@contextmanager
+def _naming_failures(endpoint: Endpoint, what: str) -> Iterator[None]:
+    """Turn the SDK's and its HTTP layers' exceptions into ours."""
+    try:
+        yield
+    except APIError as error:
+        reason = str(error.explanation or error)
+        raise failures.refused(error.status_code or 0, reason, what) from error
+    except requests.Timeout as error:
+        raise EngineError(
+            f"Could not {what}: the engine did not answer within {ANSWER_TIMEOUT} s.",
+            "jobctl doctor",
+        ) from error
+    except (requests.ConnectionError, urllib3.exceptions.HTTPError) as error:
+        raise failures.silent(error, endpoint.url, endpoint.source) from error
+    except DockerException as error:
+        raise EngineError(
+            f"Could not {what}: {str(error).rstrip('.')}.", "jobctl doctor"
+        ) from error
+
+
+def _client(endpoint: Endpoint, api: str) -> docker.APIClient:
+    """Make a client that speaks the given API version; no request is sent."""
+    tls = endpoint.tls and TLSConfig(
+        client_cert=(str(endpoint.tls.cert), str(endpoint.tls.key)),
+        ca_cert=str(endpoint.tls.ca),
+        verify=endpoint.tls.verify,
+    )
+    client = docker.APIClient(
+        endpoint.url,
+        version=api,
+        timeout=ANSWER_TIMEOUT,
+        tls=tls or False,
+        use_ssh_client=endpoint.url.startswith("ssh://"),
+    )
+    # For a local socket there is no proxy and no .netrc to look up at every request.
+    client.trust_env = not endpoint.url.startswith("unix://")
+    return client
+
+
+def by_label(labels: Mapping[str, str]) -> dict[str, list[str]]:
+    """Return the engine's filter for objects that carry all the labels."""
+    return {"label": [f"{name}={value}" for name, value in labels.items()]}
+
+
+def _reader(response: requests.Response) -> Callable[[int], bytes]:
+    def read(size: int) -> bytes:
+        try:
+            return bytes(response.raw.read(size))
+        except (urllib3.exceptions.HTTPError, OSError):
+            return b""
+
+    return read
