@@ -1,0 +1,219 @@
+"""Between records and the flat strings that Redis keeps.
+
+Only what differs from the default is stored, so a queued job stays small; a field that
+is absent reads as its default.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from .model import (
+    Attempt,
+    Backoff,
+    Event,
+    Job,
+    JobSpec,
+    Message,
+    MessageKind,
+    Transition,
+    Worker,
+    WorkerStatus,
+)
+from .status import Cause, Status
+
+Fields = Mapping[str, str]
+
+_MAX_STEP = 200
+_MAX_REASON = 500
+_BACKOFF = Backoff()
+
+
+def text(value: str, limit: int | None = None) -> str:
+    """Make `value` encodable (jobs print anything, lone surrogates too) and bounded."""
+    return value[:limit].encode("utf-8", "replace").decode()
+
+
+def step_text(value: str) -> str:
+    """A job's step, cut to what is kept."""
+    return text(value, _MAX_STEP)
+
+
+def reason_text(value: str) -> str:
+    """A reason, cut to what is kept."""
+    return text(value, _MAX_REASON)
+
+
+def percent(value: float) -> str:
+    """A progress in 0..100; '' (unknown) for what is no number."""
+    return "" if math.isnan(value) else number(min(max(value, 0.0), 100.0))
+
+
+def number(value: float | None) -> str:
+    """A number as the shortest text that reads back the same; '' for None."""
+    if value is None:
+        return ""
+    return str(int(value)) if value == int(value) else repr(float(value))
+
+
+def spec_fields(spec: JobSpec) -> dict[str, str]:
+    """The hash fields that a submit writes for `spec` (id, queue and name go apart)."""
+    stdin = None if spec.stdin is None else base64.b64encode(spec.stdin).decode()
+    fields = {
+        # ASCII JSON: argv may hold bytes that are no UTF-8 (surrogate escapes).
+        "argv": json.dumps(spec.argv),
+        "env": json.dumps(dict(spec.env)) if spec.env else None,
+        "stdin": stdin,
+        "timeout": number(spec.timeout) or None,
+        "grace": number(spec.grace) if spec.grace != 10 else None,
+        "max_attempts": str(spec.max_attempts) if spec.max_attempts != 1 else None,
+        "array": text(spec.array) or None,
+        "array_index": None if spec.array_index is None else str(spec.array_index),
+    }
+    for part in ("base", "cap", "jitter"):
+        value = getattr(spec.backoff, part)
+        if value != getattr(_BACKOFF, part):
+            fields[f"backoff_{part}"] = number(value)
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+def pairs(flat: Sequence[str]) -> dict[str, str]:
+    """A flat field/value reply as a dict; a later value wins."""
+    return dict(zip(flat[::2], flat[1::2], strict=True))
+
+
+def job(flat: Sequence[str]) -> Job | None:
+    """A job from its flat hash; None if there was none."""
+    f = pairs(flat)
+    if not f:
+        return None
+    stdin = f.get("stdin")
+    return Job(
+        id=f["id"],
+        argv=tuple(json.loads(f["argv"])),
+        status=Status(f["status"]),
+        name=f.get("name", ""),
+        queue=f["queue"],
+        env=json.loads(f["env"]) if "env" in f else {},
+        stdin=None if stdin is None else base64.b64decode(stdin),
+        timeout=_float(f, "timeout"),
+        grace=_float(f, "grace", 10.0) or 0.0,
+        max_attempts=_int(f, "max_attempts", 1),
+        backoff=Backoff(
+            *(float(f.get(f"backoff_{p}", getattr(_BACKOFF, p))) for p in ("base", "cap", "jitter"))
+        ),
+        array=f.get("array", ""),
+        array_index=_maybe(f, "array_index"),
+        step=f.get("step", ""),
+        progress=_float(f, "progress"),
+        checkpoint=f.get("checkpoint", ""),
+        submitted_at=_maybe(f, "submitted_at"),
+        claimed_at=_maybe(f, "claimed_at"),
+        started_at=_maybe(f, "started_at"),
+        finished_at=_maybe(f, "finished_at"),
+        due_at=_maybe(f, "due_at"),
+        attempt=_int(f, "attempt", 0),
+        failures=_int(f, "failures", 0),
+        crashes=_int(f, "crashes", 0),
+        run=_int(f, "run", 1),
+        worker=f.get("worker", ""),
+        incarnation=f.get("incarnation", ""),
+        cause=_cause(f.get("cause")),
+        exit_code=_maybe(f, "exit_code"),
+        signal=_maybe(f, "signal"),
+        reason=f.get("reason", ""),
+        cancelling=f.get("cancelling") == "1",
+        accepted=_maybe(f, "accepted"),
+        history=tuple(_attempt(entry) for entry in json.loads(f.get("history", "[]"))),
+    )
+
+
+def jobs(reply: Iterable[Sequence[str]]) -> list[Job]:
+    """The jobs of a reply that holds only existing ones."""
+    return [found for flat in reply if (found := job(flat)) is not None]
+
+
+def worker(flat: Sequence[str], held: Sequence[str]) -> Worker:
+    """A worker from its record and the ids it has leases on."""
+    f = pairs(flat)
+    return Worker(
+        name=f["name"],
+        pool=f["pool"],
+        container=f["container"],
+        incarnation=f["incarnation"],
+        status=_worker_status(f, busy=bool(held)),
+        concurrency=int(f["concurrency"]),
+        queues=tuple(f["queues"].split()),
+        jobs=tuple(sorted(held)),
+        started_at=int(f["started_at"]),
+        heartbeat_at=int(f["heartbeat_at"]),
+    )
+
+
+def message(raw: str) -> Message:
+    """A message from its words: `cancel ID ATTEMPT`, `drain [SECONDS]`, `undrain`."""
+    kind, *rest = raw.split()
+    if kind == MessageKind.CANCEL:
+        return Message(MessageKind.CANCEL, id=rest[0], attempt=int(rest[1]))
+    if kind == MessageKind.DRAIN:
+        return Message(MessageKind.DRAIN, grace=float(rest[0]) if rest else None)
+    return Message(MessageKind(kind))
+
+
+def event(entry_id: str, fields: Fields) -> Event:
+    """An event from its stream entry.
+
+    One field per kind of change, `WAS STATUS WORKER CAUSE` ('-' for none), whose value
+    is the jobs it happened to: `ID:ATTEMPT ID:ATTEMPT …`.
+    """
+    transitions = []
+    for kind, ids in fields.items():
+        was, status, by, cause = ("" if word == "-" else word for word in kind.split(" "))
+        for item in ids.split():
+            job_id, _, attempt = item.partition(":")
+            transitions.append(
+                Transition(
+                    id=job_id,
+                    was=Status(was) if was else None,
+                    status=Status(status),
+                    attempt=int(attempt),
+                    worker=by,
+                    cause=_cause(cause),
+                )
+            )
+    at, _, _ = entry_id.partition("-")
+    return Event(entry_id, int(at), tuple(transitions))
+
+
+def _worker_status(f: Fields, *, busy: bool) -> WorkerStatus:
+    if f["lost"] == "1":
+        return WorkerStatus.LOST
+    if f.get("draining") == "1":
+        return WorkerStatus.DRAINING if busy else WorkerStatus.DRAINED
+    return WorkerStatus.BUSY if busy else WorkerStatus.IDLE
+
+
+def _attempt(entry: Mapping[str, Any]) -> Attempt:
+    return Attempt(**{**entry, "cause": _cause(entry.get("cause"))})
+
+
+def _cause(word: str | None) -> Cause | None:
+    return Cause(word) if word else None
+
+
+def _maybe(f: Fields, name: str) -> int | None:
+    value = f.get(name)
+    return int(value) if value else None
+
+
+def _int(f: Fields, name: str, default: int) -> int:
+    return int(f.get(name, default))
+
+
+def _float(f: Fields, name: str, default: float | None = None) -> float | None:
+    value = f.get(name)
+    return float(value) if value else default

@@ -1,0 +1,59 @@
+"""The Redis function library: its name, and its source put together.
+
+The words and the table of transitions are written into the Lua from `status.py`, so
+they exist once.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib.resources import files
+
+from .status import CRASHES, FAILURES, HELD, MAX_CRASHES, TERMINAL, TRANSITIONS
+
+SCHEMA = 1
+"""Version of the data in Redis; part of the library's name and of every function's."""
+
+LIBRARY = f"jobctl{SCHEMA}"
+
+# In the order in which each builds on the ones before.
+_PARTS = ("core", "leases", "jobs", "finish", "workers", "reads")
+
+
+def function_name(function: str) -> str:
+    """The name under which a function of this schema is called."""
+    return f"{LIBRARY}_{function}"
+
+
+@cache
+def source() -> str:
+    """What FUNCTION LOAD gets."""
+    folder = files(__package__) / "lua"
+    parts = [(folder / f"{part}.lua").read_text(encoding="utf-8") for part in _PARTS]
+    return "\n".join([f"#!lua name={LIBRARY}", _words(), *parts])
+
+
+def _words() -> str:
+    allowed: dict[str, list[str]] = {}
+    for edge in TRANSITIONS:
+        allowed.setdefault(edge.was or "new", []).append(edge.to)
+    rows = [f"  [{_quote(was)}] = {_set(to)}," for was, to in allowed.items()]
+    return "\n".join(
+        [
+            f"local SCHEMA, LIBRARY, MAX_CRASHES = {SCHEMA}, '{LIBRARY}', {MAX_CRASHES}",
+            f"local HELD, TERMINAL = {_set(HELD)}, {_set(TERMINAL)}",
+            f"local FAILURES, CRASHES = {_set(FAILURES)}, {_set(CRASHES)}",
+            "local ALLOWED = {",
+            *rows,
+            "}",
+        ]
+    )
+
+
+def _set(words: object) -> str:
+    assert isinstance(words, (list, frozenset))
+    return "{ " + ", ".join(f"[{_quote(word)}] = true" for word in sorted(words)) + " }"
+
+
+def _quote(word: str) -> str:
+    return f"'{word}'"

@@ -1,0 +1,71 @@
+"""From redis-py's exceptions and Redis' error replies to the queue's own errors."""
+
+from __future__ import annotations
+
+from redis import exceptions as redis_errors
+
+from .errors import (
+    Denied,
+    Full,
+    NewerSchema,
+    QueueError,
+    Superseded,
+    Unavailable,
+    UnknownJob,
+    UnknownWorker,
+    WrongStatus,
+)
+from .library import SCHEMA
+
+# Replies of a Redis that may well serve the same call a moment later. Those that
+# redis-py has a class for come without their code; these keep it as the first word.
+_PASSING = ("BUSY", "MISCONF", "UNBLOCKED", "MASTERDOWN", "NOREPLICAS", "TRYAGAIN", "CLUSTERDOWN")
+
+_UNAVAILABLE = (
+    redis_errors.ConnectionError,  # LOADING too: BusyLoadingError is one of these
+    redis_errors.TimeoutError,
+    redis_errors.ReadOnlyError,
+    OSError,
+)
+
+REDIS_ERRORS = (redis_errors.RedisError, OSError)
+"""What a call can raise that `translate` knows."""
+
+
+def library_is_missing(error: BaseException) -> bool:
+    """Whether Redis does not know the function (a new or emptied server)."""
+    return isinstance(error, redis_errors.ResponseError) and "Function not found" in str(error)
+
+
+def library_is_there(error: BaseException) -> bool:
+    """Whether loading was refused because somebody loaded the library before."""
+    return isinstance(error, redis_errors.ResponseError) and "already exists" in str(error)
+
+
+def translate(error: Exception) -> QueueError:
+    """The queue's error for one of redis-py's (or the socket's)."""
+    said = str(error)
+    code, _, rest = said.partition(" ")
+    if isinstance(error, (redis_errors.AuthenticationError, redis_errors.NoPermissionError)):
+        return Denied(f"Redis refused access: {said or type(error).__name__}.")
+    if isinstance(error, redis_errors.OutOfMemoryError):
+        return Full("Redis has reached its memory limit and takes no more jobs.")
+    if isinstance(error, _UNAVAILABLE) or code in _PASSING:
+        return Unavailable(f"Redis cannot serve now: {said or type(error).__name__}.")
+    return _named(code, rest.split()) or QueueError(f"Redis refused the call: {said}.")
+
+
+def _named(code: str, words: list[str]) -> QueueError | None:
+    """Errors that the library itself returns: a code and its words."""
+    match code, words:
+        case "UNKNOWNJOB", [job_id]:
+            return UnknownJob(job_id)
+        case "WRONGSTATUS", [job_id, status]:
+            return WrongStatus(job_id, status)
+        case "UNKNOWNWORKER", [worker]:
+            return UnknownWorker(worker)
+        case "SUPERSEDED", [worker]:
+            return Superseded(worker)
+        case "NEWERSCHEMA", [found]:
+            return NewerSchema(found, SCHEMA)
+    return None
