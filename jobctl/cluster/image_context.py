@@ -1,0 +1,65 @@
+"""What goes into each image: recipe and code as bytes, their digest, and the archive to build from.
+
+Nothing here talks to an engine. The files come from the installed package, so a build works the
+same from a checkout and from a wheel in any folder.
+"""
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Literal
+
+import jobctl
+from jobctl.cluster.archive import File, pack
+from jobctl.data import data_path
+
+Role = Literal["base", "redis", "master", "worker"]
+
+# An image carries the parts of jobctl that it runs and nothing else.
+_CODE: Mapping[Role, tuple[str, ...]] = {
+    "master": ("queue", "master"),
+    "worker": ("queue", "worker"),
+}
+_FILE_MODE = 0o644  # the same for every file, whatever umask the checkout was made under
+_TAG_DIGITS = 12
+
+
+def role_files(role: Role) -> dict[str, bytes]:
+    """Return the files of an image by their path in the build context."""
+    files = dict(_tree(data_path("images", role)))
+    files.pop("requirements.in", None)  # only what was locked from it counts
+    package = Path(jobctl.__file__).parent
+    for part in _CODE.get(role, ()):
+        files["jobctl/__init__.py"] = (package / "__init__.py").read_bytes()
+        files |= {f"jobctl/{part}/{path}": data for path, data in _tree(package / part)}
+    return files
+
+
+def digest(files: Mapping[str, bytes], *made_from: str) -> str:
+    """Return the hex digest that names an image: its files and what it is made from."""
+    total = hashlib.sha256()
+    for source in made_from:
+        total.update(f"from {source}\n".encode())
+    for path, data in sorted(files.items()):
+        total.update(f"{path} {_FILE_MODE:o} {hashlib.sha256(data).hexdigest()}\n".encode())
+    return total.hexdigest()
+
+
+def image_tag(role: str, hex_digest: str) -> str:
+    """Return the tag of an image with this digest, such as ``jobctl-worker:0123456789ab``."""
+    return f"jobctl-{role}:{hex_digest[:_TAG_DIGITS]}"
+
+
+def context(files: Mapping[str, bytes]) -> bytes:
+    """Pack files into the tar archive to build from: equal files make equal bytes."""
+    return pack(File(path, data, 0, 0, _FILE_MODE) for path, data in sorted(files.items()))
+
+
+def _tree(folder: Path) -> Iterator[tuple[str, bytes]]:
+    """Yield the files under a folder, without what interpreters and editors leave behind."""
+    for path in sorted(folder.rglob("*")):
+        inside = path.relative_to(folder)
+        leftover = path.suffix == ".pyc" or path.name.endswith("~")
+        hidden = any(part.startswith(".") or part == "__pycache__" for part in inside.parts)
+        if path.is_file() and not leftover and not hidden:
+            yield inside.as_posix(), path.read_bytes()

@@ -1,0 +1,104 @@
+"""Where images come from: a registry's official ones, or Debian packages where none answers.
+
+The way taken is a fact about one engine and its network. It is decided when a base is built, kept
+as a label of that base, and never part of a tag.
+"""
+
+import queue
+import re
+import threading
+from dataclasses import dataclass
+from typing import Literal
+
+from jobctl.cluster import image_debian
+from jobctl.cluster.errors import ClusterError
+from jobctl.config import Config
+from jobctl.engine.protocol import Engine, EngineError, Image, NotFound
+
+Way = Literal["registry", "debian"]
+
+WAY_LABEL = "jobctl.base.way"
+
+_PATIENCE = 10.0  # s: a dead network swallows packets; a living registry answers in one or two
+_NO_SUCH_DIGEST = "sha256:" + "0" * 64
+_HAS_NONE = re.compile(r"manifest unknown|not found", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The way to take and, as half a sentence, why."""
+
+    way: Way
+    reason: str
+
+
+def choose(engine: Engine, config: Config, patience: float = _PATIENCE) -> Choice:
+    """Decide the way for this engine; asks the registry only when nothing else decides."""
+    build = config.build
+    if build.source != "auto":
+        return Choice(build.source, f"build.source is {build.source}")
+    if engine.image(build.base_image) is not None:
+        return Choice("registry", f"the engine has {build.base_image}")
+    silence = registry_silence(engine, build.base_image, patience)
+    if not silence:
+        return Choice("registry", f"the registry of {name_of(build.base_image)} answers")
+    return Choice("debian", f"no registry answers: {silence}")
+
+
+def way_of(base: Image) -> Way:
+    """Return the way that a base image came."""
+    return "registry" if base.labels.get(WAY_LABEL) == "registry" else "debian"
+
+
+def require_debian_tool(reason: str) -> str:
+    """Return the program that makes the Debian root, or say what to install."""
+    if tool := image_debian.find_tool():
+        return tool
+    raise ClusterError(
+        "The base image can be neither pulled nor made from Debian packages here "
+        f"({reason}, and there is no mmdebstrap).",
+        "sudo apt-get install mmdebstrap, or set build.base_image in cluster.yaml to an image "
+        "that the engine has",
+    )
+
+
+def registry_silence(engine: Engine, ref: str, patience: float) -> str:
+    """Return why the registry of ``ref`` does not answer, "" when it does. Downloads nothing.
+
+    It is asked for a digest that no image has: only a registry that answers can deny that.
+    The engine gives no bound for such a question, so one that takes longer than ``patience``
+    (seconds) is left to end by itself.
+    """
+    answers: queue.SimpleQueue[str] = queue.SimpleQueue()
+    probe = f"{name_of(ref)}@{_NO_SUCH_DIGEST}"
+    client = engine.clone()
+
+    def ask() -> None:
+        try:
+            client.pull(probe)
+        except NotFound:
+            answers.put("")
+        except EngineError as error:
+            answers.put("" if _HAS_NONE.search(str(error)) else _reason(error))
+        else:
+            answers.put("")
+        finally:
+            client.close()
+
+    threading.Thread(target=ask, name="registry-probe", daemon=True).start()
+    try:
+        return answers.get(timeout=patience)
+    except queue.Empty:
+        return f"nothing came back within {patience:g} s"
+
+
+def name_of(ref: str) -> str:
+    """Return an image reference without its tag and digest."""
+    name = ref.partition("@")[0]
+    head, slash, last = name.rpartition("/")
+    return head + slash + last.partition(":")[0]
+
+
+def _reason(error: EngineError) -> str:
+    """Return the end of an engine's chain of causes: what failed, and how."""
+    return ": ".join(str(error).rstrip(".").split(": ")[-2:])
