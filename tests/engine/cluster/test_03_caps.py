@@ -1,0 +1,84 @@
+"""Caps are read back from the engine, and they bite."""
+
+import json
+
+import pytest
+
+from tests.engine.conftest import MakeCluster
+from tests.support.live import LiveCluster, until
+
+MIB = 1024 * 1024
+
+BURN = """
+import json, os, time
+wall, cpu = time.monotonic(), time.process_time()
+while time.monotonic() - wall < 4:
+    pass
+used = (time.process_time() - cpu) / (time.monotonic() - wall)
+print(json.dumps(used))
+"""
+
+HOG = "held = bytearray(300 * 1024 * 1024); print('survived')"
+
+
+@pytest.mark.parametrize("service", ["worker-1", "worker-2", "worker-3", "master-1", "redis-1"])
+def test_every_container_is_capped_and_confined(cluster: LiveCluster, service: str) -> None:
+    detail = cluster.engine.inspect(cluster.container(service))
+    assert detail is not None
+    if service.startswith("worker"):
+        assert detail.cpus == 0.5
+        assert detail.memory == 128 * MIB
+        assert set(detail.cap_add) == {"SETUID", "SETGID", "KILL", "CHOWN"}
+    else:
+        assert detail.cap_add == ()
+        assert detail.user.split(":")[0] not in {"", "0", "root"}
+    assert detail.memory > 0
+    assert detail.memory_swap == detail.memory
+    assert detail.pids > 0
+    assert detail.cap_drop == ("ALL",)
+    assert any("no-new-privileges" in option for option in detail.security)
+    assert detail.read_only
+    assert detail.init
+    assert detail.health != "none"
+    assert detail.log_config["max-size"]
+    assert int(detail.log_config["max-file"]) > 1
+    assert not [value for value in detail.env if "PASSWORD" in value or "TOKEN" in value]
+
+
+def test_a_cpu_burner_gets_half_a_core_and_no_more(make_cluster: MakeCluster) -> None:
+    cluster = make_cluster({"workers": {"default": {"replicas": 1}}})
+    cluster.run("up")
+    [burner] = cluster.submit("--", "python3", "-c", BURN)
+    cluster.wait(burner)
+    used = json.loads(cluster.run("logs", burner).out)
+    # A share, not a time: however slow the machine, the quota allows no more than half a core.
+    assert 0.05 < used < 0.62
+
+
+def test_a_memory_hog_dies_of_oom_and_nothing_else_does(make_cluster: MakeCluster) -> None:
+    cluster = make_cluster({"workers": {"default": {"replicas": 1, "concurrency": 2}}})
+    cluster.run("up")
+    [before] = cluster.client.workers()
+    [bystander] = cluster.submit("--", "sh", "-c", "until [ -e go ]; do sleep 0.1; done; echo fine")
+    until(lambda: cluster.job(bystander)["status"] == "running")
+    [hog] = cluster.submit("--", "python3", "-c", HOG)
+    [shell_hog] = cluster.submit("--", "sh", "-c", f'python3 -c "{HOG}"; exit $?')
+    cluster.wait(hog, shell_hog)
+    for job_id in (hog, shell_hog):
+        job = cluster.job(job_id)
+        assert (job["status"], job["cause"]) == ("failed", "oom"), job
+        assert "survived" not in cluster.run("logs", job_id).out
+
+    worker = cluster.container("worker-1")
+    output = cluster.job(bystander)
+    folder = f"/jobctl/jobs/{bystander}/{output['attempt']}/output"
+    uid = cluster.engine.execute(worker, ("stat", "-c", "%u", folder)).output.decode().strip()
+    assert int(uid) >= 20000
+    cluster.run("cancel", bystander)
+    cluster.wait(bystander)
+    assert cluster.job(bystander)["status"] == "cancelled"
+    [after] = cluster.client.workers()
+    assert after["incarnation"] == before["incarnation"]
+    detail = cluster.engine.inspect(worker)
+    assert detail is not None
+    assert detail.restart_count == 0

@@ -1,0 +1,72 @@
+"""A job reaches neither the cluster's secrets, nor another job's files, nor the world by a symlink."""
+
+from tests.support.live import LiveCluster, until
+
+SNOOP = """
+for secret in /jobctl/secrets/token /jobctl/secrets/redis-worker /jobctl/secrets/users.acl; do
+  cat $secret && echo LEAKED
+done
+ls /jobctl/secrets && echo LEAKED
+cat /proc/1/environ && echo LEAKED
+for process in /proc/[0-9]*; do
+  [ "$(stat -c %u $process)" = 0 ] && cat $process/environ && echo LEAKED
+done
+env | grep -iE 'token|password|secret|JOBCTL_SETTINGS' && echo LEAKED
+exit 0
+"""
+
+
+def test_secrets_are_out_of_a_jobs_reach(cluster: LiveCluster) -> None:
+    [job_id] = cluster.submit("--", "sh", "-c", SNOOP)
+    cluster.wait(job_id)
+    assert cluster.job(job_id)["status"] == "succeeded"
+    log = cluster.run("logs", job_id).out
+    assert "Permission denied" in log
+    assert "LEAKED" not in log
+    told = cluster.client.token
+    for container in cluster.engine.containers({"com.docker.compose.project": cluster.project}):
+        assert told not in str(cluster.engine.inspect(container.name))
+
+
+def test_another_jobs_log_and_output_cannot_be_written(cluster: LiveCluster) -> None:
+    [victim] = cluster.submit("--", "sh", "-c", "echo mine > result; echo mine; sleep 600")
+    until(lambda: cluster.run("logs", victim).out == "mine\n")
+    attack = (
+        f"cd /jobctl/jobs/{victim}/1 && echo TRAVERSED; "
+        f"echo x >> /jobctl/jobs/{victim}/1/log && echo WROTE; "
+        f"echo x > /jobctl/jobs/{victim}/1/output/result && echo WROTE; "
+        "ls /jobctl/jobs && echo LISTED; echo x > /jobctl/jobs/new && echo WROTE; "
+        f"echo x >> $JOBCTL_OUTPUT/../log && echo WROTE; exit 0"
+    )
+    attackers = cluster.submit("--array", "0-5", "--", "sh", "-c", attack)
+    cluster.wait(*attackers)
+    for attacker in attackers:
+        log = cluster.run("logs", attacker).out
+        assert "WROTE" not in log, log
+        assert "LISTED" not in log, log
+    assert cluster.run("logs", victim).out == "mine\n"
+    cluster.run("cancel", victim)
+    cluster.wait(victim)
+    assert cluster.client.artifact_bytes(victim, "result") == b"mine\n"
+
+    [late] = cluster.submit("--", "sh", "-c", attack)
+    cluster.wait(late)
+    assert "WROTE" not in cluster.run("logs", late).out
+
+
+def test_a_symlink_leads_nowhere(cluster: LiveCluster) -> None:
+    escape = (
+        "ln -s /etc/passwd passwd; ln -s /jobctl/secrets/token token; ln -s / root; "
+        "ln -s ../log log; mkdir d; ln -s ../../../.. d/up; mkfifo pipe; echo fine > fine"
+    )
+    [job_id] = cluster.submit("--", "sh", "-c", escape)
+    cluster.wait(job_id)
+    assert cluster.job(job_id)["status"] == "succeeded"
+    listed = cluster.json("artifacts", job_id, "--list")["files"]
+    assert [row["path"] for row in listed] == ["fine"]
+    for path in ("passwd", "token", "root/etc/passwd", "log", "d/up/etc/passwd", "pipe", "../log"):
+        refused = cluster.client.try_artifact(job_id, path)
+        assert refused == "unknown-artifact", (path, refused)
+    target = cluster.folder / "out"
+    cluster.run("artifacts", job_id, "-o", str(target))
+    assert [path.name for path in target.rglob("*") if path.is_file()] == ["fine"]

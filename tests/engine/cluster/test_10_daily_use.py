@@ -1,0 +1,138 @@
+"""What a user does every day: hand-back by `down`, following logs, reports, cancel, retry, compose."""
+
+import json
+import subprocess
+
+from tests.engine.conftest import MakeCluster
+from tests.support.live import LiveCluster, until
+
+
+def test_down_hands_running_jobs_back_and_the_next_up_goes_on(cluster: LiveCluster) -> None:
+    script = (
+        'echo "::jobctl {\\"checkpoint\\": {\\"at\\": 7}, \\"progress\\": 40, \\"step\\": \\"half\\"}"; '
+        'if [ -n "$JOBCTL_CHECKPOINT" ]; then echo "resumed $JOBCTL_CHECKPOINT"; exit 0; fi; sleep 600'
+    )
+    [job_id] = cluster.submit("--", "sh", "-c", script)
+    waiting = cluster.submit("--array", "0-9", "--", "true")
+    until(lambda: cluster.job(job_id)["step"] == "half")
+    seen = cluster.job(job_id)
+    assert (seen["status"], seen["progress"]) == ("running", 40)
+    assert seen["started_at"]
+    cluster.run("down", "--grace", "1")
+    assert cluster.engine.containers({"com.docker.compose.project": cluster.project}) == []
+    cluster.run("up")
+    cluster.wait(job_id, *waiting)
+    job = cluster.job(job_id)
+    assert job["status"] == "succeeded"
+    assert (job["failures"], job["crashes"]) == (0, 0)
+    assert json.loads(cluster.run("logs", job_id).out.split("resumed ")[1]) == {"at": 7}
+
+
+def test_follow_outlives_the_master_and_loses_no_line(cluster: LiveCluster) -> None:
+    lines = 60
+    [job_id] = cluster.submit("--", "sh", "-c", f"for i in $(seq {lines}); do echo line $i; sleep 0.1; done")
+    follower = cluster.spawn("logs", job_id, "-f")
+    until(lambda: "line 10\n" in cluster.run("logs", job_id, check=False).out)
+    cluster.engine.kill(cluster.container("master-1"))
+    cluster.run("up")
+    out, err = follower.communicate(timeout=60)
+    assert follower.returncode == 0, err
+    assert out == "".join(f"line {i}\n" for i in range(1, lines + 1))
+
+
+def test_the_report_file_does_what_the_line_does(cluster: LiveCluster) -> None:
+    [job_id] = cluster.submit(
+        "--", "sh", "-c", """echo '{"progress": 67, "step": "encode"}' > $JOBCTL_REPORT; sleep 600"""
+    )
+    until(lambda: cluster.job(job_id)["step"] == "encode")
+    assert cluster.job(job_id)["progress"] == 67
+    cluster.run("cancel", job_id)
+    cluster.wait(job_id)
+    assert cluster.job(job_id)["status"] == "cancelled"
+
+
+def test_ends_are_told_apart(cluster: LiveCluster) -> None:
+    cases = {
+        "exit": ["--", "sh", "-c", "exit 3"],
+        "signal": ["--", "sh", "-c", "kill -SEGV $$"],
+        "timeout": ["--timeout", "1", "--", "sh", "-c", "trap '' TERM; sleep 600 & wait"],
+        "not-found": ["--", "no-such-command"],
+    }
+    ids = {name: cluster.submit("--grace", "1", *arguments)[0] for name, arguments in cases.items()}
+    cluster.wait(*ids.values())
+    told = {name: cluster.job(job_id) for name, job_id in ids.items()}
+    assert (told["exit"]["cause"], told["exit"]["exit_code"]) == ("exit", 3)
+    assert (told["signal"]["cause"], told["signal"]["signal"]) == ("signal", 11)
+    assert told["timeout"]["cause"] == "timeout"
+    assert (told["not-found"]["cause"], told["not-found"]["exit_code"]) == ("exit", 127)
+    assert {job["status"] for job in told.values()} == {"failed"}
+    # The whole group is gone, the sleeper of the timed-out job too.
+    for worker in ("worker-1", "worker-2", "worker-3"):
+        listed = cluster.engine.execute(
+            cluster.container(worker), ("sh", "-c", "cat /proc/[0-9]*/comm")
+        )
+        assert b"sleep" not in listed.output
+    cluster.run("retry", ids["exit"])
+    cluster.wait(ids["exit"])
+    assert cluster.job(ids["exit"])["run"] == 2
+
+
+def test_attempts_are_retried_with_backoff_until_one_succeeds(cluster: LiveCluster) -> None:
+    [job_id] = cluster.submit(
+        "--max-attempts", "3", "--backoff", "0.2", "--", "sh", "-c", "[ $JOBCTL_ATTEMPT = 3 ]"
+    )
+    cluster.wait(job_id)
+    job = cluster.job(job_id)
+    assert (job["status"], job["attempt"], job["failures"]) == ("succeeded", 3, 2)
+
+
+def test_kill_worker_and_up_recover_at_once(cluster: LiveCluster) -> None:
+    ids = cluster.submit("--array", "0-11", "--", "sleep", "1")
+    until(lambda: any(worker["jobs"] for worker in cluster.client.workers()))
+    said = cluster.run("chaos", "kill-worker", "worker-2")
+    assert "worker-2" in said.out + said.err
+    rows = {row["name"]: row for row in cluster.json("ps")["instances"]}
+    assert rows["worker-2"]["state"] == "exited"
+    cluster.run("up")
+    ended = list(cluster.client.wait(ids, timeout=120))
+    assert {job["status"] for job in ended} == {"succeeded"}
+
+
+def test_compose_and_docker_show_the_cluster(cluster: LiveCluster) -> None:
+    def docker(*arguments: str) -> str:
+        return subprocess.run(
+            ["docker", *arguments], capture_output=True, text=True, check=True
+        ).stdout
+
+    names = docker("ps", "--filter", f"label=jobctl.project={cluster.project}", "--format", "{{.Names}}")
+    assert len(names.split()) == 5
+    rows = docker(
+        "ps",
+        "--filter",
+        f"label=com.docker.compose.project={cluster.project}",
+        "--format",
+        '{{.Label "com.docker.compose.service"}} {{.Label "com.docker.compose.container-number"}} '
+        '{{.Label "com.docker.compose.oneoff"}}',
+    )
+    assert sorted(rows.splitlines()) == [
+        "master 1 False",
+        "redis 1 False",
+        "worker 1 False",
+        "worker 2 False",
+        "worker 3 False",
+    ]
+
+
+def test_host_folders_reach_the_workers(make_cluster: MakeCluster) -> None:
+    cluster = make_cluster()
+    shared = cluster.folder / "shared"
+    shared.mkdir()
+    (shared / "in.txt").write_text("from the host\n")
+    mounts = [{"host": "./shared", "path": "/data"}]
+    cluster.write({"workers": {"default": {"replicas": 1, "mounts": mounts}}})
+    cluster.run("up")
+    [job_id] = cluster.submit("--", "sh", "-c", "cat /data/in.txt; touch /data/new && echo WROTE; true")
+    cluster.wait(job_id)
+    log = cluster.run("logs", job_id).out
+    assert "from the host" in log
+    assert "WROTE" not in log

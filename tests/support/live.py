@@ -1,0 +1,159 @@
+"""A real cluster for one test: driven through the command line, as a user drives it."""
+
+import json
+import os
+import secrets
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+
+from jobctl.client import Client
+from jobctl.engine import open_engine
+from jobctl.engine.protocol import Engine
+
+T = TypeVar("T")
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+
+
+@dataclass(frozen=True)
+class Ran:
+    """How one command of jobctl ended."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def data(self) -> Any:
+        """The ``data`` of a JSON envelope."""
+        return json.loads(self.out)["data"]
+
+
+def free_port() -> int:
+    """Return a port of 127.0.0.1 that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def until(condition: Callable[[], T], *, within: float = 60.0, every: float = 0.1) -> T:
+    """Return the first true value of ``condition``; fail after ``within`` seconds."""
+    ticker = threading.Event()
+    for _ in range(max(1, int(within / every))):
+        value = condition()
+        if value:
+            return value
+        ticker.wait(every)
+    raise AssertionError(f"did not come true within {within:g} s: {condition}")
+
+
+class LiveCluster:
+    """One project of its own: a folder, a cluster.yaml, a port, and everything removed at the end."""
+
+    def __init__(self, folder: Path, settings: Mapping[str, Any] | None = None) -> None:
+        self.folder = folder
+        self.project = f"t{secrets.token_hex(4)}"
+        self.port = free_port()
+        self.file = folder / "cluster.yaml"
+        self.environment = {
+            **os.environ,
+            "XDG_STATE_HOME": str(folder / "state"),
+            "JOBCTL_DEBUG": "1",
+        }
+        self.engine: Engine = open_engine()
+        self.write(dict(settings or {}))
+
+    def write(self, settings: dict[str, Any]) -> None:
+        """Write the cluster file: the given settings under this project's name and port."""
+        self.settings = settings
+        master = {"port": self.port, **settings.get("master", {})}
+        whole = {"name": self.project, **settings, "master": master}
+        self.file.write_text(yaml.safe_dump(whole, sort_keys=False))
+
+    def command(self, *arguments: str) -> list[str]:
+        """Return the argv of one jobctl command on this cluster."""
+        return [sys.executable, "-m", "jobctl", "-f", str(self.file), *arguments]
+
+    def run(
+        self,
+        *arguments: str,
+        check: bool = True,
+        within: float = 180.0,
+        environment: Mapping[str, str] | None = None,
+    ) -> Ran:
+        """Run one jobctl command to its end; with ``check``, a failure fails the test."""
+        done = subprocess.run(
+            self.command(*arguments),
+            cwd=self.folder,
+            env={**self.environment, **(environment or {})},
+            capture_output=True,
+            text=True,
+            timeout=within,
+            check=False,
+            stdin=subprocess.DEVNULL,
+        )
+        if check and done.returncode != 0:
+            raise AssertionError(
+                f"jobctl {' '.join(arguments)} ended with {done.returncode}\n"
+                f"{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
+            )
+        return Ran(done.returncode, done.stdout, done.stderr)
+
+    def spawn(self, *arguments: str) -> subprocess.Popen[str]:
+        """Start one jobctl command and let it run."""
+        return subprocess.Popen(
+            self.command(*arguments),
+            cwd=self.folder,
+            env=self.environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            stdin=subprocess.DEVNULL,
+        )
+
+    def json(self, *arguments: str) -> Any:
+        """Run one command with ``--output json`` and return its data."""
+        return self.run("--output", "json", *arguments).data
+
+    def submit(self, *arguments: str) -> list[str]:
+        """Submit and return the ids."""
+        return self.run("submit", *arguments).out.split()
+
+    def job(self, job_id: str) -> Any:
+        """Return everything the cluster knows of one job."""
+        return self.json("job", job_id)
+
+    def wait(self, *ids: str, within: float = 180.0) -> None:
+        """Wait until all the jobs ended (however they ended)."""
+        self.run("wait", "--timeout", str(within), *ids, check=False, within=within + 30)
+
+    @property
+    def client(self) -> Client:
+        """A client of this cluster's master, with the token that `up` left for the user."""
+        state = self.folder / "state" / "jobctl" / self.project / "connection.json"
+        connection = json.loads(state.read_text())
+        return Client(connection["url"], connection["token"])
+
+    def container(self, instance: str) -> str:
+        """Return the container name of an instance such as ``worker-2``."""
+        return f"{self.project}-{instance}"
+
+    def close(self) -> None:
+        """Remove everything of this project from the engine."""
+        mine = {"com.docker.compose.project": self.project}
+        for container in self.engine.containers(mine):
+            self.engine.remove(container.name, force=True)
+        self.engine.remove(f"{self.project}-seed", force=True)
+        for network in self.engine.networks(mine):
+            self.engine.remove_network(network.name)
+        for volume in self.engine.volumes(mine):
+            self.engine.remove_volume(volume.name)
+        self.engine.close()
