@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from jobctl.config.errors import ConfigError, Problem, TemplateError
 
 if TYPE_CHECKING:
+    from jobctl.config.json_schema import schema
     from jobctl.config.loader import find, load, loads
     from jobctl.config.models import (
         Backoff,
@@ -22,9 +23,14 @@ if TYPE_CHECKING:
         Pool,
         Redis,
     )
+    from jobctl.config.show import resolved_yaml
+    from jobctl.config.templates import job_template, template_names
 
 _HOMES = {
+    "jobctl.config.json_schema": ("schema",),
     "jobctl.config.loader": ("find", "load", "loads"),
+    "jobctl.config.show": ("resolved_yaml",),
+    "jobctl.config.templates": ("job_template", "template_names"),
     "jobctl.config.models": (
         *("Backoff", "Build", "Config", "Jobs", "Logs", "Master", "Mount", "Network", "Pool"),
         "Redis",
@@ -47,8 +53,12 @@ __all__ = [
     "Redis",
     "TemplateError",
     "find",
+    "job_template",
     "load",
     "loads",
+    "resolved_yaml",
+    "schema",
+    "template_names",
 ]
 
 

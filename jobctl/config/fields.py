@@ -1,4 +1,4 @@
-"""The tree of settings that a model describes: for suggestions, the reference and the tests."""
+"""The tree of settings that a model describes: for suggestions, the schema and the reference."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,35 +12,26 @@ from jobctl.config.types import Section
 
 @dataclass(frozen=True)
 class Setting:
-    """One field: its path (``workers.<name>.mounts[].host``), and its section if it holds one."""
+    """One field of a section.
+
+    ``path`` is where it stands in the file (``workers.<name>.mounts[].host``), ``owner`` its
+    section; when it holds a section itself, that is ``section`` and ``reach`` is what stands
+    between the two: "" for a plain one, ``.<name>`` in a map, ``[]`` in a list.
+    """
 
     path: str
     name: str
     info: FieldInfo
+    owner: type[Section]
     section: type[Section] | None
-
-
-def section_of(annotation: Any) -> tuple[type[Section] | None, str]:
-    """Return the section inside an annotation and how to reach it: "", ``.<name>`` or ``[]``."""
-    origin, args = get_origin(annotation), get_args(annotation)
-    if origin is Annotated:
-        return section_of(args[0])
-    if origin in (Union, UnionType):
-        return section_of(next(arg for arg in args if arg is not NoneType))
-    if origin is dict:
-        return section_of(args[1])[0], ".<name>"
-    if origin is tuple:
-        return section_of(args[0])[0], "[]"
-    if isinstance(annotation, type) and issubclass(annotation, Section):
-        return annotation, ""
-    return None, ""
+    reach: str
 
 
 def settings(model: type[Section], prefix: str = "") -> Iterator[Setting]:
     """Walk every setting of a model, depth first, in the order of the models."""
     for name, info in model.model_fields.items():
-        section, reach = section_of(info.annotation)
-        yield Setting(f"{prefix}{name}", name, info, section)
+        section, reach = _section_in(info.annotation)
+        yield Setting(f"{prefix}{name}", name, info, model, section, reach)
         if section:
             yield from settings(section, f"{prefix}{name}{reach}.")
 
@@ -55,6 +46,28 @@ def section_at(model: type[Section], place: tuple[str | int, ...]) -> type[Secti
         elif here is None or part not in here.model_fields:
             return None
         else:
-            here, reach = section_of(here.model_fields[str(part)].annotation)
+            here, reach = _section_in(here.model_fields[str(part)].annotation)
             inside = bool(reach)
     return None if inside else here
+
+
+def default_of(setting: Setting) -> object:
+    """Return a setting's default as it is written in the file (``128MB``); None if required."""
+    blank = setting.owner.model_construct()
+    return blank.model_dump(mode="json", include={setting.name}).get(setting.name)
+
+
+def _section_in(annotation: Any) -> tuple[type[Section] | None, str]:
+    """Return the section inside an annotation and how it is reached."""
+    origin, args = get_origin(annotation), get_args(annotation)
+    if origin is Annotated:
+        return _section_in(args[0])
+    if origin in (Union, UnionType):
+        return _section_in(next(arg for arg in args if arg is not NoneType))
+    if origin is dict:
+        return _section_in(args[1])[0], ".<name>"
+    if origin is tuple:
+        return _section_in(args[0])[0], "[]"
+    if isinstance(annotation, type) and issubclass(annotation, Section):
+        return annotation, ""
+    return None, ""

@@ -67,7 +67,7 @@ Duration = Annotated[
 Cpus = Annotated[float, Field(ge=0.01, le=1024, examples=[0.5, 2])]
 """Cores; 0.5 is half a core."""
 
-Pids = Annotated[int, Field(ge=16, le=1_000_000)]
+Pids = Annotated[int, Field(ge=16, le=65536)]
 """Processes and threads in one container."""
 
 QueueName = Annotated[str, Field(pattern=QUEUE_PATTERN)]

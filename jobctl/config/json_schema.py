@@ -1,0 +1,45 @@
+"""The JSON Schema of cluster.yaml (draft 2020-12), by which editors complete and check it."""
+
+import json
+from typing import Any
+
+from pydantic.json_schema import GenerateJsonSchema
+
+from jobctl.config.fields import default_of, settings
+from jobctl.config.models import Config
+
+
+class _Generator(GenerateJsonSchema):
+    """Leaves out the titles that only repeat the name of each setting."""
+
+    def field_title_should_be_set(self, schema: Any) -> bool:  # noqa: ARG002 - pydantic's signature
+        return False
+
+
+def schema() -> dict[str, Any]:
+    """Return the JSON Schema as data."""
+    body = Config.model_json_schema(schema_generator=_Generator)
+    body["title"] = "cluster.yaml of jobctl"
+    for name, section in body["$defs"].items():
+        section.pop("title")
+        if name != "Mount":
+            section["type"] = ["object", "null"]  # a key without a value is an empty section
+    for setting in settings(Config):
+        owner = body if setting.owner is Config else body["$defs"][setting.owner.__name__]
+        _tidy(owner["properties"][setting.name], default_of(setting), setting.section is not None)
+    return {"$schema": _Generator.schema_dialect, **body}
+
+
+def _tidy(node: dict[str, Any], default: object, is_section: bool) -> None:
+    """Give a setting its default as people write it, and let a map refuse all other names."""
+    if "default" in node:
+        node["default"] = default
+    if is_section:
+        node.pop("default", None)  # its settings carry their own
+    if "patternProperties" in node:
+        node["additionalProperties"] = False
+
+
+def schema_text() -> str:
+    """Return the JSON Schema as the text of its file."""
+    return json.dumps(schema(), indent=2, ensure_ascii=False) + "\n"

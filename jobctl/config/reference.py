@@ -1,0 +1,91 @@
+"""docs/cluster-yaml.md: every setting with its type, default and meaning, from the models."""
+
+import json
+from typing import Any
+
+from jobctl.config.fields import Setting, default_of, settings
+from jobctl.config.json_schema import schema
+from jobctl.config.models import Config
+from jobctl.config.types import Section
+
+_TOP = """\
+<!-- Generated from jobctl/config/models.py by `python -m jobctl.config.generate`. -->
+# cluster.yaml
+
+One file describes one cluster. Only `name` is required; everything else has the default given
+here. `jobctl init` writes a first file, `jobctl config validate` names every mistake in it with its
+line, and `jobctl config show` prints it with all defaults filled in.
+
+- **Sizes** are powers of 1024, as in Docker: `64KB`, `128MB`, `1.5GB`, or a number of bytes.
+- **Durations** are `500ms`, `10s`, `1m`, `1h30m`, or a number of seconds.
+- **CPUs** are cores: `0.5` is half a core.
+- YAML anchors and merge keys (`&base`, `<<: *base`) work; a key set twice is an error.
+- jobctl reads the `cluster.yaml` of the current folder or, inside a git repository, the nearest one
+  in the folders above, up to the repository's root. `-f FILE` names another.
+"""
+
+_SECTIONS = {"": "section", ".<name>": "sections by name", "[]": "list of sections"}
+_KINDS = {
+    "array": "list of text",
+    "boolean": "`true` or `false`",
+    "integer": "size",
+    "number": "duration",
+    "object": "text by name",
+    "string": "text",
+}
+
+
+def reference() -> str:
+    """Return the text of the reference."""
+    document = schema()
+    everything = list(settings(Config))
+    parts = [_TOP, _part("Top level", Config, everything, document["properties"])]
+    for setting in everything:
+        if setting.section:
+            title = f"`{setting.path}{setting.reach}`"
+            properties = document["$defs"][setting.section.__name__]["properties"]
+            parts.append(_part(title, setting.section, everything, properties))
+    return "\n".join(parts)
+
+
+def _part(
+    title: str, section: type[Section], everything: list[Setting], properties: dict[str, Any]
+) -> str:
+    rows = [
+        f"| `{setting.name}` | {_kind(setting, properties[setting.name])} | {_default(setting)} "
+        f"| {setting.info.description} |"
+        for setting in everything
+        if setting.owner is section
+    ]
+    return "\n".join(
+        [
+            *(f"## {title}", "", (section.__doc__ or "").strip(), ""),
+            *("| setting | type | default | meaning |", "|---|---|---|---|", *rows, ""),
+        ]
+    )
+
+
+def _default(setting: Setting) -> str:
+    if setting.info.is_required():
+        return "required"
+    if setting.section and not setting.reach:
+        return "see below"
+    default = default_of(setting)
+    if setting.section is not None and setting.reach == ".<name>":
+        return "one pool, `default`"
+    return f"`{default}`" if isinstance(default, str) else f"`{json.dumps(default)}`"
+
+
+def _kind(setting: Setting, node: dict[str, Any]) -> str:
+    """Name a setting's type in the words of the page's introduction."""
+    if setting.section:
+        return _SECTIONS[setting.reach]
+    if "anyOf" in node:
+        return f"{_kind(setting, node['anyOf'][0])} or `null`"
+    if "enum" in node:
+        return " or ".join(f"`{choice}`" for choice in node["enum"])
+    if "maximum" in node:
+        word = "whole number" if node["type"] == "integer" else "number"
+        return f"{word}, {node['minimum']:g} to {node['maximum']:g}"
+    kind = node["type"]
+    return _KINDS[kind if isinstance(kind, str) else kind[0]]

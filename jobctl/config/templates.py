@@ -1,0 +1,158 @@
+"""Job templates: a job with ``{{placeholders}}``, filled from ``--set key=value``.
+
+The packaged ones are templates/jobs/*.yaml; a path to a file of the user's own works the same.
+"""
+
+import re
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from jobctl.config.errors import ConfigError, TemplateError
+from jobctl.config.explain import closest
+from jobctl.config.loader import validated
+from jobctl.config.models import Backoff
+from jobctl.config.reader import Document, Place, read
+from jobctl.config.types import (
+    Duration,
+    QueueName,
+    Section,
+    VariableName,
+    lasts_at_least,
+)
+from jobctl.data import data_path
+
+_PLACEHOLDER = re.compile(r"\{\{\s*([^{}]*?)\s*\}\}")
+_KEY_PATTERN = r"^[a-z][a-z0-9_]*$"
+
+
+class Parameter(Section):
+    """Something to say with ``--set``; without a default it has to be said."""
+
+    description: str = Field(description="What it means, in a few words.")
+    default: str | None = Field(default=None, description="Its value when it is not set.")
+
+
+class Body(Section):
+    """The job itself, after the placeholders are filled: the fields of a submitted job."""
+
+    argv: Annotated[tuple[str, ...], Field(strict=False, min_length=1)] = Field(
+        description="The command and its arguments.", examples=['[sha256sum, "{{path}}"]']
+    )
+    name: str = Field(default="", description="A name to find the job by.")
+    queue: QueueName = Field(default="default", description="The queue it waits in.")
+    env: dict[VariableName, str] = Field(default_factory=dict, description="Its environment.")
+    timeout: Annotated[Duration, lasts_at_least("100ms")] | None = Field(
+        default=None, description="The longest that it may run."
+    )
+    grace: Duration = Field(default=10.0, description="From SIGTERM to SIGKILL.")
+    # A placeholder makes text of a number: "3" is as good as 3 here.
+    max_attempts: Annotated[int, Field(strict=False, ge=1, le=1000)] = Field(
+        default=1, description="How often it may fail by itself."
+    )
+    backoff: Backoff = Field(default=Backoff(), description="The wait between its failures.")
+
+
+class Form(Section):
+    """A template before it is filled: any value of the job may hold placeholders."""
+
+    description: str = Field(description="What the job does, in one sentence.")
+    parameters: dict[Annotated[str, Field(pattern=_KEY_PATTERN)], Parameter] = Field(
+        default_factory=dict, description="What can be set, by name."
+    )
+    job: dict[str, Any] = Field(description="The job.")
+
+
+class Filled(Form):
+    """A template after it is filled."""
+
+    job: Body = Field(description="The job.")  # type: ignore[assignment]
+
+
+def template_names() -> list[str]:
+    """List the packaged job templates."""
+    return sorted(path.stem for path in data_path("templates", "jobs").glob("*.yaml"))
+
+
+def job_template(name_or_path: str, settings: dict[str, str]) -> dict[str, Any]:
+    """Fill a template; returns a spec for ``POST /jobs`` with what the template says and no more.
+
+    Raises TemplateError (unknown template, unknown or missing parameters) or ConfigError (the
+    file, once filled, is not a valid job).
+    """
+    path = _locate(name_or_path)
+    hint = f"jobctl submit -t {name_or_path}"
+    document = read(path, hint)
+    form = validated(Form, document, path.parent, hint)
+    _note_undeclared(document, form)
+    if document.problems:
+        raise ConfigError.of(document.problems, hint)
+    values = _values(name_or_path, form, settings)
+    document.value = {**form.model_dump(), "job": _fill(form.job, values)}
+    body = validated(Filled, document, path.parent, hint).job
+    return {**body.model_dump(exclude_unset=True), "argv": list(body.argv)}
+
+
+def _locate(name_or_path: str) -> Path:
+    if "/" in name_or_path or name_or_path.endswith((".yaml", ".yml")):
+        return Path(name_or_path)
+    names = template_names()
+    if name_or_path in names:
+        return data_path("templates", "jobs", f"{name_or_path}.yaml")
+    near = closest(name_or_path, names)
+    guess = f", did you mean {near}?" if near else ";"
+    raise TemplateError(
+        f"There is no job template {name_or_path!r}{guess} There are: {', '.join(names)}.",
+        f"jobctl submit -t {near or names[0]}",
+    )
+
+
+def _values(template: str, form: Form, settings: dict[str, str]) -> dict[str, str]:
+    """Return every parameter's value; raises TemplateError with all that is missing or unknown."""
+    wrong = []
+    for key in settings:
+        if key not in form.parameters:
+            near = closest(key, list(form.parameters))
+            wrong.append(f"{key} is not one of them" + (f", did you mean {near}?" if near else ""))
+    values = {key: parameter.default for key, parameter in form.parameters.items()} | settings
+    missing = [key for key, value in values.items() if value is None]
+    wrong += [f"{key} is missing ({form.parameters[key].description})" for key in missing]
+    if wrong:
+        takes = ", ".join(form.parameters) or "none"
+        example = "".join(f" --set {key}=VALUE" for key in missing)
+        raise TemplateError(
+            f"The template {template} has these parameters: {takes}; {'; '.join(wrong)}",
+            f"jobctl submit -t {template}{example}",
+        )
+    return {key: value for key, value in values.items() if value is not None}
+
+
+def _fill(value: Any, values: dict[str, str]) -> Any:
+    if isinstance(value, str):
+        return _PLACEHOLDER.sub(lambda match: values[match[1]], value)
+    if isinstance(value, dict):
+        return {key: _fill(item, values) for key, item in value.items()}
+    return [_fill(item, values) for item in value] if isinstance(value, list) else value
+
+
+def _note_undeclared(document: Document, form: Form) -> None:
+    """Note placeholders that are no parameters, and parameters that are in no placeholder."""
+    used: set[str] = set()
+
+    def walk(value: Any, place: Place) -> None:
+        if isinstance(value, str):
+            for key in _PLACEHOLDER.findall(value):
+                used.add(key)
+                if key not in form.parameters:
+                    near = closest(key, list(form.parameters))
+                    document.complain(place, f"{{{{{key}}}}} is not among the parameters", near)
+        elif isinstance(value, dict | list):
+            items = value.items() if isinstance(value, dict) else enumerate(value)
+            for key, item in items:
+                walk(item, (*place, key))
+
+    walk(form.job, ("job",))
+    for key in form.parameters:
+        if key not in used:
+            document.complain(("parameters", key), f"is not used: there is no {{{{{key}}}}}")
