@@ -1,0 +1,257 @@
+"""The Engine protocol in memory, for tests of everything that stands on an engine.
+
+tests/contract holds it to the behaviour of the real one. Tests set its ``world`` up, break it
+(``world.fail``) and read what was done to it (``world.mutations``).
+"""
+
+import posixpath
+from collections.abc import Iterator, Mapping
+
+from jobctl.engine.protocol import (
+    Conflict,
+    Container,
+    ContainerDetail,
+    ContainerSpec,
+    EngineError,
+    EngineInfo,
+    Executed,
+    NotFound,
+    PortTaken,
+    Volume,
+)
+from tests.support import memory_files
+from tests.support.memory_files import FileTree
+from tests.support.memory_images import MemoryImages
+from tests.support.memory_networks import MemoryNetworks
+from tests.support.memory_world import ALIVE, Box, World, mutating
+
+_SIGNALS = {"SIGHUP": 1, "SIGINT": 2, "SIGKILL": 9, "SIGUSR1": 10, "SIGTERM": 15}
+# The folders of any image that tests put files into.
+_IMAGE_FOLDERS = frozenset({"/", "/data", "/etc", "/tmp", "/work"})
+
+
+class MemoryEngine(MemoryNetworks, MemoryImages):
+    """One client of a world; ``clone`` makes another of the same."""
+
+    def __init__(self, world: World | None = None) -> None:
+        self.world = world or World()
+
+    def clone(self) -> "MemoryEngine":
+        return MemoryEngine(self.world)
+
+    def close(self) -> None:
+        """Nothing to release."""
+
+    def info(self) -> EngineInfo:
+        return EngineInfo("memory", "1.0", "1.45", "memory://", "test", 2, 2 << 30, "2")
+
+    # -- reading ---------------------------------------------------------------------------------
+
+    def containers(self, labels: Mapping[str, str]) -> list[Container]:
+        with self.world.changed:
+            boxes = list(self.world.boxes.values())
+            return [_row(box) for box in boxes if labels.items() <= box.spec.labels.items()]
+
+    def inspect(self, name: str) -> ContainerDetail | None:
+        with self.world.changed:
+            box = self.world.find(name)
+            return None if box is None else _detail(box)
+
+    # -- the life of a container -----------------------------------------------------------------
+
+    @mutating
+    def create(self, spec: ContainerSpec) -> str:
+        if spec.name in self.world.boxes:
+            raise Conflict(f"The container name {spec.name} is already in use.")
+        if (image := self.image(spec.image)) is None:
+            raise NotFound(f"No such image: {spec.image}.")
+        made = self.world.digest("container", spec.name, str(self.world.now()))
+        box = Box(made, spec, image, self.world.now(), aliases={spec.network: spec.aliases})
+        for mount in spec.mounts:
+            if mount.kind == "volume":
+                self.world.volumes.setdefault(mount.source, (Volume(mount.source, {}), FileTree()))
+        self.world.boxes[spec.name] = box
+        return made
+
+    @mutating
+    def start(self, name: str) -> None:
+        box = self.world.box(name)
+        if box.state == "running":
+            return
+        if box.state == "paused":
+            raise Conflict(f"Container {name} is paused.")
+        self._bind_ports(box)
+        self.join(box)
+        box.state, box.started_at, box.exit_code = "running", self.world.now(), 0
+        box.health = "healthy" if box.spec.health else "none"
+        self._run_main(box)
+        self.world.on_start(box.spec.name)
+
+    def _bind_ports(self, box: Box) -> None:
+        taken = set(self.world.foreign_ports)
+        for other in self.world.boxes.values():
+            if other.state in ALIVE:
+                taken |= {port.host_port for port in other.spec.ports}
+        for port in box.spec.ports:
+            if port.host_port in taken:
+                raise PortTaken(f"Port {port.host_port} is in use.", "ss -ltnp", port.host_port)
+
+    def _run_main(self, box: Box) -> None:
+        argv = box.spec.command
+        if argv and argv[0] in self.world.programs:
+            end = self.world.programs[argv[0]](box.spec.name, argv)
+            self.world.write_log(box.spec.name, end.output)
+            self.world.end(box.spec.name, end.exit_code)
+
+    @mutating
+    def stop(self, name: str, timeout: float) -> None:
+        if self.world.box(name).state in ALIVE:
+            self.world.end(name, 128 + _SIGNALS["SIGTERM"])
+
+    @mutating
+    def kill(self, name: str, signal: str = "SIGKILL") -> None:
+        if self.world.box(name).state not in ALIVE:
+            raise Conflict(f"Container {name} is not running.")
+        self.world.end(name, 128 + _SIGNALS[signal])
+
+    @mutating
+    def pause(self, name: str) -> None:
+        self._switch(name, "running", "paused")
+
+    @mutating
+    def unpause(self, name: str) -> None:
+        self._switch(name, "paused", "running")
+
+    def _switch(self, name: str, before: str, after: str) -> None:
+        box = self.world.box(name)
+        if box.state != before:
+            raise Conflict(f"Container {name} is not {before}.")
+        box.state = "paused" if after == "paused" else "running"
+
+    @mutating
+    def remove(self, name: str, *, force: bool = False) -> None:
+        if (box := self.world.find(name)) is None:
+            return
+        if box.state in ALIVE and not force:
+            raise Conflict(f"Container {name} is running.")
+        if box.state in ALIVE:
+            self.world.end(name, 128 + _SIGNALS["SIGKILL"])
+        del self.world.boxes[box.spec.name]
+
+    # -- inside a container ----------------------------------------------------------------------
+
+    @mutating
+    def put_archive(self, container: str, path: str, data: bytes) -> None:
+        box = self.world.box(container)
+        tree, inner, writable = self._place(box, path)
+        if not (tree.has_folder(inner) or (tree is box.files and inner in _IMAGE_FOLDERS)):
+            raise NotFound(f"Could not find {path} in container {container}.")
+        if not writable:
+            raise EngineError(f"{path} in container {container} is read-only.")
+        for name, info, content in memory_files.unpack(data):
+            target, file, _writable = self._place(box, posixpath.normpath(f"{path}/{name}"))
+            target.put(file, info, content)
+
+    def get_archive(self, container: str, path: str) -> bytes | None:
+        with self.world.changed:
+            if (box := self.world.find(container)) is None:
+                return None
+            tree, inner, _writable = self._place(box, path)
+            return memory_files.pack(tree, inner, posixpath.basename(path.rstrip("/")) or "/")
+
+    def _place(self, box: Box, path: str) -> tuple[FileTree, str, bool]:
+        """Find the file system that holds a path, the path within it, whether it is writable."""
+        path = posixpath.normpath(path)
+        for mount in sorted(box.spec.mounts, key=lambda m: len(m.target), reverse=True):
+            if path == mount.target or path.startswith(mount.target + "/"):
+                if mount.kind == "volume":
+                    tree = self.world.volumes[mount.source][1]
+                else:
+                    tree = self.world.host_folders.setdefault(mount.source, FileTree())
+                return tree, path[len(mount.target) :] or "/", not mount.read_only
+        return box.files, path, not box.spec.read_only
+
+    @mutating
+    def execute(self, container: str, argv: tuple[str, ...]) -> Executed:
+        if self.world.box(container).state != "running":
+            raise Conflict(f"Container {container} is not running.")
+        if argv[0] not in self.world.programs:
+            return Executed(126, f"{argv[0]}: not found".encode())
+        return self.world.programs[argv[0]](container, argv)
+
+    def logs(
+        self,
+        container: str,
+        *,
+        tail: int | None = None,
+        since: float | None = None,
+        follow: bool = False,
+    ) -> Iterator[bytes]:
+        with self.world.changed:
+            box = self.world.box(container)
+            chunks = [data for at, data in box.log if since is None or at >= since]
+            end = len(box.log)
+        if tail is not None:
+            lines = b"".join(chunks).splitlines(keepends=True)
+            chunks = lines[max(0, len(lines) - tail) :]
+        return self._follow(box, chunks, end) if follow else iter(chunks)
+
+    def _follow(self, box: Box, chunks: list[bytes], end: int) -> Iterator[bytes]:
+        yield from chunks
+        while new := self._printed_after(box, end):
+            end += len(new)
+            yield from new
+
+    def _printed_after(self, box: Box, end: int) -> list[bytes]:
+        """Wait for more output; none of it comes once the container has ended."""
+        with self.world.changed:
+            self.world.changed.wait_for(lambda: len(box.log) > end or box.state not in ALIVE)
+            return [data for _at, data in box.log[end:]]
+
+
+def _row(box: Box) -> Container:
+    return Container(
+        id=box.id,
+        name=box.spec.name,
+        image=box.spec.image,
+        image_id=box.image.id,
+        state=box.state,
+        labels=dict(box.spec.labels),
+        created=box.created,
+        health=box.health,
+        addresses=dict(box.addresses),
+        status=f"Exited ({box.exit_code})" if box.state == "exited" else box.state.capitalize(),
+    )
+
+
+def _detail(box: Box) -> ContainerDetail:
+    spec = box.spec
+    return ContainerDetail(
+        id=box.id,
+        name=spec.name,
+        state=box.state,
+        health=box.health,
+        exit_code=box.exit_code,
+        oom_killed=box.oom_killed,
+        error="",
+        started_at=box.started_at,
+        finished_at=box.finished_at,
+        restart_count=box.restart_count,
+        pid=1 if box.state in ALIVE else 0,
+        cpus=spec.cpus,
+        memory=spec.memory,
+        memory_swap=spec.memory,
+        pids=spec.pids,
+        user=spec.user,
+        cap_add=spec.cap_add,
+        cap_drop=("ALL",),
+        security=("no-new-privileges",),
+        read_only=spec.read_only,
+        init=True,
+        restart=spec.restart,
+        env=tuple(f"{name}={value}" for name, value in sorted(spec.env.items())),
+        ports=spec.ports,
+        log_config={"max-size": spec.log_max_size, "max-file": str(spec.log_max_files)},
+        labels=dict(spec.labels),
+        addresses=dict(box.addresses),
+    )
