@@ -1,0 +1,79 @@
+"""Putting the master together."""
+
+import asyncio
+import os
+import traceback
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from typing import Any
+
+from fastapi import FastAPI
+from starlette.middleware import Middleware
+
+import jobctl
+from jobctl.master import errors
+from jobctl.master.auth import BearerAuth
+from jobctl.master.body import BodyCap
+from jobctl.master.metrics import CountRequests
+from jobctl.master.routes import artifacts, events, health, jobs, logs, workers
+from jobctl.master.service import Service
+from jobctl.master.settings import Settings
+from jobctl.queue import AsyncQueue
+
+# What a master cannot do without: if one of its loops fails on a bug, it ends and is restarted.
+_BROKEN = 70
+
+_FAILURES: dict[int | str, dict[str, Any]] = {
+    "4XX": {"model": errors.ErrorBody, "description": "Refused, with one sentence why."},
+    "5XX": {"model": errors.ErrorBody, "description": "Not possible just now."},
+    # Named so that FastAPI does not describe its own form of this error.
+    422: {"model": errors.ErrorBody, "description": "The request breaks a rule."},
+}
+
+
+def create_app(settings: Settings, queue: AsyncQueue) -> FastAPI:
+    """Return the ASGI app; it uses ``queue`` but does not close it.
+
+    ``app.state.service`` is the `Service`; close its feed to end all streams before a shutdown.
+    """
+    service = Service(settings, queue)
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        loops = [
+            asyncio.create_task(service.keeper.run()),
+            asyncio.create_task(service.feed.run()),
+        ]
+        for loop in loops:
+            loop.add_done_callback(_end_loudly)
+        yield
+        service.feed.close()
+        for loop in loops:
+            loop.cancel()
+            with suppress(asyncio.CancelledError):
+                await loop
+
+    app = FastAPI(
+        title="jobctl master",
+        version=jobctl.__version__,
+        docs_url=None,
+        redoc_url=None,
+        lifespan=lifespan,
+        responses=_FAILURES,
+        middleware=[
+            Middleware(CountRequests, service.requests),
+            Middleware(BearerAuth, settings.token),
+            Middleware(BodyCap, settings.limits.body_bytes),
+        ],
+    )
+    app.state.service = service
+    errors.install(app)
+    for topic in (jobs, logs, artifacts, workers, events, health):
+        app.include_router(topic.router)
+    return app
+
+
+def _end_loudly(loop: asyncio.Task[None]) -> None:
+    if not loop.cancelled() and (error := loop.exception()):
+        traceback.print_exception(error)
+        os._exit(_BROKEN)

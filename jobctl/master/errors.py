@@ -1,0 +1,134 @@
+"""Every failure as one JSON body: ``{"error": {"code", "message", "hint"}}``."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+from typing_extensions import TypedDict
+
+from jobctl.queue import (
+    Full,
+    InvalidSpec,
+    QueueError,
+    Unavailable,
+    UnknownJob,
+    UnknownWorker,
+    WrongStatus,
+)
+
+
+class ErrorDetail(TypedDict):
+    """What went wrong: a stable code, one sentence, and the next command to try."""
+
+    code: str
+    message: str
+    hint: str
+
+
+class ErrorBody(TypedDict):
+    """The body of every answer that is not a success."""
+
+    error: ErrorDetail
+
+
+class ApiError(HTTPException):
+    """A failure with its HTTP status; ``extra`` adds fields to the error object.
+
+    An HTTPException, because FastAPI lets nothing else through from the reading of a body.
+    """
+
+    def __init__(
+        self,
+        status: int,
+        code: str,
+        message: str,
+        hint: str = "",
+        *,
+        headers: Mapping[str, str] | None = None,
+        extra: Mapping[str, Any] | None = None,
+    ) -> None:
+        super().__init__(status, message, headers)
+        self.code = code
+        self.message = message
+        self.hint = hint
+        self.extra = dict(extra or {})
+
+
+def answer(error: ApiError) -> JSONResponse:
+    """Render an error."""
+    detail = {"code": error.code, "message": error.message, "hint": error.hint, **error.extra}
+    return JSONResponse({"error": detail}, error.status_code, headers=error.headers)
+
+
+def from_queue(error: QueueError) -> ApiError:
+    """Translate a failure of the queue."""
+    status, code = 500, "queue-error"
+    headers = {}
+    match error:
+        case InvalidSpec():
+            status, code = 422, "invalid"
+        case UnknownJob():
+            status, code = 404, "unknown-job"
+        case UnknownWorker():
+            status, code = 404, "unknown-worker"
+        case WrongStatus():
+            status, code = 409, "wrong-status"
+        case Full():
+            status, code = 507, "full"
+        case Unavailable():
+            status, code = 503, "unavailable"
+            headers["Retry-After"] = "1"
+    return ApiError(status, code, str(error), error.hint, headers=headers)
+
+
+def too_large(longest: int) -> ApiError:
+    """Return the refusal of a body or line that is over its cap."""
+    message = f"A job as JSON may be at most {longest} bytes."
+    return ApiError(413, "too-large", message, "put large input on a mounted folder")
+
+
+def from_problems(problems: list[Any], where: str = "") -> ApiError:
+    """Make one sentence of pydantic's list of problems."""
+    told = []
+    for problem in problems[:3]:
+        # FastAPI puts "body", "query" or "path" in front of the field.
+        path = [str(p) for p in problem["loc"] if p not in ("body", "query", "path")]
+        message = str(problem["msg"]).removeprefix("Value error, ")
+        told.append(f"{'.'.join(path)}: {message}" if path else message)
+    more = f" (and {len(problems) - 3} more)" if len(problems) > 3 else ""
+    prefix = f"{where}: " if where else ""
+    return ApiError(422, "invalid", f"{prefix}{'; '.join(told)}{more}.", "jobctl submit --help")
+
+
+def install(app: FastAPI) -> None:
+    """Make the app answer every failure in the one form."""
+
+    @app.exception_handler(ApiError)
+    async def _api(_request: Request, error: Exception) -> JSONResponse:
+        assert isinstance(error, ApiError)
+        return answer(error)
+
+    @app.exception_handler(QueueError)
+    async def _queue(_request: Request, error: Exception) -> JSONResponse:
+        assert isinstance(error, QueueError)
+        return answer(from_queue(error))
+
+    @app.exception_handler(RequestValidationError)
+    async def _invalid(_request: Request, error: Exception) -> JSONResponse:
+        assert isinstance(error, RequestValidationError)
+        return answer(from_problems(list(error.errors())))
+
+    @app.exception_handler(HTTPException)
+    async def _http(_request: Request, error: Exception) -> JSONResponse:
+        assert isinstance(error, HTTPException)
+        code = {404: "not-found", 405: "method-not-allowed"}.get(error.status_code, "http")
+        return answer(ApiError(error.status_code, code, f"{error.detail}."))
+
+    @app.exception_handler(Exception)
+    async def _unexpected(_request: Request, _error: Exception) -> JSONResponse:
+        # The traceback goes to the master's own log (the server re-raises), never to a client.
+        message = "The master failed on this request; its log says more."
+        return answer(ApiError(500, "internal", message, "jobctl logs master"))

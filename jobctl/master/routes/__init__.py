@@ -1,0 +1,1 @@
+"""The master's HTTP routes, one module per topic."""
