@@ -6,9 +6,12 @@ they exist once.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import asdict
 from functools import cache
 from importlib.resources import files
 
+from .model import Backoff
 from .status import CRASHES, FAILURES, HELD, MAX_CRASHES, TERMINAL, TRANSITIONS
 
 SCHEMA = 1
@@ -17,7 +20,7 @@ SCHEMA = 1
 LIBRARY = f"jobctl{SCHEMA}"
 
 # In the order in which each builds on the ones before.
-_PARTS = ("core", "leases", "jobs", "finish", "workers", "reads")
+_PARTS = ("core", "leases", "jobs", "attempts", "workers", "reads")
 
 
 def function_name(function: str) -> str:
@@ -37,12 +40,14 @@ def _words() -> str:
     allowed: dict[str, list[str]] = {}
     for edge in TRANSITIONS:
         allowed.setdefault(edge.was or "new", []).append(edge.to)
+    pause = [f"{name} = {value}" for name, value in asdict(Backoff()).items()]
     rows = [f"  [{_quote(was)}] = {_set(to)}," for was, to in allowed.items()]
     return "\n".join(
         [
             f"local SCHEMA, LIBRARY, MAX_CRASHES = {SCHEMA}, '{LIBRARY}', {MAX_CRASHES}",
             f"local HELD, TERMINAL = {_set(HELD)}, {_set(TERMINAL)}",
             f"local FAILURES, CRASHES = {_set(FAILURES)}, {_set(CRASHES)}",
+            f"local BACKOFF = {{ {', '.join(pause)} }}",
             "local ALLOWED = {",
             *rows,
             "}",
@@ -50,8 +55,7 @@ def _words() -> str:
     )
 
 
-def _set(words: object) -> str:
-    assert isinstance(words, (list, frozenset))
+def _set(words: Iterable[str]) -> str:
     return "{ " + ", ".join(f"[{_quote(word)}] = true" for word in sorted(words)) + " }"
 
 

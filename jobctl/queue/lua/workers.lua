@@ -1,0 +1,169 @@
+-- Worker processes: known, alive, draining, gone.
+
+-- A lost worker that holds nothing is forgotten after this many leases.
+local FORGET_AFTER = 60
+
+-- Whether its last heartbeat is older than n leases, counted from the end of a gap.
+local function silent_for(ctx, heartbeat_at, n)
+  return ctx.now - math.max(tonumber(heartbeat_at), ctx.grace_until - ctx.lease) > n * ctx.lease
+end
+
+local function forget(ctx, incarnation)
+  local name = redis.call('HGET', ctx.p .. 'worker:' .. incarnation, 'name')
+  if name and redis.call('HGET', ctx.p .. 'workers', name) == incarnation then
+    redis.call('HDEL', ctx.p .. 'workers', name)
+  end
+  redis.call('DEL', ctx.p .. 'worker:' .. incarnation, ctx.p .. 'inbox:' .. incarnation)
+end
+
+local function release(ctx, incarnation, cause)
+  local ids = held_by(ctx, incarnation)
+  for _, id in ipairs(ids) do
+    lose(ctx, find(ctx, id), cause, {})
+  end
+  forget(ctx, incarnation)
+  return #ids
+end
+
+-- incarnation, name, pool, container, concurrency, queues
+define('register', SHRINKS, function(ctx, args)
+  local incarnation, name = args[1], args[2]
+  local current = redis.call('HGET', ctx.p .. 'workers', name)
+  local key = ctx.p .. 'worker:' .. incarnation
+  if current and current ~= incarnation then
+    if redis.call('HGET', ctx.p .. 'worker:' .. current, 'replaced') == incarnation then
+      -- It was paused, not dead, and woke up: two must not take turns.
+      return redis.error_reply('SUPERSEDED ' .. name)
+    end
+    release(ctx, current, 'worker-lost')
+    redis.call('HSET', key, 'replaced', current)
+  end
+  redis.call('HSET', ctx.p .. 'workers', name, incarnation)
+  redis.call('HSETNX', key, 'started_at', ctx.now)
+  redis.call('HSET', key, 'incarnation', incarnation, 'name', name, 'pool', args[3],
+    'container', args[4], 'concurrency', args[5], 'queues', args[6], 'heartbeat_at', ctx.now)
+  return 1
+end)
+
+-- Says again what an inbox line said before, in case that line was lost.
+local function remind(ctx, incarnation, drain_until, cancelling)
+  if redis.call('LLEN', ctx.p .. 'inbox:' .. incarnation) > 0 then
+    return
+  end
+  if drain_until then
+    local left = math.max(0, tonumber(drain_until) - ctx.now) / 1000
+    tell(ctx, incarnation, 'drain ' .. left)
+  end
+  for _, job in ipairs(cancelling) do
+    tell(ctx, incarnation, 'cancel ' .. job.id .. ' ' .. job.attempt)
+  end
+end
+
+-- Jobs claimed for this worker in a reply that never arrived: it does not know of them.
+local function return_strays(ctx, incarnation, listed)
+  for _, id in ipairs(held_by(ctx, incarnation)) do
+    if not listed[id] then
+      local job = find(ctx, id)
+      if job.status == 'claimed' and ctx.now - job.claimed_at > ctx.lease / 2 then
+        hand_back(ctx, job, '')
+      end
+    end
+  end
+end
+
+-- incarnation, then id and attempt of every lease the worker has
+define('renew', SHRINKS, function(ctx, args)
+  local incarnation = args[1]
+  local key = ctx.p .. 'worker:' .. incarnation
+  local worker = redis.call('HMGET', key, 'name', 'draining', 'drain_until')
+  if worker[1] then
+    redis.call('HSET', key, 'heartbeat_at', ctx.now)
+  end
+  local verdicts, listed, cancelling = {}, {}, {}
+  for i = 2, #args, 2 do
+    local job = find(ctx, args[i])
+    local verdict = fence(job, args[i + 1])
+    listed[args[i]] = true
+    if verdict == 'ok' then
+      redis.call('ZADD', ctx.p .. 'leases', 'GT', ctx.now + ctx.lease, job.id)
+      if job.cancelling then
+        cancelling[#cancelling + 1] = job
+      end
+    end
+    verdicts[#verdicts + 1] = verdict
+  end
+  return_strays(ctx, incarnation, listed)
+  remind(ctx, incarnation, worker[3], cancelling)
+  tend(ctx)
+  return { worker[1] and 1 or 0, worker[2] and 1 or 0, verdicts }
+end)
+
+define('deregister', SHRINKS, function(ctx, args)
+  for _, id in ipairs(held_by(ctx, args[1])) do
+    hand_back(ctx, find(ctx, id), '')
+  end
+  forget(ctx, args[1])
+  return 1
+end)
+
+-- incarnation, cause
+define('release', SHRINKS, function(ctx, args)
+  return release(ctx, args[1], args[2])
+end)
+
+-- name, grace in seconds or ''
+define('drain', SHRINKS, function(ctx, args)
+  local incarnation = redis.call('HGET', ctx.p .. 'workers', args[1])
+  if not incarnation then
+    return redis.error_reply('UNKNOWNWORKER ' .. args[1])
+  end
+  local key = ctx.p .. 'worker:' .. incarnation
+  redis.call('HSET', key, 'draining', 1)
+  if args[2] == '' then
+    redis.call('HDEL', key, 'drain_until')
+    tell(ctx, incarnation, 'drain')
+  else
+    redis.call('HSET', key, 'drain_until', ctx.now + math.floor(1000 * tonumber(args[2])))
+    tell(ctx, incarnation, 'drain ' .. args[2])
+  end
+  return 1
+end)
+
+define('undrain', SHRINKS, function(ctx, args)
+  local incarnation = redis.call('HGET', ctx.p .. 'workers', args[1])
+  if not incarnation then
+    return redis.error_reply('UNKNOWNWORKER ' .. args[1])
+  end
+  redis.call('HDEL', ctx.p .. 'worker:' .. incarnation, 'draining', 'drain_until')
+  tell(ctx, incarnation, 'undrain')
+  return 1
+end)
+
+-- lease in ms
+define('configure', SHRINKS, function(ctx, args)
+  redis.call('HSET', ctx.p .. 'meta', 'lease', args[1])
+  return 1
+end)
+
+local function forget_the_lost(ctx)
+  local workers = redis.call('HVALS', ctx.p .. 'workers')
+  for _, incarnation in ipairs(workers) do
+    local heartbeat_at = redis.call('HGET', ctx.p .. 'worker:' .. incarnation, 'heartbeat_at')
+    if silent_for(ctx, heartbeat_at, FORGET_AFTER)
+      and redis.call('SCARD', ctx.p .. 'held:' .. incarnation) == 0 then
+      forget(ctx, incarnation)
+    end
+  end
+end
+
+-- limit
+define('tick', SHRINKS, function(ctx, args)
+  local limit = tonumber(args[1])
+  local moved = sweep(ctx, limit) + promote(ctx, limit)
+  forget_the_lost(ctx)
+  -- A worker may have died between taking a token and claiming.
+  for _, queue in ipairs(redis.call('SMEMBERS', ctx.p .. 'queues')) do
+    ctx.queues[queue] = true
+  end
+  return moved
+end)
