@@ -1,0 +1,1 @@
+"""The worker: a small supervisor that claims jobs and runs each as a group of processes."""

@@ -1,0 +1,110 @@
+"""Leaving nothing behind: processes and scratch files of a slot that has ended its job."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from .settings import JobUser
+from .trees import sweep
+
+# Scanning and killing loses against a fork bomb; one kill(-1) as that UID does not.
+_SCANS_BEFORE_HELPER = 2
+_MOST_ROUNDS = 200
+
+
+def signal_group(group: int, number: int) -> None:
+    """Signals a process group that may be gone already."""
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(group, number)
+
+
+def processes_of(uid: int, proc: Path = Path("/proc")) -> list[int]:
+    """Live processes (no zombies) whose real UID this is."""
+    found = []
+    for entry in proc.iterdir():
+        if not entry.name.isdigit():
+            continue
+        try:
+            status = (entry / "status").read_text()
+        except OSError:
+            continue  # it ended meanwhile
+        if _lives_as(status, uid):
+            found.append(int(entry.name))
+    return found
+
+
+def _lives_as(status: str, uid: int) -> bool:
+    fields = dict(line.split(":", 1) for line in status.splitlines() if ":" in line)
+    state, owners = fields.get("State", "").split(), fields.get("Uid", "").split()
+    return bool(state and owners) and state[0] not in "ZX" and owners[0] == str(uid)
+
+
+def end_all_of(user: JobUser) -> bool:
+    """Kills every process of a job's UID, however it left its group; False if some stay.
+
+    Never called for the supervisor's own UID: that would end the supervisor.
+    """
+    if user.uid in (0, os.geteuid()):
+        raise ValueError("this would end the supervisor")
+    for turn in range(_MOST_ROUNDS):
+        alive = processes_of(user.uid)
+        if not alive:
+            return True
+        for pid in alive:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        if turn >= _SCANS_BEFORE_HELPER:
+            _kill_as(user)
+    return False
+
+
+def _kill_as(user: JobUser) -> None:
+    # The shell's own kill: no further process is needed when the pids limit is reached.
+    with suppress(OSError, subprocess.TimeoutExpired):
+        subprocess.run(
+            ["/bin/sh", "-c", "kill -KILL -1"],
+            user=user.uid,
+            group=user.gid,
+            extra_groups=[],
+            check=False,
+            timeout=5,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+
+
+def clear_scratch(places: Sequence[Path], uid: int) -> None:
+    """Removes what this UID left in world-writable folders; OSError if some of it stays."""
+    for place in places:
+        try:
+            folder = os.open(place, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        except OSError:
+            continue  # not every container has it
+        try:
+            with os.scandir(folder) as entries:
+                for entry in entries:
+                    if entry.stat(follow_symlinks=False).st_uid == uid:
+                        _remove(folder, entry)
+        finally:
+            os.close(folder)
+
+
+def _remove(folder: int, entry: os.DirEntry[str]) -> None:
+    if entry.is_dir(follow_symlinks=False):
+        sweep(folder, entry.name, _ROOT, _unlink, remove=True)
+        os.rmdir(entry.name, dir_fd=folder)
+    else:
+        os.unlink(entry.name, dir_fd=folder)
+
+
+_ROOT = 0
+
+
+def _unlink(parent: int, entry: os.DirEntry[str], _depth: int) -> None:
+    os.unlink(entry.name, dir_fd=parent)

@@ -1,0 +1,122 @@
+"""The folders of one attempt: made before it, sealed after it."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from .settings import JobUser
+from .trees import sweep, take_file
+
+
+@dataclass(frozen=True)
+class AttemptFolder:
+    """Where one attempt's log and outputs are. `kept` is False if there was no room."""
+
+    path: Path
+    output: Path
+    kept: bool = True
+
+    @property
+    def log(self) -> Path:
+        """All that the attempt wrote to stdout and stderr."""
+        return self.path / "log"
+
+    @property
+    def index(self) -> Path:
+        """Times and offsets of the log."""
+        return self.path / "log.idx"
+
+
+def prepare(
+    jobs: Path, job_id: str, attempt: int, user: JobUser | None, reader_gid: int | None
+) -> AttemptFolder:
+    """Makes <job>/<attempt>/output; a job may pass through the upper two but not list them."""
+    path = jobs / job_id / str(attempt)
+    folder = AttemptFolder(path, path / "output")
+    _make(path.parent, 0o711, (0, reader_gid))
+    _make(path, 0o751, (0, reader_gid))
+    owner = (user.uid, user.gid) if user is not None else (0, None)
+    _make(folder.output, 0o700, owner)
+    return folder
+
+
+def prepare_without_room(path: Path, scratch: Path, user: JobUser | None) -> AttemptFolder:
+    """A working folder in the scratch space, for a job that starts on a full disk."""
+    output = scratch / f"jobctl-{path.parent.name}-{path.name}"
+    # Anybody can make things here: what is there already must not be trusted.
+    output.mkdir(0o700)
+    if user is not None:
+        os.chown(output, user.uid, user.gid)
+    return AttemptFolder(path, output, kept=False)
+
+
+def _make(path: Path, mode: int, owner: tuple[int, int | None]) -> None:
+    with suppress(FileExistsError):
+        path.mkdir(0o700)
+    # The mode first: a folder given away can no longer be changed without CAP_FOWNER.
+    uid, gid = owner
+    path.chmod(mode)
+    if gid is not None:
+        os.chown(path, uid, gid)
+
+
+def make_fifo(path: Path, user: JobUser | None) -> int:
+    """Makes the report FIFO anew: the job's group may only write. Returns it opened.
+
+    Opened for both directions, so that it never reports an end when a writer goes.
+    """
+    path.unlink(missing_ok=True)
+    os.mkfifo(path, 0o600)
+    path.chmod(0o620)
+    if user is not None:
+        os.chown(path, 0, user.gid)
+    return os.open(path, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
+
+
+def seal(folder: AttemptFolder, reader_gid: int | None) -> None:
+    """Takes the outputs from the job: nobody can change them from here on.
+
+    Removes what is neither file nor folder, symlinks that lead out, and an empty output
+    folder. Raises OSError if something could not be taken.
+    """
+    parent = os.open(folder.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        empty = sweep(parent, "output", reader_gid, _sealer(reader_gid))
+        if empty:
+            os.rmdir("output", dir_fd=parent)
+    finally:
+        os.close(parent)
+
+
+def _sealer(gid: int | None) -> Callable[[int, os.DirEntry[str], int], None]:
+    def seal_entry(parent: int, entry: os.DirEntry[str], depth: int) -> None:
+        if entry.is_file(follow_symlinks=False):
+            take_file(parent, entry.name, gid)
+        elif not (
+            entry.is_symlink() and stays_inside(os.readlink(entry.name, dir_fd=parent), depth)
+        ):
+            os.unlink(entry.name, dir_fd=parent)
+
+    return seal_entry
+
+
+def stays_inside(target: str, depth: int) -> bool:
+    """Whether a symlink `depth` folders below the output's top cannot lead out of it.
+
+    `..` counts only at the front: behind a name it goes up from wherever that name leads.
+    """
+    parts = PurePosixPath(target).parts
+    if not parts or target.startswith("/"):
+        return False
+    up = next((n for n, part in enumerate(parts) if part != ".."), len(parts))
+    return up <= depth and ".." not in parts[up:]
+
+
+def is_full(error: OSError) -> bool:
+    """Whether there was no room (rather than a fault that will not pass)."""
+    return error.errno in (errno.ENOSPC, errno.EDQUOT)

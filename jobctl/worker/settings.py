@@ -1,0 +1,137 @@
+"""What one worker process is told at its start, and what follows from it."""
+
+from __future__ import annotations
+
+import json
+import re
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+# Each worker owns 64 consecutive UIDs, one per slot, so two jobs never share one.
+_FIRST_JOB_UID = 20_000
+MAX_SLOTS = 64
+
+
+class SettingsError(Exception):
+    """The environment does not describe a worker; `hint` is the next command to try."""
+
+    hint = "jobctl up"
+
+
+@dataclass(frozen=True)
+class JobUser:
+    """Who a job's processes run as. `shared`: other slots run as the same UID."""
+
+    uid: int
+    gid: int
+    shared: bool = False
+
+
+@dataclass(frozen=True)
+class Paths:
+    """Where things are inside the worker's container."""
+
+    jobs: Path = Path("/jobctl/jobs")
+    run: Path = Path("/run/jobctl")
+    secret: Path = Path("/jobctl/secrets/redis-worker")
+    # All that a job can write to besides its output, and that outlives it.
+    scratch: tuple[Path, ...] = (Path("/tmp"), Path("/dev/shm"), Path("/dev/mqueue"))  # noqa: S108
+
+    @property
+    def alive(self) -> Path:
+        """The file whose age tells the health check that the supervisor lives."""
+        return self.run / "alive"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """One worker's identity and limits; durations are seconds.
+
+    `isolate` gives every slot a UID of its own and the files to the master's group. It is
+    off only where the supervisor may not change owners, as in the unit tests.
+    """
+
+    project: str
+    name: str
+    pool: str
+    container: str
+    concurrency: int = 2
+    queues: tuple[str, ...] = ("default",)
+    lease: float = 10.0
+    heartbeat: float = 3.0
+    grace: float = 10.0
+    caller: tuple[int, int] | None = None
+    env: Mapping[str, str] = field(default_factory=dict)
+    master_gid: int = 10_001
+    isolate: bool = True
+    redis: tuple[str, int] = ("redis", 6379)
+    paths: Paths = Paths()
+    # Unique to this process: a new one proves the former holder of the name dead.
+    nonce: str = field(default_factory=lambda: secrets.token_hex(6))
+
+    @property
+    def incarnation(self) -> str:
+        """This process of this worker, as the leases know it."""
+        return f"{self.name}.{self.nonce}"
+
+    @property
+    def ordinal(self) -> int:
+        """The number at the end of the worker's name."""
+        return int(self.name.rsplit("-", 1)[-1])
+
+    @property
+    def reader_gid(self) -> int | None:
+        """The group that may read logs and outputs; None leaves files as they are."""
+        return self.master_gid if self.isolate else None
+
+    def user_of(self, slot: int) -> JobUser | None:
+        """Who runs the jobs of this slot; None means the supervisor's own user."""
+        if not self.isolate:
+            return None
+        if self.caller is not None:
+            return JobUser(*self.caller, shared=True)
+        number = _FIRST_JOB_UID + self.ordinal * MAX_SLOTS + slot
+        return JobUser(number, number)
+
+
+def from_environment(environ: Mapping[str, str], hostname: str) -> Settings:
+    """Reads JOBCTL_PROJECT, _WORKER, _POOL and the JSON in JOBCTL_SETTINGS."""
+    try:
+        told = json.loads(environ["JOBCTL_SETTINGS"])
+        name = environ["JOBCTL_WORKER"]
+        caller = told.get("job_user")
+        settings = Settings(
+            project=environ["JOBCTL_PROJECT"],
+            name=name,
+            pool=environ.get("JOBCTL_POOL", "default"),
+            container=hostname,
+            queues=tuple(told.get("queues", ["default"])),
+            caller=(int(caller[0]), int(caller[1])) if caller is not None else None,
+            env={str(k): str(v) for k, v in told.get("env", {}).items()},
+            **_numbers(told),
+        )
+    except KeyError as missing:
+        raise SettingsError(f"The worker's environment lacks {missing.args[0]}.") from None
+    except (ValueError, TypeError, AttributeError, IndexError) as error:
+        raise SettingsError(f"The worker's settings cannot be read: {error}.") from None
+    return _checked(settings)
+
+
+def _numbers(told: Mapping[str, Any]) -> dict[str, Any]:
+    kinds = {"concurrency": int, "lease": float, "heartbeat": float, "grace": float}
+    kinds["master_gid"] = int
+    return {key: kind(told[key]) for key, kind in kinds.items() if key in told}
+
+
+def _checked(settings: Settings) -> Settings:
+    if not re.search(r"-\d+$", settings.name):
+        raise SettingsError(f"The worker's name {settings.name!r} does not end in a number.")
+    if not 1 <= settings.concurrency <= MAX_SLOTS:
+        raise SettingsError(f"A worker's concurrency must be between 1 and {MAX_SLOTS}.")
+    if settings.caller is not None and 0 in settings.caller:
+        # UID 0 could read the cluster's secrets and end the supervisor.
+        raise SettingsError("A pool with `user: caller` cannot run its jobs as root.")
+    return settings

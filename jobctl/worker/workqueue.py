@@ -1,0 +1,63 @@
+"""What the worker asks of the queue: the narrow part of `jobctl.queue.Queue` it uses."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from jobctl.queue import Cause, Finish, Job, Message, Renewal, Verdict, WorkerInfo
+
+Held = tuple[str, int]
+"""A job's id and the attempt that is its fence."""
+
+
+class WorkQueue(Protocol):
+    """Safe to use from many threads at once. Every call may raise QueueError."""
+
+    def register(self, info: WorkerInfo) -> None:
+        """Makes this worker known; ends the leases of its former incarnation."""
+
+    def deregister(self, incarnation: str) -> None:
+        """Leaves; what is still held goes back to the queue."""
+
+    def renew(self, incarnation: str, held: Sequence[Held]) -> Renewal:
+        """The heartbeat, with all leases there are: others of this worker are given up."""
+
+    def claim(self, incarnation: str, n: int, queues: Sequence[str]) -> list[Job]:
+        """Takes up to n jobs; none while draining."""
+
+    def start(self, incarnation: str, held: Sequence[Held]) -> list[Verdict]:
+        """Writes that these attempts run."""
+
+    def report(
+        self,
+        job_id: str,
+        attempt: int,
+        *,
+        step: str | None = None,
+        progress: float | None = None,
+        checkpoint: str | None = None,
+    ) -> Verdict:
+        """Writes what the job says of itself."""
+
+    def finish(
+        self,
+        incarnation: str,
+        finishes: Sequence[Finish],
+        *,
+        claim: int = 0,
+        queues: Sequence[str] = (),
+    ) -> tuple[list[Verdict], list[Job]]:
+        """Ends attempts and claims the next jobs in the same call."""
+
+    def hand_back(self, incarnation: str, held: Sequence[Held], cause: Cause) -> list[Verdict]:
+        """Puts jobs back at the head of their queues; costs them nothing."""
+
+    def wait_work(self, queues: Sequence[str], timeout: float) -> bool:
+        """Blocks until there may be work, at most `timeout` seconds."""
+
+    def wait_message(self, incarnation: str, timeout: float) -> Message | None:
+        """Blocks until there is a message, at most `timeout` seconds."""
+
+    def get_many(self, ids: Sequence[str]) -> list[Job | None]:
+        """Reads jobs."""
