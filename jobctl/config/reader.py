@@ -28,20 +28,24 @@ _TAG = "tag:yaml.org,2002:"
 _MOST_VALUES = 100_000
 
 
-class _Loader(_SafeLoader):
-    """Finds the type of a plain scalar by YAML 1.2's core rules (and knows the merge key)."""
-
-    yaml_implicit_resolvers = {}  # noqa: RUF012 - PyYAML's own protocol
-
-
-for _name, _pattern, _first in (
+# Type, what a plain scalar of it looks like, and the characters that it can begin with.
+CORE_SCALARS = (
     ("null", r"~|null|Null|NULL|", ["~", "n", "N", ""]),
     ("bool", r"true|True|TRUE|false|False|FALSE", list("tTfF")),
     ("int", r"[-+]?(?:0|[1-9][0-9]{0,17})", list("-+0123456789")),
     ("float", r"[-+]?(?:0|[1-9][0-9]*)(?:\.[0-9]*)?(?:[eE][-+]?[0-9]+)?", list("-+0123456789")),
     ("float", r"[-+]?\.[0-9]+(?:[eE][-+]?[0-9]+)?", list("-+.")),
     ("merge", r"<<", ["<"]),
-):
+)
+
+
+class _Loader(_SafeLoader):
+    """Finds the type of a plain scalar by YAML 1.2's core rules (and knows the merge key)."""
+
+    yaml_implicit_resolvers = {}  # noqa: RUF012 - PyYAML's own protocol
+
+
+for _name, _pattern, _first in CORE_SCALARS:
     _Loader.add_implicit_resolver(_TAG + _name, re.compile(f"^(?:{_pattern})$"), _first)
 
 

@@ -1,0 +1,126 @@
+"""What is generated from the models is fresh, and the templates show all of it."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from jobctl.config import load, schema
+from jobctl.config.fields import default_of, settings
+from jobctl.config.generate import ROOT, generated, main, stale
+from jobctl.config.models import Config
+
+CLUSTERS = ("cluster.yaml", "templates/clusters/minimal.yaml", "templates/clusters/full.yaml")
+
+
+def test_schema_and_reference_are_fresh() -> None:
+    assert stale() == [], "refresh with: python -m jobctl.config.generate"
+
+
+def test_the_generator_checks_then_refreshes(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in generated():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+    assert main(["--check"], tmp_path) == 1
+    assert "python -m jobctl.config.generate" in capsys.readouterr().out
+    assert main([], tmp_path) == 0
+    assert main(["--check"], tmp_path) == 0
+    (tmp_path / "docs/cluster-yaml.md").write_text("old")
+    assert stale(tmp_path) == ["docs/cluster-yaml.md"]
+
+
+def test_every_setting_is_explained_and_has_a_default_or_an_example() -> None:
+    for setting in settings(Config):
+        assert setting.info.description, setting.path
+        assert not setting.info.is_required() or setting.info.examples, setting.path
+
+
+def test_the_reference_names_every_setting() -> None:
+    text = (ROOT / "docs/cluster-yaml.md").read_text()
+    for setting in settings(Config):
+        assert f"| `{setting.name}` |" in text
+        if setting.section:
+            assert f"## `{setting.path}{setting.reach}`" in text
+
+
+@pytest.mark.parametrize("name", CLUSTERS)
+def test_cluster_files_load_and_name_their_schema_in_the_first_line(name: str) -> None:
+    load(ROOT / name)
+    first = (ROOT / name).read_text().splitlines()[0]
+    named = re.fullmatch(r"# yaml-language-server: \$schema=(\S+)", first)
+    assert named
+    target = ((ROOT / name).parent / named[1]).resolve()
+    assert target == ROOT / "templates/cluster.schema.json"
+
+
+@pytest.mark.parametrize("name", CLUSTERS)
+def test_cluster_files_hold_only_what_the_schema_knows(name: str) -> None:
+    document = schema()
+    check(yaml.safe_load((ROOT / name).read_text()), document, document)
+
+
+def check(value: Any, node: dict[str, Any], document: dict[str, Any]) -> None:
+    """Hold a value against a part of the schema, for the keywords that ours consists of."""
+    if "$ref" in node:
+        node = document["$defs"][node["$ref"].rsplit("/", 1)[1]]
+    if "anyOf" in node:
+        node = node["anyOf"][1 if value is None else 0]
+    kinds = {dict: "object", list: "array", str: "string", bool: "boolean", int: "integer"}
+    kind = kinds.get(type(value), "null" if value is None else "number")
+    allowed = [node["type"]] if isinstance(node["type"], str) else node["type"]
+    assert kind in allowed or (kind == "integer" and "number" in allowed), (value, node)
+    assert value in node.get("enum", [value])
+    if isinstance(value, str) and "pattern" in node:
+        assert re.search(node["pattern"], value), (value, node)
+    if isinstance(value, list):
+        for item in value:
+            check(item, node["items"], document)
+    if isinstance(value, dict):
+        for key, item in value.items():
+            patterns = node.get("patternProperties", {}).items()
+            found = [inner for pattern, inner in patterns if re.search(pattern, key)]
+            check(item, node.get("properties", {}).get(key) or found[0], document)
+
+
+def test_the_schema_refuses_unknown_keys_everywhere_and_gives_defaults_as_people_write_them() -> (
+    None
+):
+    document = schema()
+    sections = [document, *document["$defs"].values()]
+    assert all(section["additionalProperties"] is False for section in sections)
+    assert document["properties"]["workers"]["additionalProperties"] is False
+    assert document["$defs"]["Pool"]["properties"]["memory"]["default"] == "128MB"
+    assert document["properties"]["lease"]["default"] == "10s"
+    assert document["required"] == ["name"]
+    assert json.loads((ROOT / "templates/cluster.schema.json").read_text()) == document
+
+
+def test_the_full_template_shows_every_setting_with_its_default() -> None:
+    data = yaml.safe_load((ROOT / "templates/clusters/full.yaml").read_text())
+
+    def shown(path: str) -> Any:
+        here: Any = data
+        for part in path.replace("workers.<name>", "workers.default").split("."):
+            here = here[part.removesuffix("[]")]
+            here = here[0] if part.endswith("[]") else here
+        return here
+
+    for setting in settings(Config):
+        value = shown(setting.path)  # KeyError when it is not there
+        is_example = setting.info.is_required() or setting.path == "workers.<name>.env"
+        if setting.section is None and not is_example:
+            assert value == default_of(setting), setting.path
+
+
+def test_the_reference_cluster_is_the_promised_one() -> None:
+    config = load(ROOT / "cluster.yaml")
+    pool = config.workers["default"]
+    assert (pool.replicas, pool.cpus, pool.memory) == (3, 0.5, 128 << 20)
+    assert config.redis.maxmemory < config.redis.memory
+    assert [(mount.host, mount.path, mount.write) for mount in pool.mounts] == [
+        (str(ROOT), "/work", False)
+    ]
