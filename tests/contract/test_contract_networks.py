@@ -1,0 +1,94 @@
+"""Networks: one of each name, members by alias, addresses while they run."""
+
+import threading
+
+import pytest
+
+from jobctl.engine.protocol import Conflict, EngineError, NotFound
+from tests.support.engine_lab import Lab
+
+
+def test_a_network_name_can_be_taken_once(lab: Lab) -> None:
+    name = lab.network()
+    with pytest.raises(Conflict, match=name):
+        lab.engine.create_network(name, lab.labels)
+    assert [network.name for network in lab.engine.networks(lab.labels)] == [name]
+
+
+def test_removing_a_network_twice_is_success(lab: Lab) -> None:
+    name = lab.network()
+    lab.engine.remove_network(name)
+    lab.engine.remove_network(name)
+    assert lab.engine.networks(lab.labels) == []
+
+
+def test_a_network_with_running_members_stays(lab: Lab) -> None:
+    name = lab.start("a")
+    with pytest.raises(Conflict):
+        lab.engine.remove_network(lab.network())
+    lab.engine.stop(name, 5)
+    lab.engine.remove_network(lab.network())
+
+
+def test_a_running_container_has_an_address_in_its_network(lab: Lab) -> None:
+    name = lab.create("a")
+    assert lab.inspect(name).addresses == {}
+    lab.engine.start(name)
+    (row,) = lab.engine.containers(lab.labels)
+    assert set(row.addresses) == {lab.network()}
+    assert row.addresses == lab.inspect(name).addresses
+    lab.engine.stop(name, 5)
+    assert lab.inspect(name).addresses == {}
+
+
+def test_leaving_and_joining_a_network(lab: Lab) -> None:
+    name, network = lab.start("a"), lab.network()
+    lab.engine.disconnect(network, name)
+    assert lab.inspect(name).addresses == {}
+    lab.engine.connect(network, name, ("again",))
+    assert set(lab.inspect(name).addresses) == {network}
+    with pytest.raises(EngineError):
+        lab.engine.connect(network, name, ())
+
+
+def test_a_container_cannot_start_without_its_network(lab: Lab) -> None:
+    name = lab.create("a")
+    lab.engine.remove_network(lab.network())
+    with pytest.raises(NotFound):
+        lab.engine.start(name)
+
+
+def test_a_fixed_address_is_given(docker_lab: Lab) -> None:
+    engine, network = docker_lab.engine, docker_lab.name("fixed")
+    engine.create_network(network, docker_lab.labels, subnet="10.213.57.0/24")
+    name = docker_lab.start("a")
+    engine.connect(network, name, ("a",), "10.213.57.77")
+    assert docker_lab.inspect(name).addresses[network] == "10.213.57.77"
+
+
+def test_members_find_each_other_by_alias(docker_lab: Lab) -> None:
+    server = docker_lab.start("server")
+    lookup = "while read address name; do echo $address; done </etc/hosts; hostname -i"
+    own = docker_lab.engine.execute(server, ("sh", "-c", lookup)).output.decode()
+    assert docker_lab.inspect(server).addresses[docker_lab.network()] in own
+
+
+def test_two_simultaneous_creates_leave_one_network(docker_lab: Lab) -> None:
+    name, start, made = docker_lab.name("race"), threading.Barrier(4), []
+
+    def create() -> None:
+        engine = docker_lab.engine.clone()
+        start.wait()
+        try:
+            made.append(engine.create_network(name, docker_lab.labels))
+        except Conflict:
+            pass
+        finally:
+            engine.close()
+
+    threads = [threading.Thread(target=create) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [network.id for network in docker_lab.engine.networks(docker_lab.labels)] == made
