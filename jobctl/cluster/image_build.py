@@ -53,16 +53,16 @@ class Builder:
     def redis(self, way: Way) -> None:
         """Build the image of Redis, from the registry if the base came from there."""
         files = role_files("redis")
-        args = {"BASE": self._tags["base"]}
+        recipe, args = "Dockerfile.debian", {"BASE": self._tags["base"]}
         if way == "registry":
+            official = self._config.build.redis_image
             try:
-                self._fetch("redis", self._config.build.redis_image)
-                args["REDIS"] = self._config.build.redis_image
+                self._fetch("redis", official)
+                recipe, args = "Dockerfile.registry", {"REDIS": official}
             except EngineError as error:
                 self._refuse_if_pinned(error)
                 self._say("redis", f"from Debian packages ({str(error).rstrip('.')})")
-        recipe = files["Dockerfile.registry" if "REDIS" in args else "Dockerfile.debian"]
-        self._build("redis", {"Dockerfile": recipe}, args, way)
+        self._build("redis", {"Dockerfile": files[recipe]}, args, way)
 
     def service(self, role: Role, way: Way) -> None:
         """Build the image of the master or the workers."""
