@@ -1,0 +1,1 @@
+"""Breaking a cluster on purpose, to show that nothing is lost."""

@@ -1,0 +1,63 @@
+"""A cluster as a whole: up, down, scale, ps. Plans are data; importing this is cheap.
+
+Everything here raises ClusterError or EngineError, both with a ``hint``.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from jobctl.chaos.kill import kill_worker
+    from jobctl.cluster.action import Action, Plan
+    from jobctl.cluster.bring_up import UpReport, plan_up, up
+    from jobctl.cluster.connecting import connection
+    from jobctl.cluster.errors import ClusterError, NameTaken, NotUp, PortTaken, StartFailed
+    from jobctl.cluster.events import Event
+    from jobctl.cluster.listing import InstanceRow, ps
+    from jobctl.cluster.scaling import ScaleReport, scale
+    from jobctl.cluster.state import Connection
+    from jobctl.cluster.take_down import DownReport, down
+
+# No module may bear the name of something exported: importing it would replace that by itself.
+_HOMES = {
+    "jobctl.chaos.kill": ("kill_worker",),
+    "jobctl.cluster.action": ("Action", "Plan"),
+    "jobctl.cluster.bring_up": ("UpReport", "plan_up", "up"),
+    "jobctl.cluster.connecting": ("connection",),
+    "jobctl.cluster.errors": ("ClusterError", "NameTaken", "NotUp", "PortTaken", "StartFailed"),
+    "jobctl.cluster.events": ("Event",),
+    "jobctl.cluster.listing": ("InstanceRow", "ps"),
+    "jobctl.cluster.scaling": ("ScaleReport", "scale"),
+    "jobctl.cluster.state": ("Connection",),
+    "jobctl.cluster.take_down": ("DownReport", "down"),
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+
+__all__ = [
+    "Action",
+    "ClusterError",
+    "Connection",
+    "DownReport",
+    "Event",
+    "InstanceRow",
+    "NameTaken",
+    "NotUp",
+    "Plan",
+    "PortTaken",
+    "ScaleReport",
+    "StartFailed",
+    "UpReport",
+    "connection",
+    "down",
+    "kill_worker",
+    "plan_up",
+    "ps",
+    "scale",
+    "up",
+]
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOME_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_HOME_OF[name]), name)

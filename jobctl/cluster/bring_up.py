@@ -1,0 +1,172 @@
+"""`up`: observe, plan, apply, wait until ready. Safe to repeat, and to cut short anywhere."""
+
+import time
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from jobctl.cluster import names, state
+from jobctl.cluster.action import Action, Plan
+from jobctl.cluster.caller import caller_of
+from jobctl.cluster.converge import converge
+from jobctl.cluster.desired import Desired, desired
+from jobctl.cluster.events import OnEvent, ignore
+from jobctl.cluster.executor import Executor
+from jobctl.cluster.images import SERVICE_ROLES, ensure_images, image_tags
+from jobctl.cluster.observed import Observed, observe
+from jobctl.cluster.plan import check_names, plan
+from jobctl.cluster.ready import wait_ready
+from jobctl.cluster.seed import Seed
+from jobctl.cluster.spec import Spec
+from jobctl.cluster.state import Connection
+from jobctl.engine.protocol import Engine
+
+if TYPE_CHECKING:
+    from jobctl.config import Config
+
+
+@dataclass(frozen=True)
+class UpReport:
+    """What `up` did. ``overrides`` are the replicas that `scale` set and that were kept.
+
+    ``plan`` holds all actions that were done, ``rounds`` counts how often the plan was made: more
+    than once when another command worked on the cluster at the same time.
+    """
+
+    project: str
+    plan: Plan
+    rounds: int
+    url: str
+    overrides: dict[str, int]
+    seconds: float
+
+
+def up(
+    config: "Config",
+    engine: Engine,
+    *,
+    build: bool = False,
+    wait: bool = True,
+    reset_scale: bool = False,
+    on_event: OnEvent = ignore,
+    file: str = "",
+) -> UpReport:
+    """Make the cluster what ``config`` says, and with ``wait`` return when it is ready.
+
+    ``file`` is where the config comes from, for compose's tools. Raises ClusterError,
+    EngineError (both with a hint).
+    """
+    began = time.monotonic()
+    run = _Up(config, engine, reset_scale, on_event, file)
+    run.ensure_images(build)
+    _, rounds = converge("up", run.attempt, on_event)
+    url = names.url(config.master.port)
+    if wait:
+        wait_ready(engine, config.name, url, run.expected, on_event)
+    done = Plan(tuple(replace(action, after=()) for action in run.done))
+    seconds = time.monotonic() - began
+    return UpReport(config.name, done, rounds, url, run.overrides, seconds)
+
+
+def plan_up(
+    config: "Config",
+    engine: Engine,
+    *,
+    build: bool = False,
+    reset_scale: bool = False,
+    file: str = "",
+) -> Plan:
+    """Return what `up` would do, and do none of it."""
+    named = image_tags(config)
+    tags: dict[str, str] = {role: named[role] for role in SERVICE_ROLES}
+    seen = observe(engine, config.name, images=() if build else tuple(tags.values()))
+    wanted = _wanted(config, tags, seen, reset_scale, file)
+    found = plan(wanted, seen)
+    if _kept_but_closed(seen):
+        note = "Replicas that were set by `jobctl scale` before `down` are only known at `up`."
+        return replace(found, notes=(*found.notes, note))
+    return found
+
+
+class _Up:
+    """One run of `up`."""
+
+    def __init__(
+        self, config: "Config", engine: Engine, reset_scale: bool, on_event: OnEvent, file: str
+    ) -> None:
+        self._config = config
+        self._engine = engine
+        self._reset_scale = reset_scale
+        self._on_event = on_event
+        self._file = file
+        self._tags: dict[str, str] = {}
+        self.done: list[Action] = []
+        self.overrides: dict[str, int] = {}
+        self.expected: set[str] = set()
+
+    def ensure_images(self, build: bool) -> None:
+        """Have the images."""
+        reports = ensure_images(
+            self._engine, self._config, SERVICE_ROLES, force=build, on_event=self._on_event
+        )
+        self._tags = {role: reports[role].tag for role in SERVICE_ROLES}
+
+    def attempt(self) -> None:
+        """Observe, plan and apply once."""
+        project = self._config.name
+        with ExitStack() as stack:
+            seen = replace(observe(self._engine, project), images=frozenset(self._tags.values()))
+            seed = None
+            if _kept_but_closed(seen):
+                seed = stack.enter_context(self._open_volumes(seen))
+                seen = replace(seen, stored=seed.read())
+            wanted = _wanted(self._config, self._tags, seen, self._reset_scale, self._file)
+            found = plan(wanted, seen)
+            executor = Executor(project, self._engine, seen.connection, self._on_event, seed)
+            try:
+                outcome = executor.execute(found)
+            finally:
+                self.done += executor.outcome.done
+        self.overrides = dict(wanted.spec.overrides)
+        self.expected = _expected(seen, found)
+        secrets = outcome.secrets or (seen.stored.secrets if seen.stored else None)
+        if secrets is not None:
+            state.save(project, Connection(names.url(self._config.master.port), secrets.token))
+
+    def _open_volumes(self, seen: Observed) -> Seed:
+        """Return a seed to read kept volumes through, all of which exist with our labels."""
+        project = self._config.name
+        wanted = _wanted(self._config, self._tags, seen, self._reset_scale, self._file)
+        check_names(wanted, seen, [])
+        for volume in wanted.volumes:
+            # A container that mounts a missing one would have it made without our labels.
+            if volume.name not in seen.volumes:
+                self._engine.create_volume(volume.name, volume.labels)
+        return Seed(self._engine, project, self._tags[names.WORKER])
+
+
+def _kept_but_closed(seen: Observed) -> bool:
+    """Tell whether there may be a stored spec that no container gives access to."""
+    return seen.stored is None and names.volume(seen.project, "control") in seen.volumes
+
+
+def _wanted(
+    config: "Config", tags: dict[str, str], seen: Observed, reset_scale: bool, file: str
+) -> Desired:
+    """Return the desired cluster: the config, with the replicas that `scale` set and we keep."""
+    kept = seen.generation.spec.overrides if seen.generation and not reset_scale else {}
+    overrides = {
+        pool: count
+        for pool, count in sorted(kept.items())
+        if pool in config.workers and count != config.workers[pool].replicas
+    }
+    spec = Spec(config.model_dump(mode="json"), tags, overrides, caller_of(config))
+    return desired(spec, config, file or str(Path.cwd() / "cluster.yaml"))
+
+
+def _expected(seen: Observed, found: Plan) -> set[str]:
+    """Return the names of the containers that should be there after the plan."""
+    removed = {a.target for a in found.actions if a.verb == "remove"}
+    created = {a.target for a in found.actions if a.verb == "create" and a.kind == "container"}
+    return (seen.containers.keys() - removed) | created

@@ -1,0 +1,51 @@
+"""Which settings differ between two configurations, in the words of cluster.yaml. Pure."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+# Which parts of cluster.yaml each service is made from (a pool adds its own).
+_SECTIONS = {
+    "redis": ("redis", "logs"),
+    "master": ("master", "jobs", "lease", "heartbeat", "logs"),
+}
+_POOL_SECTIONS = ("lease", "heartbeat", "logs")
+_SHOWN = 3
+
+
+def cause_of_change(
+    old: Mapping[str, Any] | None, new: Mapping[str, Any], service: str, pool: str, same_image: bool
+) -> str:
+    """Say why a container of a service must be made anew."""
+    if not same_image:
+        return "its image changed"
+    sections = (f"workers.{pool}", *_POOL_SECTIONS) if pool else _SECTIONS[service]
+    changed = _changed(old or {}, new, sections)
+    if not old or not changed:
+        return "its configuration changed"
+    more = f" and {len(changed) - _SHOWN} more" if len(changed) > _SHOWN else ""
+    return ", ".join(changed[:_SHOWN]) + more
+
+
+def _changed(
+    old: Mapping[str, Any], new: Mapping[str, Any], sections: tuple[str, ...]
+) -> list[str]:
+    before, after = dict(_leaves(old)), dict(_leaves(new))
+    return [
+        f"{path} {_shown(before.get(path))} → {_shown(after.get(path))}"
+        for path in sorted(before.keys() | after.keys())
+        if before.get(path) != after.get(path)
+        and any(path == section or path.startswith(f"{section}.") for section in sections)
+        and not path.endswith(".replicas")
+    ]
+
+
+def _leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    if isinstance(value, Mapping) and value:
+        for key, inner in value.items():
+            yield from _leaves(inner, f"{path}.{key}" if path else str(key))
+    else:
+        yield path, value
+
+
+def _shown(value: Any) -> str:
+    return "nothing" if value in (None, {}, []) else str(value)

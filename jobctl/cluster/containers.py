@@ -1,0 +1,183 @@
+"""What each part of a cluster runs as: cluster.yaml's settings as container specs. Pure.
+
+The specs are templates: `desired.Template` gives them their name, number and labels.
+"""
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from jobctl.cluster import names, secrets
+from jobctl.engine.protocol import ContainerSpec, HealthCheck, Mount, Port
+
+if TYPE_CHECKING:
+    from jobctl.config import Config, Pool
+
+MASTER_PORT = 8000
+SHORT_STOP = 10
+"""Seconds that Redis and the master get to end; both need far less."""
+
+_MB = 1024 * 1024
+_SECRETS = "/jobctl/secrets"
+_TMP = "rw,nosuid,nodev,mode=1777,size={size}"
+_ALIVE_WORKER = "/run/jobctl/alive"
+_ALIVE_MASTER = "/tmp/alive"  # noqa: S108 - the container's own tmpfs
+
+
+def redis(config: "Config", image: str) -> ContainerSpec:
+    """Return what Redis runs as: every job on disk, and never a job dropped for want of memory."""
+    settings = config.redis
+    flags = {
+        "dir": "/data",
+        "appendonly": "yes",
+        "appendfsync": "always" if settings.durability == "strict" else "everysec",
+        "save": "",
+        "maxmemory": str(settings.maxmemory),
+        "maxmemory-policy": "noeviction",
+        "aclfile": f"{_SECRETS}/users.acl",
+        # The ACL file guards instead: protected mode would refuse all but loopback, because the
+        # default user (which may only PING) has no password.
+        "protected-mode": "no",
+    }
+    command = (
+        "redis-server",
+        *(part for flag in flags.items() for part in (f"--{flag[0]}", flag[1])),
+    )
+    return _spec(
+        config,
+        image=image,
+        command=command,
+        cpus=settings.cpus,
+        memory=settings.memory,
+        pids=settings.pids,
+        # Redis reads the rules at its start only, so other rules must mean another container.
+        env={"JOBCTL_ACL": secrets.rules_digest(config.name)},
+        mounts=(
+            Mount("volume", names.volume(config.name, "redis"), "/data"),
+            Mount("volume", names.volume(config.name, "secrets"), _SECRETS, read_only=True),
+        ),
+        tmpfs={"/tmp": _TMP.format(size=16 * _MB)},  # noqa: S108
+        user=f"{secrets.REDIS_UID}:{secrets.REDIS_UID}",
+        health=HealthCheck(("sh", "-c", "redis-cli ping | grep -q PONG"), interval=15.0),
+    )
+
+
+def master(config: "Config", image: str) -> ContainerSpec:
+    """Return what the master runs as."""
+    settings, jobs = config.master, config.jobs
+    said = {
+        "lease": config.lease,
+        "heartbeat": config.heartbeat,
+        "defaults": {
+            "max_attempts": jobs.max_attempts,
+            "timeout": jobs.timeout,
+            "grace": jobs.grace,
+            "backoff": {
+                "base": jobs.backoff.base,
+                "cap": jobs.backoff.cap,
+                "jitter": jobs.backoff.jitter,
+            },
+        },
+    }
+    return _spec(
+        config,
+        image=image,
+        command=("python3", "-m", "jobctl.master"),
+        cpus=settings.cpus,
+        memory=settings.memory,
+        pids=settings.pids,
+        env=_environment(config, said),
+        mounts=(
+            Mount("volume", names.volume(config.name, "secrets"), _SECRETS, read_only=True),
+            Mount("volume", names.volume(config.name, "jobs"), "/jobctl/jobs", read_only=True),
+            Mount(
+                "volume", names.volume(config.name, "control"), "/jobctl/control", read_only=True
+            ),
+        ),
+        tmpfs={"/tmp": _TMP.format(size=16 * _MB)},  # noqa: S108
+        ports=(Port("127.0.0.1", settings.port, MASTER_PORT),),
+        user=f"{secrets.MASTER_UID}:{secrets.MASTER_UID}",
+        health=_file_age(_ALIVE_MASTER, 15.0, interval=15.0),
+    )
+
+
+def worker(
+    config: "Config", pool_name: str, image: str, caller: tuple[int, int] | None
+) -> ContainerSpec:
+    """Return what the workers of a pool run as.
+
+    The supervisor is UID 0 with just what it needs to start jobs as other users and end them.
+    """
+    pool = config.workers[pool_name]
+    return _spec(
+        config,
+        image=image,
+        command=("python3", "-m", "jobctl.worker"),
+        cpus=pool.cpus,
+        memory=pool.memory,
+        pids=pool.pids,
+        env={
+            **_environment(config, _worker_settings(config, pool, caller)),
+            "JOBCTL_POOL": pool_name,
+        },
+        mounts=(
+            Mount("volume", names.volume(config.name, "secrets"), _SECRETS, read_only=True),
+            Mount("volume", names.volume(config.name, "jobs"), "/jobctl/jobs"),
+            *(Mount("bind", m.host, m.path, read_only=not m.write) for m in pool.mounts),
+        ),
+        tmpfs={
+            "/tmp": f"exec,{_TMP.format(size=pool.tmp)}",  # noqa: S108 - jobs run what they build
+            "/run/jobctl": "rw,noexec,nosuid,nodev,mode=0711,size=65536",
+        },
+        user="0:0",
+        cap_add=("SETUID", "SETGID", "KILL", "CHOWN"),
+        # Half a minute between checks: each one costs the host a process, times fifty workers.
+        health=_file_age(_ALIVE_WORKER, max(3 * config.heartbeat, config.lease), interval=30.0),
+        stop_timeout=stop_timeout(pool.grace),
+    )
+
+
+def stop_timeout(grace: float) -> int:
+    """Return the whole seconds a worker gets to end when its jobs get ``grace`` seconds."""
+    return int(grace) + 5
+
+
+def _worker_settings(
+    config: "Config", pool: "Pool", caller: tuple[int, int] | None
+) -> dict[str, Any]:
+    return {
+        "concurrency": pool.concurrency,
+        "queues": list(pool.queues),
+        "lease": config.lease,
+        "heartbeat": config.heartbeat,
+        "grace": pool.grace,
+        "job_user": list(caller) if pool.user == "caller" and caller else None,
+        "env": dict(pool.env),
+        "master_gid": secrets.MASTER_UID,
+    }
+
+
+def _environment(config: "Config", settings: dict[str, Any]) -> dict[str, str]:
+    return {
+        "JOBCTL_PROJECT": config.name,
+        "JOBCTL_SETTINGS": json.dumps(settings, sort_keys=True, separators=(",", ":")),
+    }
+
+
+def _file_age(path: str, seconds: float, interval: float) -> HealthCheck:
+    """Check that a file was touched lately: a shell and two small tools, no interpreter."""
+    test = f"test $(($(date +%s) - $(stat -c %Y {path}))) -le {round(seconds)}"
+    return HealthCheck(("sh", "-c", test), interval=interval)
+
+
+def _spec(config: "Config", **settings: Any) -> ContainerSpec:
+    """Return a spec with what all containers share; name, labels and aliases come later."""
+    shared: dict[str, Any] = {
+        "name": "",
+        "labels": {},
+        "aliases": (),
+        "network": names.network(config.name),
+        "stop_timeout": SHORT_STOP,
+        "log_max_size": str(config.logs.max_size),
+        "log_max_files": config.logs.files,
+    }
+    return ContainerSpec(**{**shared, **settings})

@@ -1,0 +1,146 @@
+"""What a cluster should be: a pure function of the stored spec's content.
+
+Replicas are not part of a container's config hash: scaling never makes an existing worker differ.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING
+
+from jobctl.cluster import containers, labels, names
+from jobctl.cluster.spec import Spec
+from jobctl.engine.protocol import ContainerSpec
+
+if TYPE_CHECKING:
+    from jobctl.config import Config
+
+
+@dataclass(frozen=True)
+class Instance:
+    """One container that should be; ``name`` is what people call it (``worker-2``)."""
+
+    name: str
+    config_hash: str
+    container: ContainerSpec
+
+
+@dataclass(frozen=True)
+class Template:
+    """What all instances of a service share."""
+
+    project: str
+    service: str
+    pool: str
+    file: str
+    base: ContainerSpec
+    config_hash: str
+
+    def instance(self, number: int) -> Instance:
+        """Return the instance with an ordinal, counted from 1."""
+        name = f"{self.service}-{number}"
+        marks = labels.for_container(
+            self.project,
+            self.service,
+            number,
+            pool=self.pool,
+            image=self.base.image,
+            config_hash=self.config_hash,
+            file=self.file,
+        )
+        own = {"JOBCTL_WORKER": name} if self.pool else {}
+        # Redis and the master are found by their service's name, and every instance by its own.
+        aliases = (name,) if self.pool else (self.service, name)
+        container = replace(
+            self.base,
+            name=names.container(self.project, name),
+            labels=marks,
+            aliases=aliases,
+            env={**self.base.env, **own},
+        )
+        return Instance(name, self.config_hash, container)
+
+
+@dataclass(frozen=True)
+class PoolDesired:
+    """A pool of workers: how many, what they are, and how long their jobs get to end (seconds)."""
+
+    template: Template
+    replicas: int
+    grace: float
+
+
+@dataclass(frozen=True)
+class Volume:
+    """A volume that should be."""
+
+    name: str
+    labels: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Desired:
+    """A whole cluster as it should be, and the spec that says so."""
+
+    project: str
+    spec: Spec
+    network: str
+    network_labels: Mapping[str, str]
+    subnet: str | None
+    volumes: tuple[Volume, ...]
+    redis: Template
+    master: Template
+    pools: Mapping[str, PoolDesired]
+
+    @property
+    def network_hash(self) -> str:
+        """What the network was made with, in short."""
+        return self.network_labels[labels.CONFIG_HASH]
+
+
+def desired(spec: Spec, config: "Config", file: str) -> Desired:
+    """Return the cluster that a spec wants; ``config`` is the spec's, as models.
+
+    ``file`` is the path of cluster.yaml, for compose's labels only.
+    """
+    project = config.name
+
+    def template(service: str, pool: str, base: ContainerSpec) -> Template:
+        return Template(project, service, pool, file, base, config_hash(base))
+
+    return Desired(
+        project=project,
+        spec=spec,
+        network=names.network(project),
+        network_labels=labels.for_network(project, _digest(config.network.subnet)),
+        subnet=config.network.subnet,
+        volumes=tuple(
+            Volume(names.volume(project, role), labels.for_volume(project, role))
+            for role in names.VOLUME_ROLES
+        ),
+        redis=template(names.REDIS, "", containers.redis(config, spec.images[names.REDIS])),
+        master=template(names.MASTER, "", containers.master(config, spec.images[names.MASTER])),
+        pools={
+            name: PoolDesired(
+                template(
+                    names.worker_service(name),
+                    name,
+                    containers.worker(config, name, spec.images[names.WORKER], spec.caller),
+                ),
+                spec.overrides.get(name, pool.replicas),
+                pool.grace,
+            )
+            for name, pool in config.workers.items()
+        },
+    )
+
+
+def config_hash(base: ContainerSpec) -> str:
+    """Return what changes exactly when a container of this template must be made anew."""
+    return _digest(asdict(base))
+
+
+def _digest(value: object) -> str:
+    text = json.dumps(value, sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:32]

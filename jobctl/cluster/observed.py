@@ -1,0 +1,152 @@
+"""What a cluster is: one snapshot of the engine, the volumes' files and the master's workers."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from jobctl.cluster import labels, names, secrets, spec
+from jobctl.cluster.archive import unpack
+from jobctl.cluster.errors import ClusterError
+from jobctl.cluster.master_api import MasterApi, WorkerLoad
+from jobctl.cluster.secrets import Secrets
+from jobctl.cluster.spec import Generation
+from jobctl.cluster.state import Connection
+from jobctl.engine.protocol import Container, Engine, Network
+
+
+@dataclass(frozen=True)
+class Stored:
+    """What the volumes hold. ``highest`` is the highest generation number in use, valid or not.
+
+    ``secrets`` None means that there is no whole set; ``current``, that their rules are today's.
+    """
+
+    secrets: Secrets | None = None
+    current: bool = False
+    generation: Generation | None = None
+    highest: int = 0
+
+
+@dataclass(frozen=True)
+class Observed:
+    """The snapshot, by container, network and volume name.
+
+    ``stored`` is None while no container gives access to the volumes, ``connection`` while there
+    is no running master, and ``loads`` while it does not answer. ``foreign`` holds (kind, name) of
+    everything without our label; ``images`` the tags asked for that the engine has; ``seed`` is
+    the container through which an `up` under way (or one that died) writes volumes.
+    """
+
+    project: str
+    containers: Mapping[str, Container] = field(default_factory=dict)
+    networks: Mapping[str, Network] = field(default_factory=dict)
+    volumes: frozenset[str] = frozenset()
+    foreign: frozenset[tuple[str, str]] = frozenset()
+    images: frozenset[str] = frozenset()
+    stored: Stored | None = None
+    seed: Container | None = None
+    connection: Connection | None = None
+    loads: Mapping[str, WorkerLoad] | None = None
+
+    @property
+    def generation(self) -> Generation | None:
+        """The newest stored spec, if it could be read."""
+        return self.stored.generation if self.stored else None
+
+    @property
+    def master(self) -> Container | None:
+        """The master's container, in whatever state."""
+        return self.containers.get(names.container(self.project, f"{names.MASTER}-1"))
+
+    @property
+    def workers(self) -> list[Container]:
+        """All workers' containers, of whatever pool, by name."""
+        return [c for _, c in sorted(self.containers.items()) if labels.POOL in c.labels]
+
+    def pool(self, name: str) -> dict[int, Container]:
+        """Return a pool's containers by ordinal."""
+        mine = (c for c in self.workers if c.labels[labels.POOL] == name)
+        return dict(sorted((labels.number_of(c.labels), c) for c in mine))
+
+    def load(self, container: Container) -> WorkerLoad | None:
+        """Return what the master knows of a worker; None when it knows nothing."""
+        return (self.loads or {}).get(instance_of(container))
+
+
+def instance_of(container: Container) -> str:
+    """Return what people call a container of ours: ``worker-2``."""
+    return container.labels.get(labels.INSTANCE, container.name)
+
+
+def observe(engine: Engine, project: str, images: Sequence[str] = ()) -> Observed:
+    """Take the snapshot.
+
+    The engine is asked for everything, once a kind, so that what has a name of ours without our
+    label shows too.
+    """
+    rows, networks, volumes = engine.containers({}), engine.networks({}), engine.volumes({})
+    kinds = (("container", rows), ("network", networks), ("volume", volumes))
+    ours = {row.name: row for row in rows if labels.is_ours(row.labels, project)}
+    seed = ours.pop(names.seed(project), None)
+    master = ours.get(names.container(project, f"{names.MASTER}-1"))
+    stored = _stored(engine, master) if master else None
+    connection = _connection(engine, master, stored) if master and stored else None
+    return Observed(
+        project,
+        containers=ours,
+        networks={n.name: n for n in networks if labels.is_ours(n.labels, project)},
+        volumes=frozenset(v.name for v in volumes if labels.is_ours(v.labels, project)),
+        foreign=frozenset(
+            (kind, thing.name)
+            for kind, things in kinds
+            for thing in things
+            if not labels.is_ours(thing.labels, project)
+        ),
+        images=frozenset(tag for tag in images if engine.image(tag) is not None),
+        stored=stored,
+        seed=seed,
+        connection=connection,
+        loads=_loads(connection) if connection else None,
+    )
+
+
+def stored_in(files: Mapping[str, bytes], project: str) -> Stored:
+    """Return what the files of the volumes (path → content) say."""
+    folder = f"{secrets.FOLDER.rpartition('/')[2]}/"
+    kept = {path.rpartition("/")[2]: data for path, data in files.items() if folder in path}
+    found = secrets.read(kept)
+    return Stored(
+        found,
+        found is not None and secrets.up_to_date(kept, found, project),
+        spec.newest(files),
+        spec.highest_number(files),
+    )
+
+
+def _stored(engine: Engine, master: Container) -> Stored | None:
+    """Read the volumes through the master's container, which need not run."""
+    project = master.labels[labels.PROJECT]
+    control = engine.get_archive(master.id, f"/{spec.FOLDER}")
+    kept = engine.get_archive(master.id, f"/{secrets.FOLDER}")
+    if control is None or kept is None:
+        return None  # it was removed meanwhile
+    return stored_in({**unpack(control), **unpack(kept)}, project)
+
+
+def _connection(engine: Engine, master: Container, stored: Stored) -> Connection | None:
+    """Return the running master's address, as the engine has it, with the token."""
+    if master.state != "running" or stored.secrets is None:
+        return None
+    detail = engine.inspect(master.id)
+    if detail is None or not detail.ports:
+        return None
+    return Connection(names.url(detail.ports[0].host_port), stored.secrets.token)
+
+
+def _loads(connection: Connection) -> Mapping[str, WorkerLoad] | None:
+    api = MasterApi(connection.url, connection.token)
+    try:
+        return api.workers()
+    except ClusterError:
+        return None
+    finally:
+        api.close()

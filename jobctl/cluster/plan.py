@@ -1,0 +1,274 @@
+"""The plan of `up`: what leads from the observed cluster to the desired one. Pure."""
+
+from jobctl.cluster import labels, names
+from jobctl.cluster.action import Action, Plan, PlanBuilder, Verb
+from jobctl.cluster.changes import cause_of_change
+from jobctl.cluster.containers import SHORT_STOP
+from jobctl.cluster.desired import Desired, Instance, PoolDesired, Template
+from jobctl.cluster.errors import ClusterError, NameTaken
+from jobctl.cluster.observed import Observed, instance_of
+from jobctl.cluster.removal import remove_container, remove_worker
+from jobctl.config.units import parse_duration
+from jobctl.engine.protocol import Container
+
+_ABSENT = "it does not exist"
+_REMOVERS = {
+    "container": "docker rm {name}",
+    "network": "docker network rm {name}",
+    "volume": "docker volume rm {name}",
+}
+
+
+def plan(wanted: Desired, seen: Observed) -> Plan:
+    """Return what to do, each action after those it needs.
+
+    Raises NameTaken when something foreign has a name that is needed, and ClusterError for a
+    change that a running cluster cannot make.
+    """
+    pools = {name: _Pool(pool, seen) for name, pool in wanted.pools.items()}
+    instances = [_Wanted(t, 1, wanted, seen) for t in (wanted.redis, wanted.master)]
+    for pool in pools.values():
+        template = pool.desired.template
+        instances += [_Wanted(template, number, wanted, seen) for number in pool.numbers]
+    check_names(wanted, seen, [item.instance for item in instances if item.row is None])
+    builder = PlanBuilder()
+    _ground(builder, wanted, seen)
+    _remove_superfluous(builder, wanted, seen, pools)
+    gone = _remove_replaced(builder, wanted, seen, instances)
+    for item in instances:
+        if item.row is None or item.fault:
+            cause = item.fault or _ABSENT
+            create_and_start(builder, item.instance, cause, after=gone.get(item.instance.name))
+        else:
+            _revive(builder, seen, item.instance, item.row)
+    return builder.plan()
+
+
+def check_names(wanted: Desired, seen: Observed, instances: list[Instance]) -> None:
+    """Raise NameTaken when something that is not ours has a name that is needed."""
+    needed = [
+        ("network", wanted.network),
+        *(("volume", volume.name) for volume in wanted.volumes),
+        ("container", names.seed(wanted.project)),
+        *(("container", instance.container.name) for instance in instances),
+    ]
+    for kind, name in needed:
+        if (kind, name) in seen.foreign:
+            raise NameTaken(
+                f"A {kind} named {name} already exists and does not belong to this cluster.",
+                f"{_REMOVERS[kind].format(name=name)}, or use another name: jobctl -p OTHER up",
+            )
+
+
+class _Pool:
+    """A pool's workers: the ordinals that should be, and the containers that go."""
+
+    def __init__(self, desired: PoolDesired, seen: Observed) -> None:
+        self.desired = desired
+        self.existing = seen.pool(desired.template.pool)
+        surplus = len(self.existing) - desired.replicas
+        leaving_numbers = leaving(self.existing, surplus, seen)
+        self.going = [self.existing[number] for number in leaving_numbers]
+        staying = self.existing.keys() - leaving_numbers
+        self.numbers = sorted([*staying, *free_numbers(set(self.existing), -surplus)])
+
+
+class _Wanted:
+    """An instance that should be, its container if there is one, and what is wrong with that."""
+
+    def __init__(self, template: Template, number: int, wanted: Desired, seen: Observed) -> None:
+        self.template = template
+        self.instance = template.instance(number)
+        self.row = seen.containers.get(self.instance.container.name)
+        self.fault = _fault(wanted, seen, template, self.row) if self.row else ""
+
+
+def free_numbers(taken: set[int], count: int) -> list[int]:
+    """Return the lowest ordinals that are free."""
+    numbers: list[int] = []
+    candidate = 1
+    while len(numbers) < count:
+        if candidate not in taken:
+            numbers.append(candidate)
+        candidate += 1
+    return numbers
+
+
+def leaving(existing: dict[int, Container], count: int, seen: Observed) -> list[int]:
+    """Return the ordinals that go: those that do not run, then idle ones, then the highest."""
+
+    def reluctance(number: int) -> tuple[bool, bool, int]:
+        row = existing[number]
+        load = seen.load(row)
+        return (row.state == "running", bool(load and load.jobs), -number)
+
+    return sorted(existing, key=reluctance)[: max(0, count)]
+
+
+def _ground(builder: PlanBuilder, wanted: Desired, seen: Observed) -> None:
+    """Add what containers stand on: images, network, volumes, secrets and the stored spec."""
+    for role, tag in sorted(wanted.spec.images.items()):
+        if tag not in seen.images:
+            builder.add(Action("build", "image", f"image {role}", f"there is no {tag}", tag))
+    ground_names(builder, wanted, seen)
+    write_spec(builder, wanted, seen)
+
+
+def ground_names(builder: PlanBuilder, wanted: Desired, seen: Observed) -> None:
+    """Add the network and the volumes that do not exist."""
+    network = seen.networks.get(wanted.network)
+    if network is None:
+        builder.add(
+            Action(
+                "create",
+                "network",
+                f"network {wanted.network}",
+                _ABSENT,
+                wanted.network,
+                labels=wanted.network_labels,
+                subnet=wanted.subnet,
+            )
+        )
+    elif network.labels.get(labels.CONFIG_HASH) != wanted.network_hash:
+        raise ClusterError(
+            "network.subnet cannot be changed while the cluster is up.",
+            f"jobctl -p {wanted.project} down, then jobctl up (the queue is kept)",
+        )
+    for volume in wanted.volumes:
+        if volume.name not in seen.volumes:
+            subject = f"volume {volume.name}"
+            builder.add(
+                Action("create", "volume", subject, _ABSENT, volume.name, labels=volume.labels)
+            )
+
+
+def write_spec(builder: PlanBuilder, wanted: Desired, seen: Observed) -> None:
+    """Add the writing of the spec, and of secrets that are missing."""
+    generation, stored = seen.generation, seen.stored
+    if stored is None:
+        cause = "the volumes' files are yet to be looked at"
+        if names.volume(wanted.project, "control") not in seen.volumes:
+            cause = "the cluster has no secrets and no spec yet"
+    elif stored.secrets is None:
+        cause = "the cluster has no secrets yet"
+    elif not stored.current:
+        cause = "the access rules are those of another version of jobctl"
+    elif generation is None:
+        cause = "the cluster has no spec yet"
+    elif generation.spec != wanted.spec:
+        cause = f"it differs from generation {generation.number}"
+    else:
+        return
+    builder.add(
+        Action(
+            "write",
+            "spec",
+            "spec",
+            cause,
+            names.seed(wanted.project),
+            spec=wanted.spec,
+            base_generation=generation.number if generation else 0,
+        ),
+        after=[*builder.ids("create"), *builder.ids("build")],
+    )
+
+
+def _remove_superfluous(
+    builder: PlanBuilder, wanted: Desired, seen: Observed, pools: dict[str, _Pool]
+) -> None:
+    """Add the way out of workers that are too many and of what is no longer in the file."""
+    for row in seen.workers:
+        name = row.labels[labels.POOL]
+        if name not in pools:
+            cause = f"the pool {name} is no longer in the file"
+            remove_worker(builder, seen, row, cause, _grace_of_gone(seen, name))
+    for name, pool in pools.items():
+        cause = f"the pool {name} wants {pool.desired.replicas} workers, not {len(pool.existing)}"
+        for row in pool.going:
+            remove_worker(builder, seen, row, cause, pool.desired.grace)
+    services = (wanted.redis.service, wanted.master.service)
+    for _, row in sorted(seen.containers.items()):
+        service = row.labels.get(labels.SERVICE, "")
+        if labels.POOL not in row.labels and service not in services:
+            cause = f"there is no service {service or instance_of(row)}"
+            remove_container(builder, row, cause, seconds=SHORT_STOP)
+
+
+def _remove_replaced(
+    builder: PlanBuilder, wanted: Desired, seen: Observed, instances: list[_Wanted]
+) -> dict[str, list[str]]:
+    """Add the way out of containers to be made anew; return name → id of its last step.
+
+    Workers first: what they hand back goes through the master and Redis.
+    """
+    gone: dict[str, list[str]] = {}
+    replaced = [item for item in instances if item.row and item.fault]
+    for item in sorted(replaced, key=lambda item: not item.template.pool):
+        row, name, pool = item.row, item.instance.name, item.template.pool
+        assert row is not None
+        if pool:
+            last = remove_worker(builder, seen, row, item.fault, wanted.pools[pool].grace)
+        else:
+            workers = [*builder.ids("drain"), *_stops_of_workers(builder, seen)]
+            last = remove_container(builder, row, item.fault, seconds=SHORT_STOP, after=workers)
+        gone[name] = [last]
+    return gone
+
+
+def _stops_of_workers(builder: PlanBuilder, seen: Observed) -> list[str]:
+    workers = {f"stop {instance_of(row)}" for row in seen.workers}
+    return [name for name in builder.ids("stop") if name in workers]
+
+
+def _grace_of_gone(seen: Observed, pool: str) -> float:
+    """Return the grace of a pool that is no longer wanted, as its last spec had it."""
+    config = seen.generation.spec.config if seen.generation else {}
+    return parse_duration(config.get("workers", {}).get(pool, {}).get("grace", 10.0))
+
+
+def _fault(wanted: Desired, seen: Observed, template: Template, row: Container) -> str:
+    """Say why a container must be made anew; "" when it need not."""
+    if wanted.network not in seen.networks:
+        return "its network is gone"
+    if row.state in ("dead", "removing"):
+        return "it is half removed"
+    if row.labels.get(labels.CONFIG_HASH) == template.config_hash:
+        return ""
+    old = seen.generation.spec.config if seen.generation else None
+    same_image = row.labels.get(labels.IMAGE) == template.base.image
+    return cause_of_change(old, wanted.spec.config, template.service, template.pool, same_image)
+
+
+def _revive(builder: PlanBuilder, seen: Observed, instance: Instance, row: Container) -> None:
+    """Add what brings a container that is as it should be back to work."""
+
+    def add(verb: Verb, cause: str, after: str = "") -> None:
+        builder.add(Action(verb, "container", instance.name, cause, row.name), [after])
+
+    load = seen.load(row)
+    if row.state == "created":
+        add("start", "it was never started", after="write spec")
+    elif row.state == "exited":
+        add("start", "it does not run", after="write spec")
+    elif row.state == "paused":
+        add("unpause", "it is paused")
+    elif row.state == "running" and load and load.draining:
+        # A `down` or `scale` that died half-way left it so: it would never take a job again.
+        add("undrain", "it takes no jobs")
+
+
+def create_and_start(
+    builder: PlanBuilder, instance: Instance, cause: str, after: list[str] | None = None
+) -> None:
+    """Add the making of a container; what it reads at its start is written before that."""
+    ground = [i for i in builder.ids("create") if i.startswith(("create network", "create volume"))]
+    needs = [*(after or []), *ground, *builder.ids("build")]
+    target = instance.container.name
+    created = builder.add(
+        Action("create", "container", instance.name, cause, target, container=instance.container),
+        after=needs,
+    )
+    builder.add(
+        Action("start", "container", instance.name, "it was just created", target),
+        after=[created, "write spec"],
+    )

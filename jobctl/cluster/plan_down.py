@@ -1,0 +1,40 @@
+"""The plan of `down`: workers go first, then the master and Redis, then the rest. Pure."""
+
+from jobctl.cluster import labels
+from jobctl.cluster.action import Action, Plan, PlanBuilder
+from jobctl.cluster.containers import SHORT_STOP, stop_timeout
+from jobctl.cluster.observed import Observed
+from jobctl.cluster.removal import remove_container
+
+_CAUSE = "the cluster goes down"
+
+
+def plan_down(seen: Observed, *, volumes: bool, grace: float) -> Plan:
+    """Return what removes a cluster, or as much of it as there is.
+
+    ``grace`` is how long (seconds) a worker that could not be drained gets for its jobs. Redis and
+    the master outlive the workers, so that these can hand back what they hold.
+    """
+    builder = PlanBuilder()
+    removed = [
+        remove_container(builder, row, _CAUSE, seconds=stop_timeout(grace)) for row in seen.workers
+    ]
+    if seen.seed is not None:
+        cause = "an unfinished `up` left it"
+        builder.add(Action("remove", "container", "seed", cause, seen.seed.name))
+    workers_gone = builder.ids("stop")
+    for _, row in sorted(seen.containers.items()):
+        if labels.POOL not in row.labels:
+            gone = remove_container(builder, row, _CAUSE, seconds=SHORT_STOP, after=workers_gone)
+            removed.append(gone)
+    removed.append("remove seed")
+    for name in sorted(seen.networks):
+        builder.add(Action("remove", "network", f"network {name}", _CAUSE, name), removed)
+    if volumes:
+        for name in sorted(seen.volumes):
+            subject = f"volume {name}"
+            builder.add(
+                Action("remove", "volume", subject, "--volumes was given", name),
+                removed,
+            )
+    return builder.plan()

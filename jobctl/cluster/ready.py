@@ -1,0 +1,109 @@
+"""Waiting until a cluster is ready: by asking the master, not by the engine's health interval.
+
+Ready means that Redis answers the master and every worker has registered with it, from the very
+container that runs now. A container that ends meanwhile fails the wait at once.
+"""
+
+import time
+from collections.abc import Mapping
+
+from jobctl.cluster import labels
+from jobctl.cluster.errors import ClusterError, MasterSilent, StartFailed
+from jobctl.cluster.events import Event, OnEvent
+from jobctl.cluster.master_api import MasterApi, Readiness
+from jobctl.cluster.observed import instance_of
+from jobctl.engine.protocol import Container, Engine, NotFound
+
+WITHIN = 90.0
+"""Seconds until a cluster that is still not ready counts as broken."""
+
+_ASK_EVERY = 0.015
+_WATCH_EVERY = 0.25
+_LAST_LINES = 20
+_SHORT_ID = 12
+
+
+def wait_ready(
+    engine: Engine, project: str, url: str, expected: set[str], on_event: OnEvent
+) -> None:
+    """Wait for the expected containers (by container name).
+
+    Raises StartFailed when one of them ended, keeps restarting or is unhealthy, and ClusterError
+    after `WITHIN` seconds, saying what is missing.
+    """
+    deadline = time.monotonic() + WITHIN
+    api = MasterApi(url, timeout=1.0)
+    told = ""
+    watch_at = 0.0
+    rows: dict[str, Container] = {}
+    try:
+        while True:
+            if time.monotonic() >= watch_at:
+                rows = _watch(engine, project, expected)
+                watch_at = time.monotonic() + _WATCH_EVERY
+            missing = _missing(_readiness(api), rows, expected)
+            if not missing:
+                if told:
+                    on_event(Event("wait", "ready", "all is ready", "done"))
+                return
+            if missing != told:
+                told = missing
+                on_event(Event("wait", "ready", f"waiting for {missing}"))
+            if time.monotonic() > deadline:
+                raise ClusterError(
+                    f"The cluster was not ready after {WITHIN:g} s: still waiting for {missing}.",
+                    f"jobctl -p {project} logs master",
+                )
+            time.sleep(_ASK_EVERY)
+    finally:
+        api.close()
+
+
+def _readiness(api: MasterApi) -> Readiness | None:
+    try:
+        return api.readiness()
+    except MasterSilent:
+        return None
+
+
+def _missing(answer: Readiness | None, rows: Mapping[str, Container], expected: set[str]) -> str:
+    """Say what is still missing; "" when nothing is."""
+    if absent := sorted(expected - rows.keys()):
+        return ", ".join(absent)
+    if answer is None:
+        return "the master"
+    if not answer.redis:
+        return "Redis"
+    late = [
+        instance_of(rows[name])
+        for name in sorted(expected)
+        if labels.POOL in rows[name].labels
+        and answer.workers.get(instance_of(rows[name])) != rows[name].id[:_SHORT_ID]
+    ]
+    more = f" and {len(late) - 5} more" if len(late) > 5 else ""
+    return ", ".join(late[:5]) + more
+
+
+def _watch(engine: Engine, project: str, expected: set[str]) -> dict[str, Container]:
+    """List the expected containers and raise StartFailed for one that cannot become ready."""
+    rows = {row.name: row for row in engine.containers(labels.shared(project))}
+    for name in sorted(expected & rows.keys()):
+        row = rows[name]
+        if row.state in ("exited", "dead", "restarting") or row.health == "unhealthy":
+            raise _failed(engine, project, row)
+    return rows
+
+
+def _failed(engine: Engine, project: str, row: Container) -> StartFailed:
+    name = instance_of(row)
+    detail = engine.inspect(row.id)
+    how = f"is {row.state}" if row.health != "unhealthy" else "is unhealthy"
+    if detail is not None and row.health != "unhealthy":
+        by = " (out of memory)" if detail.oom_killed else ""
+        how = f"ended with exit code {detail.exit_code}{by}"
+    try:
+        lines = b"".join(engine.logs(row.id, tail=_LAST_LINES)).decode("utf-8", "replace")
+    except NotFound:
+        lines = ""
+    hint = f"jobctl -p {project} logs {name}"
+    return StartFailed(f"{name} {how} while the cluster came up.", lines, hint)

@@ -1,0 +1,42 @@
+"""How a container goes, as actions: jobs first, then the container. Pure."""
+
+from collections.abc import Iterable
+
+from jobctl.cluster.action import Action, PlanBuilder
+from jobctl.cluster.containers import stop_timeout
+from jobctl.cluster.observed import Observed, instance_of
+from jobctl.engine.protocol import Container
+
+# What the engine can only stop after it was thawed.
+_ALIVE = ("running", "restarting", "paused")
+
+
+def remove_worker(
+    builder: PlanBuilder, seen: Observed, row: Container, cause: str, grace: float | None
+) -> str:
+    """Add a worker's way out and return the id of its last step.
+
+    Its jobs get ``grace`` seconds before they are handed back; None lets them end. While the
+    master does not answer, the stop signal alone must do: the worker then hands them back.
+    """
+    name = instance_of(row)
+    after = []
+    if row.state == "running" and seen.loads is not None:
+        drain = Action("drain", "container", name, cause, row.name, seconds=grace)
+        after = [builder.add(drain, after=["write spec"])]
+    seconds = stop_timeout(grace if grace is not None else 10.0)
+    return remove_container(builder, row, cause, seconds=seconds, after=after)
+
+
+def remove_container(
+    builder: PlanBuilder, row: Container, cause: str, *, seconds: float, after: Iterable[str] = ()
+) -> str:
+    """Add the stop (if it lives) and removal of a container; return the id of the last step."""
+    name = instance_of(row)
+    before = list(after)
+    if row.state == "paused":
+        before.append(builder.add(Action("unpause", "container", name, cause, row.name), before))
+    if row.state in _ALIVE:
+        stop = Action("stop", "container", name, cause, row.name, seconds=seconds)
+        before.append(builder.add(stop, before))
+    return builder.add(Action("remove", "container", name, cause, row.name), before)

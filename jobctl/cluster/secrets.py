@@ -1,0 +1,101 @@
+"""The cluster's secrets: the HTTP token, Redis' passwords, and the ACL file made from them.
+
+They live as files on a volume of their own, never in an environment, a label or a log. The files
+are a pure function of the secrets; an incomplete or damaged set counts as none (`read`).
+"""
+
+import hashlib
+import secrets as randomness
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from jobctl.cluster.archive import File
+
+FOLDER = "jobctl/secrets"
+
+MASTER_UID = 10001
+REDIS_UID = 10002
+ROOT = 0
+
+_TOKEN = "token"  # noqa: S105 - a file name
+_MASTER = "redis-master"
+_WORKER = "redis-worker"
+_ACL = "users.acl"
+
+# What is dangerous stays out of reach of a broken service: FLUSHALL, CONFIG, KEYS, DEBUG, ACL…
+# INFO is what they need of it. Only the master replaces the function library as a whole.
+_MASTER_RULES = "+@all -@dangerous +info"
+_WORKER_RULES = "+@all -@dangerous +info -function|flush -function|delete -function|restore"
+# Without a password one may ask for a sign of life (the health check does) and nothing else.
+_DEFAULT_RULES = "user default on nopass resetkeys resetchannels -@all +ping"
+
+
+@dataclass(frozen=True)
+class Secrets:
+    """The secrets themselves; kept out of the printed form."""
+
+    token: str = field(repr=False)
+    master_password: str = field(repr=False)
+    worker_password: str = field(repr=False)
+
+
+def generate() -> Secrets:
+    """Make new secrets (256 bits each)."""
+    return Secrets(*(randomness.token_urlsafe(32) for _ in range(3)))
+
+
+def files(secrets: Secrets, project: str) -> list[File]:
+    """Return the files of the secrets volume, with owners and modes.
+
+    The ACL file comes last: it vouches for the others (see `read`).
+    """
+
+    def file(name: str, text: str, uid: int) -> File:
+        return File(f"{FOLDER}/{name}", text.encode(), uid, uid, 0o400)
+
+    return [
+        File(FOLDER, None, ROOT, ROOT, 0o711),
+        file(_TOKEN, secrets.token, MASTER_UID),
+        file(_MASTER, secrets.master_password, MASTER_UID),
+        file(_WORKER, secrets.worker_password, ROOT),
+        file(_ACL, _acl(secrets, project), REDIS_UID),
+    ]
+
+
+def read(contents: Mapping[str, bytes]) -> Secrets | None:
+    """Return the secrets in a volume's files (by name); None unless the set is whole.
+
+    Whole means that the ACL file, written last, holds the hashes of both passwords.
+    """
+    try:
+        token, master, worker, acl = (
+            contents[name].decode() for name in (_TOKEN, _MASTER, _WORKER, _ACL)
+        )
+    except (KeyError, UnicodeDecodeError):
+        return None
+    hashed = all(f"#{_digest(password)} " in acl for password in (master, worker))
+    whole = token and master and worker and hashed and acl.endswith("\n")
+    return Secrets(token, master, worker) if whole else None
+
+
+def up_to_date(contents: Mapping[str, bytes], secrets: Secrets, project: str) -> bool:
+    """Tell whether the stored ACL file is the one that this version of jobctl writes."""
+    return contents.get(_ACL) == _acl(secrets, project).encode()
+
+
+def rules_digest(project: str) -> str:
+    """Return what changes when the rules do (not the passwords): Redis reads them at its start."""
+    return _digest(_acl(Secrets("", "", ""), project))[:16]
+
+
+def _acl(secrets: Secrets, project: str) -> str:
+    keys = f"~{{{project}}}:* &*"
+    return (
+        f"user master on #{_digest(secrets.master_password)} {keys} {_MASTER_RULES}\n"
+        f"user worker on #{_digest(secrets.worker_password)} {keys} {_WORKER_RULES}\n"
+        f"{_DEFAULT_RULES}\n"
+    )
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()

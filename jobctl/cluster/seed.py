@@ -1,0 +1,141 @@
+"""Writing the volumes: through a container that is created, never started, and removed again.
+
+Its fixed name is also the lock between two `up`s: who has created it may write. The engine's
+archive calls need no host folder, so this works with a remote engine too.
+"""
+
+import time
+from types import TracebackType
+
+from jobctl.cluster import labels, names, owner, secrets, spec
+from jobctl.cluster.archive import File, pack, unpack
+from jobctl.cluster.errors import ClusterError
+from jobctl.cluster.observed import Stored, stored_in
+from jobctl.cluster.secrets import Secrets
+from jobctl.cluster.spec import Generation, Spec
+from jobctl.engine.protocol import Conflict, Container, ContainerSpec, Engine, Mount, NotFound
+
+STALE_AFTER = 30.0
+"""A lock this old (seconds) is that of an `up` which died: writing takes a fraction of a second."""
+_POLL = 0.05
+
+# Folders as the parts of the cluster need them, whatever the image that first mounts them has.
+_FOLDERS = (
+    File(spec.FOLDER, None, 0, 0, 0o755),
+    File("seed/jobs", None, 0, secrets.MASTER_UID, 0o711),
+    File("seed/redis", None, secrets.REDIS_UID, secrets.REDIS_UID, 0o700),
+)
+
+
+class Moved(Conflict):
+    """Another command wrote a spec since the plan was made: observe and plan again."""
+
+
+class Seed:
+    """The seed container of a project, held from ``with`` to the end of it."""
+
+    def __init__(self, engine: Engine, project: str, image: str) -> None:
+        self._engine = engine
+        self._project = project
+        self._name = names.seed(project)
+        self._image = image
+
+    def __enter__(self) -> "Seed":
+        deadline = time.monotonic() + 2 * STALE_AFTER
+        while True:
+            try:
+                self._engine.create(self._spec())
+                return self
+            except Conflict:
+                self._await_release(deadline)
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._engine.remove(self._name)
+
+    def read(self) -> Stored:
+        """Return what the volumes hold."""
+        files: dict[str, bytes] = {}
+        for folder in (secrets.FOLDER, spec.FOLDER):
+            files |= unpack(self._engine.get_archive(self._name, f"/{folder}"))
+        return stored_in(files, self._project)
+
+    def write(self, wanted: Spec, base_generation: int) -> Secrets:
+        """Write the spec and whatever secrets are missing, in one archive; return the secrets.
+
+        ``base_generation`` is the one that the plan was made from: Moved is raised when somebody
+        wrote other replica overrides since, for they are not this plan's to undo.
+        """
+        held = self.read()
+        newer = held.generation
+        if newer and newer.number != base_generation and newer.spec.overrides != wanted.overrides:
+            raise Moved("Another command changed the number of workers meanwhile.", "jobctl up")
+        kept = held.secrets or secrets.generate()
+        files: list[File] = []
+        if not held.current:
+            files += [*_FOLDERS, *secrets.files(kept, self._project)]
+        if newer is None or newer.spec != wanted:
+            files.append(spec.file(Generation(held.highest + 1, wanted)))
+        if files:
+            self._engine.put_archive(self._name, "/", pack(files))
+        return kept
+
+    def _spec(self) -> ContainerSpec:
+        mounts = {
+            "secrets": f"/{secrets.FOLDER}",
+            "control": f"/{spec.FOLDER}",
+            "jobs": "/seed/jobs",
+            "redis": "/seed/redis",
+        }
+        return ContainerSpec(
+            name=self._name,
+            image=self._image,
+            command=("true",),
+            network="none",
+            aliases=(),
+            cpus=0.1,
+            memory=16 * 1024 * 1024,
+            pids=16,
+            labels=labels.for_seed(self._project, owner.current()),
+            health=None,
+            mounts=tuple(
+                Mount("volume", names.volume(self._project, role), path)
+                for role, path in mounts.items()
+            ),
+            # The engine unpacks at "/" only where the root could be written.
+            read_only=False,
+            restart="no",
+        )
+
+    def _await_release(self, deadline: float) -> None:
+        """Wait a little for the lock; break it when its owner is gone or it is too old."""
+        held = self._holder()
+        if held is None:
+            return
+        if not labels.is_ours(held.labels, self._project):
+            raise ClusterError(
+                f"A container named {self._name} already exists and does not belong to this "
+                "cluster.",
+                f"docker rm {self._name}, or use another name: jobctl -p OTHER up",
+            )
+        too_old = time.time() - held.created > STALE_AFTER
+        if too_old or owner.is_gone(held.labels.get(labels.OWNER, "")):
+            # By id: a lock that somebody took meanwhile has another one.
+            self._engine.remove(held.id)
+        elif time.monotonic() > deadline:
+            raise ClusterError(
+                f"Another jobctl has held {self._name} for too long.", f"docker rm {self._name}"
+            )
+        else:
+            time.sleep(_POLL)
+
+    def _holder(self) -> Container | None:
+        try:
+            rows = self._engine.containers({})
+        except NotFound:
+            return None
+        return next((row for row in rows if row.name == self._name), None)

@@ -1,0 +1,86 @@
+"""The stored spec: what is wanted, as an immutable file per generation on the control volume.
+
+``spec-<generation>.json`` holds the resolved cluster.yaml, the image tags and the replica overrides
+of ``jobctl scale``, and no secrets. The newest file that is whole wins: a half-written one, left by
+a death in the middle, is passed over because its checksum does not fit.
+"""
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from jobctl.cluster.archive import File
+
+FOLDER = "jobctl/control"
+SCHEMA = 1
+
+_FILE = re.compile(r"(?:.*/)?spec-(\d+)\.json")
+
+
+@dataclass(frozen=True)
+class Spec:
+    """What is wanted. Equal specs want the same cluster.
+
+    ``config`` is cluster.yaml as its models write it, ``overrides`` maps pools to replicas, and
+    ``caller`` is the uid and gid that the jobs of pools with ``user: caller`` run as.
+    """
+
+    config: Mapping[str, Any]
+    images: Mapping[str, str]
+    overrides: Mapping[str, int]
+    caller: tuple[int, int] | None = None
+
+
+@dataclass(frozen=True)
+class Generation:
+    """A stored spec and its number, counted from 1."""
+
+    number: int
+    spec: Spec
+
+
+def file(generation: Generation) -> File:
+    """Return the file that stores a generation."""
+    body = {"schema": SCHEMA, "generation": generation.number, **asdict(generation.spec)}
+    text = json.dumps({**body, "checksum": _checksum(body)}, sort_keys=True, indent=1)
+    path = f"{FOLDER}/spec-{generation.number}.json"
+    return File(path, text.encode(), 0, 0, 0o444)
+
+
+def newest(contents: Mapping[str, bytes]) -> Generation | None:
+    """Return the newest valid generation among a volume's files; None when there is none."""
+    found = (_parse(path, data) for path, data in contents.items())
+    return max((g for g in found if g is not None), key=lambda g: g.number, default=None)
+
+
+def highest_number(contents: Mapping[str, bytes]) -> int:
+    """Return the highest number in use, by a valid file or not; 0 when there is none."""
+    numbers = (_FILE.fullmatch(path) for path in contents)
+    return max((int(match[1]) for match in numbers if match), default=0)
+
+
+def _parse(path: str, data: bytes) -> Generation | None:
+    if _FILE.fullmatch(path) is None:
+        return None
+    try:
+        body = json.loads(data)
+        checksum = body.pop("checksum")
+        if body.get("schema") != SCHEMA or checksum != _checksum(body):
+            return None
+        caller = body["caller"]
+        spec = Spec(
+            config=body["config"],
+            images=body["images"],
+            overrides=body["overrides"],
+            caller=(caller[0], caller[1]) if caller else None,
+        )
+        return Generation(body["generation"], spec)
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return None
+
+
+def _checksum(body: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
