@@ -1,0 +1,32 @@
+"""chaos kill-worker: break something on purpose and watch the cluster carry on."""
+
+from typing import Annotated
+
+import typer
+
+from jobctl import cluster
+from jobctl.cli.context import Session
+from jobctl.cli.errors import UsageError
+from jobctl.cli.registry import command, group
+
+
+def kill_worker(
+    session: Session,
+    name: Annotated[
+        str | None, typer.Argument(metavar="[WORKER]", help="Which one, such as worker-2.")
+    ] = None,
+    random: Annotated[
+        bool, typer.Option("--random", help="Any running worker. [the default without a name]")
+    ] = False,
+) -> None:
+    """Kill a worker with SIGKILL, as a crash would; `jobctl up` brings it back."""
+    if name is not None and random:
+        raise UsageError("Name a worker or say --random, not both.", "jobctl chaos kill-worker")
+    killed = cluster.kill_worker(session.project, session.engine(), name)
+    session.out.result({"killed": killed}, f"killed {killed}")
+    session.out.note("its jobs go on elsewhere; jobctl up brings it back")
+
+
+def register(app: typer.Typer) -> None:
+    """Add these commands."""
+    command(group(app, "chaos", "Break things on purpose."), "kill-worker", "chaos")(kill_worker)

@@ -1,0 +1,173 @@
+"""up, down, ps, scale: the cluster as a whole."""
+
+from typing import Annotated, Any
+
+import typer
+
+from jobctl import cluster
+from jobctl.cli import specs, text
+from jobctl.cli.confirm import confirm
+from jobctl.cli.context import Session
+from jobctl.cli.fleet import instances
+from jobctl.cli.registry import command
+
+DEFAULT_GRACE = "10s"
+
+
+def up(
+    session: Session,
+    build: Annotated[bool, typer.Option("--build", help="Build the images again.")] = False,
+    wait: Annotated[
+        bool, typer.Option("--wait/--no-wait", help="Return when all workers have registered.")
+    ] = True,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show what would be done, and why; change nothing.")
+    ] = False,
+    reset_scale: Annotated[
+        bool, typer.Option("--reset-scale", help="Go back to the file's number of workers.")
+    ] = False,
+) -> None:
+    """Make the cluster what its file says.
+
+    Only what differs is created, changed or removed; a second `up` changes nothing, and one that
+    was cut short is completed by the next.
+    """
+    config, engine = session.config, session.engine()
+    if dry_run:
+        plan = cluster.plan_up(config, engine, build=build, reset_scale=reset_scale)
+        actions = [_action(action) for action in plan.actions]
+        lines = "\n".join(plan.lines()) or f"nothing to do: {config.name} is as its file says"
+        session.out.result({"project": config.name, "actions": actions}, lines)
+        return
+    with session.out.progress() as progress:
+        report = cluster.up(
+            config,
+            engine,
+            build=build,
+            wait=wait,
+            reset_scale=reset_scale,
+            on_event=progress.step,
+        )
+    changes = len(report.plan.actions)
+    for note in report.plan.notes:
+        session.out.note(note)
+    for pool, count in sorted(report.overrides.items()):
+        session.out.note(
+            f"{service(pool)} stays at {count} as scaled; jobctl up --reset-scale drops that"
+        )
+    data = {
+        "project": report.project,
+        "url": report.url,
+        "changes": changes,
+        "actions": [_action(action) for action in report.plan.actions],
+        "overrides": report.overrides,
+        "seconds": round(report.seconds, 3),
+    }
+    did = text.counted(changes, "change") if changes else "nothing to change"
+    ready = "is up" if wait else "is starting"
+    took = text.span(report.seconds)
+    session.out.result(data, f"{report.project} {ready} at {report.url} ({did}, {took})")
+
+
+def down(
+    session: Session,
+    volumes: Annotated[
+        bool, typer.Option("--volumes", help="Delete the jobs, logs and secrets too.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    grace: Annotated[
+        str, typer.Option(metavar="TIME", help="Let running jobs end by themselves this long.")
+    ] = DEFAULT_GRACE,
+) -> None:
+    """Remove the cluster; jobs and logs stay.
+
+    The next `up` goes on with them. Jobs that still run after --grace are handed back to the
+    queue, which costs them no attempt.
+    """
+    seconds = specs.duration(grace, "--grace")
+    project = session.project
+    if volumes and not yes:
+        confirm(
+            session.out,
+            f"Delete every job, log and artifact of {project}, for good?",
+            f"jobctl -p {project} down --volumes --yes",
+        )
+    with session.out.progress() as progress:
+        report = cluster.down(
+            project, session.engine(), volumes=volumes, grace=seconds, on_event=progress.step
+        )
+    back = report.handed_back
+    removed = f"{project} is down ({len(report.removed)} removed)"
+    if not report.removed:
+        removed = f"{project} was not up: nothing to remove"
+    returned = f"{text.counted(back, 'job')} handed back to the queue" if back else ""
+    data = {"project": project, "removed": report.removed, "handed_back": back}
+    session.out.result(data, removed, returned)
+
+
+def ps(session: Session) -> None:
+    """Show the containers and what the workers do."""
+    project = session.project
+    rows = cluster.ps(project, session.engine())
+    fleet = instances(session, rows)
+    table = text.Table(
+        ("instance", "state", "health", "status", "jobs", "cpus", "memory", "age"),
+        [one.cells(session.now()) for one in fleet],
+        f"{project} is not up (next: jobctl up)",
+    )
+    session.out.result({"project": project, "instances": [one.data() for one in fleet]}, table)
+
+
+def scale(
+    session: Session,
+    wanted: Annotated[
+        list[str], typer.Argument(metavar="[POOL=]N", help="How many workers: 5, or worker=5.")
+    ],
+    grace: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TIME",
+            help="Hand running jobs of leaving workers back after this long. [let them end]",
+        ),
+    ] = None,
+) -> None:
+    """Change the number of workers.
+
+    Those that stay are not touched; those that go finish their jobs first, idle ones go first.
+    """
+    seconds = None if grace is None else specs.duration(grace, "--grace")
+    config = session.config
+    pools = specs.replicas(wanted, list(config.workers))
+    with session.out.progress() as progress:
+        report = cluster.scale(
+            config, session.engine(), pools, grace=seconds, on_event=progress.step
+        )
+    lines = [
+        f"{service(pool)}: {report.before.get(pool, 0)} -> {count}"
+        for pool, count in sorted(report.after.items())
+        if pool in pools
+    ]
+    data = {"before": report.before, "after": report.after, "removed": report.removed}
+    session.out.result({"project": config.name, **data}, "\n".join(lines))
+
+
+def service(pool: str) -> str:
+    """Return the name of a pool's service."""
+    return "worker" if pool == "default" else f"worker-{pool}"
+
+
+def _action(action: Any) -> dict[str, Any]:
+    return {
+        "verb": str(action.verb),
+        "subject": action.subject,
+        "cause": action.cause,
+        "after": list(action.after),
+    }
+
+
+def register(app: typer.Typer) -> None:
+    """Add these commands."""
+    command(app, "up")(up)
+    command(app, "down")(down)
+    command(app, "ps")(ps)
+    command(app, "scale")(scale)

@@ -1,0 +1,258 @@
+"""submit, jobs, job, wait, cancel and retry, against a master that is a fake."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.cli_session import A, B, C, FakeClient, FakeParts, Ran, job, run
+
+
+def with_jobs(*jobs: dict[str, Any]) -> FakeParts:
+    return FakeParts(FakeClient(*jobs))
+
+
+def submitted(*argv: str) -> list[dict[str, Any]]:
+    parts = FakeParts()
+    ran = run("submit", *argv, parts=parts)
+    assert ran.code == 0, ran.err
+    return parts.fake_client.submitted
+
+
+def test_submit_sends_what_was_said_and_no_more() -> None:
+    assert submitted("--", "echo", "hi") == [{"argv": ["echo", "hi"]}]
+
+
+def test_submit_sends_every_option(tmp_path: Path) -> None:
+    given = tmp_path / "in"
+    given.write_bytes(b"\x00\xff")
+    [spec] = submitted(
+        *("--name", "n", "--env", "A=1", "--env", "B=x=y", "--stdin", str(given), "--id", B),
+        *("--timeout", "1m", "--grace", "2", "--max-attempts", "3", "--backoff", "500ms"),
+        *("--", "cat"),
+    )
+    assert spec == {
+        "argv": ["cat"],
+        "name": "n",
+        "env": {"A": "1", "B": "x=y"},
+        "stdin_base64": "AP8=",
+        "id": B,
+        "timeout": 60.0,
+        "grace": 2.0,
+        "max_attempts": 3,
+        "backoff": {"base": 0.5},
+    }
+
+
+def test_options_after_the_command_are_the_commands_own() -> None:
+    [spec] = submitted("grep", "-f", "x", "--output", "json", "--name", "y")
+    assert spec == {"argv": ["grep", "-f", "x", "--output", "json", "--name", "y"]}
+    assert run("submit", "grep", "--output", "json").out == f"{A}\n"
+
+
+def test_submit_prints_ids_one_a_line() -> None:
+    ran = run("submit", "--array", "0-2", "--", "true")
+    assert len(ran.out.splitlines()) == 3
+    envelope = run("--output", "json", "submit", "--array", "0-2", "--", "true").envelope
+    assert envelope["data"] == {"submitted": 3, "ids": ran.out.split()}
+
+
+def test_each_reads_a_file_line_by_line(tmp_path: Path) -> None:
+    names = tmp_path / "names"
+    names.write_bytes("a b\n\né\n".encode())
+    specs = submitted("--each", str(names), "--", "wc", "/in/{}")
+    assert [spec["argv"][1] for spec in specs] == ["/in/a b", "/in/é"]
+
+
+def test_a_shell_only_when_asked_for() -> None:
+    assert submitted("--shell", "--", "echo $A | wc") == [{"argv": ["sh", "-c", "echo $A | wc"]}]
+
+
+def test_a_template_is_a_start_that_options_override() -> None:
+    [spec] = submitted("-t", "sha256", "--set", "path=/work/x", "--name", "mine", "--env", "A=1")
+    assert spec["argv"][-1] == "/work/x"
+    assert (spec["name"], spec["env"]) == ("mine", {"A": "1"})
+
+
+def test_submit_and_wait_tells_who_failed() -> None:
+    ran = run("submit", "--wait", "--", "true", parts=with_jobs(job(A)))
+    assert (ran.code, ran.out) == (0, f"{A}\n")
+    failed = job(A, status="failed", cause="exit", exit_code=3)
+    ran = run("submit", "--wait", "--", "false", parts=with_jobs(failed))
+    assert ran.code == 1
+    assert f"{A} failed (exit 3) after 12s" in ran.err
+    envelope = run(
+        "submit", "--wait", "--output", "json", "--", "false", parts=with_jobs(failed)
+    ).envelope
+    assert envelope["ok"] is True
+    assert envelope["data"]["failed"] == 1
+
+
+@pytest.mark.parametrize(
+    ("argv", "said"),
+    [
+        ([], "no command"),
+        (["--", ""], "empty"),
+        (["--env", "A", "--", "x"], "'A'"),
+        (["--timeout", "soon", "--", "x"], "--timeout"),
+        (["--array", "5-1", "--", "x"], "--array"),
+        (["--array", "0-1", "--each", "f", "--", "x"], "--each"),
+        (["--array", "0-1", "--id", A, "--", "x"], "--id"),
+        (["--array", "0-1", "--follow", "--", "x"], "--follow"),
+        (["--id", "x", "--", "x"], "ULID"),
+        (["--set", "a=b", "--", "x"], "--set"),
+        (["--stdin", "-", "--each", "-", "--", "{}"], "--stdin"),
+        (["--max-attempts", "0", "--", "x"], "--max-attempts"),
+    ],
+)
+def test_submit_refuses_before_anything_is_sent(argv: list[str], said: str) -> None:
+    parts = FakeParts()
+    ran = run("submit", *argv, parts=parts)
+    assert_usage(ran, said)
+    assert parts.fake_client.submitted == []
+
+
+def test_each_refuses_what_makes_no_jobs(tmp_path: Path) -> None:
+    names = tmp_path / "names"
+    names.write_text("a\n")
+    assert_usage(run("submit", "--each", str(names), "--", "echo"), "{}")
+    names.write_text("\n\n")
+    assert_usage(run("submit", "--each", str(names), "--", "echo", "{}"), "no lines")
+    names.write_bytes(b"c\xff\n")
+    assert_usage(run("submit", "--each", str(names), "--", "echo", "{}"), "not UTF-8")
+    ran = run("submit", "--each", str(tmp_path / "none"), "--", "echo", "{}")
+    assert (ran.code, "no such file" in ran.err, "next:" in ran.err) == (1, True, True)
+
+
+def test_jobs_are_listed_and_paged() -> None:
+    parts = with_jobs(job(A), job(B, status="failed", cause="oom"), job(C, status="queued"))
+    ran = run("jobs", "--limit", "2", parts=parts)
+    lines = ran.out.splitlines()
+    assert lines[0].split() == [
+        "JOB",
+        "STATUS",
+        "NAME",
+        "COMMAND",
+        "WORKER",
+        "SUBMITTED",
+        "TOOK",
+        "WHY",
+    ]
+    assert lines[1].split() == [
+        A,
+        "succeeded",
+        "echo",
+        "'hi",
+        "there'",
+        "worker-1",
+        "1m",
+        "ago",
+        "12s",
+    ]
+    assert lines[2].endswith("oom")
+    assert len(lines) == 3
+    assert "--all" in ran.err
+    envelope = run("jobs", "--all", "--output", "json", parts=parts).envelope
+    assert [row["id"] for row in envelope["data"]["jobs"]] == [A, B, C]
+
+
+def test_jobs_go_through_every_page() -> None:
+    rows = [job(f"01ARZ3NDEKTSV4RRFFQ69G{number:04d}") for number in range(1234)]
+    envelope = run("--output", "json", "jobs", "--all", parts=with_jobs(*rows)).envelope
+    assert len(envelope["data"]["jobs"]) == 1234
+    assert envelope["data"]["cursor"] is None
+
+
+def test_an_unknown_status_names_the_known_ones() -> None:
+    assert_usage(run("jobs", "--status", "done"), "'done'", "succeeded")
+
+
+def test_job_shows_all_of_it() -> None:
+    past = {
+        "attempt": 1,
+        "worker": "worker-2",
+        "started_at": "2026-01-31T11:59:10.000Z",
+        "ended_at": "2026-01-31T11:59:20.000Z",
+        "cause": "worker-lost",
+        "exit_code": None,
+        "signal": None,
+        "reason": "its worker was lost",
+    }
+    row = job(A, attempt=2, crashes=1, checkpoint='{"at": 7}', env={"K": "v"}, history=[past])
+    out = run("job", A, parts=with_jobs(row)).out
+    for words in ("echo 'hi there'", '{"at": 7}', "K=v", "attempt", "1 lost worker", "worker-lost"):
+        assert words in out
+    assert run("job", A, "--output", "json", parts=with_jobs(row)).envelope["data"] == row
+
+
+def test_wait_prints_each_end_and_says_how_it_went() -> None:
+    parts = with_jobs(job(A), job(B, status="failed", cause="signal", signal=9))
+    ran = run("wait", A, B, A, "--timeout", "1m", parts=parts)
+    assert ran.code == 1
+    assert ran.out.splitlines() == [f"{A} succeeded after 12s", f"{B} failed (signal 9) after 12s"]
+    assert parts.fake_client.calls == [("wait", [A, B], 60.0)]
+    assert run("wait", A, parts=parts).code == 0
+
+
+def test_ctrl_c_leaves_the_jobs_alone_and_says_so() -> None:
+    class Interrupting(FakeClient):
+        def wait(self, ids: Any, timeout: float | None = None) -> Iterator[dict[str, Any]]:
+            yield job(A)
+            raise KeyboardInterrupt
+
+    ran = run("wait", A, B, parts=FakeParts(Interrupting()))
+    assert ran.code == 130
+    assert "the jobs go on" in ran.err
+    assert f"jobctl wait {A}" in ran.err
+
+
+def test_cancel_and_retry_show_the_new_status() -> None:
+    parts = with_jobs(job(A))
+    assert run("cancel", A, parts=parts).out == f"{A} cancelled\n"
+    assert run("retry", A, parts=parts).out == f"{A} queued\n"
+
+
+def test_one_bad_job_does_not_keep_the_others() -> None:
+    parts = with_jobs(job(A), job(C))
+    ran = run("cancel", A, B, C, parts=parts)
+    assert ran.code == 1
+    assert ran.out.splitlines() == [f"{A} cancelled", f"{C} cancelled"]
+    assert B in ran.err
+    data = run("cancel", A, B, "--output", "json", parts=parts).envelope["data"]
+    assert [each["id"] for each in data["failures"]] == [B]
+
+
+@pytest.mark.parametrize("name", ["job", "wait", "cancel", "retry", "artifacts"])
+def test_unknown_jobs_are_named(name: str) -> None:
+    for unknown in (B, "nonsense"):
+        ran = run(name, unknown, parts=with_jobs(job(A)))
+        assert ran.code == 1
+        assert unknown in ran.err
+        assert "next: jobctl jobs" in ran.err
+        assert ran.out == ""
+
+
+def test_many_specs_are_made_as_they_are_sent() -> None:
+    class Reading(FakeClient):
+        def submit_many(self, specs: Any) -> list[str]:
+            stream = iter(specs)
+            assert next(stream)["array_index"] == 0
+            assert next(stream)["array_index"] == 1
+            assert not isinstance(specs, list)
+            return [A]
+
+    assert run("submit", "--array", "0-99999999", "--", "x", parts=FakeParts(Reading())).code == 0
+
+
+def assert_usage(ran: Ran, *words: str) -> None:
+    """A wrong command line: exit code 2, one sentence on stderr, a next command, nothing else."""
+    assert ran.code == 2, ran
+    assert ran.out == ""
+    first, second = ran.err.splitlines()
+    assert first.startswith("error: ")
+    assert second.startswith("next: ")
+    for word in words:
+        assert word in ran.err
+    assert "Traceback" not in json.dumps(ran.err)

@@ -1,0 +1,26 @@
+"""docs/cli.md is what the commands say of themselves."""
+
+from pathlib import Path
+
+import pytest
+
+from jobctl.cli import generate
+
+
+def test_the_committed_reference_is_fresh() -> None:
+    assert generate.main(["--check"]) == 0, "stale: python -m jobctl.cli.generate"
+
+
+def test_a_stale_reference_is_noticed_and_refreshed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(generate, "PATH", tmp_path / "docs" / "cli.md")
+    assert generate.main(["--check"]) == 1
+    assert generate.main([]) == 0
+    assert generate.main(["--check"]) == 0
+
+
+def test_every_option_says_what_it_does() -> None:
+    rows = [line for line in generate.reference().splitlines() if line.startswith("| `")]
+    assert len(rows) > 40
+    assert [row for row in rows if "None" in row or row.endswith("|  |")] == []
