@@ -3,7 +3,7 @@
 import pytest
 
 from jobctl.engine.protocol import Conflict, HealthCheck, NotFound, Port
-from tests.support.engine_lab import Lab, free_port
+from tests.support.engine_lab import Lab, free_port, together
 from tests.support.eventually import eventually
 
 
@@ -110,6 +110,13 @@ def test_removing_what_is_gone_is_success(lab: Lab) -> None:
     lab.engine.remove(name)
     assert lab.engine.inspect(name) is None
     lab.create("a")  # the name is free again
+
+
+def test_removing_at_the_same_time_is_success_for_all(lab: Lab) -> None:
+    name = lab.start("a")
+    together(4, lab.engine, lambda engine: engine.remove(name, force=True))
+    assert lab.engine.inspect(name) is None
+    lab.create("a")
 
 
 def test_a_running_container_is_removed_only_by_force(lab: Lab) -> None:

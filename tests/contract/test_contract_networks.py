@@ -1,11 +1,11 @@
 """Networks: one of each name, members by alias, addresses while they run."""
 
-import threading
+from contextlib import suppress
 
 import pytest
 
-from jobctl.engine.protocol import Conflict, EngineError, NotFound
-from tests.support.engine_lab import Lab
+from jobctl.engine.protocol import Conflict, Engine, EngineError, NotFound
+from tests.support.engine_lab import Lab, together
 
 
 def test_a_network_name_can_be_taken_once(lab: Lab) -> None:
@@ -67,28 +67,20 @@ def test_a_fixed_address_is_given(docker_lab: Lab) -> None:
 
 
 def test_members_find_each_other_by_alias(docker_lab: Lab) -> None:
-    server = docker_lab.start("server")
-    lookup = "while read address name; do echo $address; done </etc/hosts; hostname -i"
-    own = docker_lab.engine.execute(server, ("sh", "-c", lookup)).output.decode()
-    assert docker_lab.inspect(server).addresses[docker_lab.network()] in own
+    server = docker_lab.start("server", aliases=("redis", "redis-1"))
+    client = docker_lab.start("client")
+    for alias in ("redis", "redis-1", server):
+        found = docker_lab.engine.execute(client, ("getent", "hosts", alias)).output.decode()
+        assert found.split()[0] == docker_lab.inspect(server).addresses[docker_lab.network()]
 
 
-def test_two_simultaneous_creates_leave_one_network(docker_lab: Lab) -> None:
-    name, start, made = docker_lab.name("race"), threading.Barrier(4), []
+def test_simultaneous_creates_leave_one_network(lab: Lab) -> None:
+    name = lab.name("race")
+    made: list[str] = []
 
-    def create() -> None:
-        engine = docker_lab.engine.clone()
-        start.wait()
-        try:
-            made.append(engine.create_network(name, docker_lab.labels))
-        except Conflict:
-            pass
-        finally:
-            engine.close()
+    def create(engine: Engine) -> None:
+        with suppress(Conflict):
+            made.append(engine.create_network(name, lab.labels))
 
-    threads = [threading.Thread(target=create) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert [network.id for network in docker_lab.engine.networks(docker_lab.labels)] == made
+    together(4, lab.engine, create)
+    assert [network.id for network in lab.engine.networks(lab.labels)] == made

@@ -4,7 +4,9 @@ import io
 import secrets
 import socket
 import tarfile
-from collections.abc import Iterator, Mapping
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -97,6 +99,23 @@ def lab_of(engine: Engine, image: str) -> Iterator[Lab]:
         yield lab
     finally:
         lab.clean()
+
+
+def together(count: int, engine: Engine, call: Callable[[Engine], None]) -> None:
+    """Make a call from several clients at the same moment; raises what the first of them raised."""
+    start = threading.Barrier(count)
+
+    def one(client: Engine) -> None:
+        start.wait()
+        try:
+            call(client)
+        finally:
+            client.close()
+
+    with ThreadPoolExecutor(count) as pool:
+        calls = [pool.submit(one, engine.clone()) for _ in range(count)]
+    for done in calls:
+        done.result()
 
 
 def tar_of(files: Mapping[str, bytes], *, uid: int = 0, mode: int = 0o644) -> bytes:

@@ -12,7 +12,7 @@ from pathlib import Path
 from jobctl.engine.protocol import Engine
 
 LABELS = {"jobctl.test": "1"}
-_PROGRAMS = ("sh", "sleep", "cat", "echo", "true", "false", "ls", "id", "hostname", "stat", "kill")
+_PROGRAMS = ("sh", "sleep", "cat", "echo", "true", "false", "ls", "id", "getent", "stat", "kill")
 _FOLDERS = ("bin", "data", "dev", "etc", "proc", "sys", "tmp", "work")
 
 
