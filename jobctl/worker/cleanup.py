@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -23,9 +23,8 @@ def signal_group(group: int, number: int) -> None:
         os.killpg(group, number)
 
 
-def processes_of(uid: int, proc: Path = Path("/proc")) -> list[int]:
-    """Live processes (no zombies) whose real UID this is."""
-    found = []
+def processes_of(uid: int, proc: Path = Path("/proc")) -> Iterator[int]:
+    """Finds live processes (no zombies) whose real UID this is, one by one."""
     for entry in proc.iterdir():
         if not entry.name.isdigit():
             continue
@@ -34,8 +33,7 @@ def processes_of(uid: int, proc: Path = Path("/proc")) -> list[int]:
         except OSError:
             continue  # it ended meanwhile
         if _lives_as(status, uid):
-            found.append(int(entry.name))
-    return found
+            yield int(entry.name)
 
 
 def _lives_as(status: str, uid: int) -> bool:
@@ -52,12 +50,13 @@ def end_all_of(user: JobUser) -> bool:
     if user.uid in (0, os.geteuid()):
         raise ValueError("this would end the supervisor")
     for turn in range(_MOST_ROUNDS):
-        alive = processes_of(user.uid)
-        if not alive:
-            return True
-        for pid in alive:
+        found = False
+        for pid in processes_of(user.uid):
+            found = True
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
+        if not found:
+            return True
         if turn >= _SCANS_BEFORE_HELPER:
             _kill_as(user)
     return False

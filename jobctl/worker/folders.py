@@ -97,9 +97,10 @@ def _sealer(gid: int | None) -> Callable[[int, os.DirEntry[str], int], None]:
     def seal_entry(parent: int, entry: os.DirEntry[str], depth: int) -> None:
         if entry.is_file(follow_symlinks=False):
             take_file(parent, entry.name, gid)
-        elif not (
-            entry.is_symlink() and stays_inside(os.readlink(entry.name, dir_fd=parent), depth)
-        ):
+        elif entry.is_symlink() and stays_inside(os.readlink(entry.name, dir_fd=parent), depth):
+            if gid is not None:
+                os.chown(entry.name, 0, gid, dir_fd=parent, follow_symlinks=False)
+        else:
             os.unlink(entry.name, dir_fd=parent)
 
     return seal_entry

@@ -50,16 +50,11 @@ class Inbox:
     def run(self) -> None:
         """Reads until closed; daemon, as the last wait may outlast the worker."""
         waits = pauses()
-        missed = False
         while not self._closed():
             try:
-                if missed:
-                    self._catch_up()
-                    missed = False
                 message = self._queue.wait_message(self._incarnation, _WAIT)
             except QueueError:
-                # A message may have been lost with the connection that carried it.
-                missed = True
+                # A message lost with the connection is said again at a heartbeat.
                 time.sleep(next(waits))
                 continue
             waits = pauses()
@@ -70,10 +65,8 @@ class Inbox:
         if message.kind is MessageKind.CANCEL:
             self._cancel(message.id, message.attempt)
         elif message.kind is MessageKind.DRAIN:
-            self._journal("drain", grace=message.grace)
             self._worker.drain(message.grace)
         else:
-            self._journal("undrain")
             self._worker.undrain()
 
     def _cancel(self, job_id: str, number: int) -> None:
@@ -81,10 +74,3 @@ class Inbox:
         if attempt is not None:
             self._journal("cancel", job=job_id, attempt=number)
             attempt.end(Stop.CANCEL, attempt.job.grace)
-
-    def _catch_up(self) -> None:
-        held = self._held.all()
-        jobs = self._queue.get_many([attempt.job.id for attempt in held]) if held else []
-        for job in jobs:
-            if job is not None and job.cancelling:
-                self._cancel(job.id, job.attempt)

@@ -24,7 +24,7 @@ _SHELL_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 # PWD and OLDPWD unasked.
 _LAUNCHER = (
     "echo 1000 2>/dev/null >/proc/self/oom_score_adj; "
-    'cd -- "$0" || exit 126; unset PWD OLDPWD; exec "$@"'
+    'cd -- "$1" || exit 126; shift; unset PWD OLDPWD; exec "$@"'
 )
 
 
@@ -52,7 +52,7 @@ def command(argv: Sequence[str], environment: Mapping[str, str], output: Path) -
     """The launcher around argv. Names that no shell passes on go through env(1)."""
     odd = [f"{k}={v}" for k, v in environment.items() if not _SHELL_NAME.fullmatch(k)]
     words = ["/usr/bin/env", *odd, *argv] if odd else list(argv)
-    return ["/bin/sh", "-c", _LAUNCHER, str(output), *words]
+    return ["/bin/sh", "-c", _LAUNCHER, "jobctl", str(output), *words]
 
 
 @dataclass

@@ -26,6 +26,7 @@ from .watch import Watch
 
 # How long a start is tried again when the worker is out of processes or memory.
 _START_PATIENCE = 5.0
+_REST_AFTER_TROUBLE = 1.0
 
 
 @dataclass(frozen=True)
@@ -55,10 +56,19 @@ class Runner:
             return self._run(attempt, slot)
         except (OSError, ValueError) as error:
             self.journal("job-not-started", job=attempt.job.id, reason=error)
-            reason = f"could not be started: {_said(error)}"
-            return Result(Outcome(False, Cause.REJECTED, reason=reason))
+            return self._impossible(error)
         finally:
             self.activity.leave(attempt)
+
+    def _impossible(self, error: OSError | ValueError) -> Result:
+        if isinstance(error, ValueError) or error.errno == errno.E2BIG:
+            said = "its arguments and environment are too long"
+            reason = str(error) if isinstance(error, ValueError) else said
+            return Result(Outcome(False, Cause.REJECTED, reason=f"cannot be started: {reason}"))
+        # The worker's own trouble: another one may do better. Not at once, or a broken
+        # worker would go through the whole queue again and again.
+        time.sleep(_REST_AFTER_TROUBLE)
+        return Result(None)
 
     def _run(self, attempt: Attempt, slot: int) -> Result:
         user = self.settings.user_of(slot)
@@ -191,10 +201,6 @@ def _unstarted(attempt: Attempt) -> Result:
     if order is not None and order.why is Stop.CANCEL:
         return Result(Outcome(False, Cause.CANCELLED, reason="cancelled before it started"))
     return Result(None)
-
-
-def _said(error: OSError | ValueError) -> str:
-    return (error.strerror if isinstance(error, OSError) else None) or str(error)
 
 
 def _now_ms() -> int:

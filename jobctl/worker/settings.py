@@ -60,7 +60,6 @@ class Settings:
     container: str
     concurrency: int = 2
     queues: tuple[str, ...] = ("default",)
-    lease: float = 10.0
     heartbeat: float = 3.0
     grace: float = 10.0
     caller: tuple[int, int] | None = None
@@ -121,7 +120,7 @@ def from_environment(environ: Mapping[str, str], hostname: str) -> Settings:
 
 
 def _numbers(told: Mapping[str, Any]) -> dict[str, Any]:
-    kinds = {"concurrency": int, "lease": float, "heartbeat": float, "grace": float}
+    kinds = {"concurrency": int, "heartbeat": float, "grace": float}
     kinds["master_gid"] = int
     return {key: kind(told[key]) for key, kind in kinds.items() if key in told}
 

@@ -83,12 +83,16 @@ class Supervisor:
 
     def drain(self, grace: float | None) -> None:
         """Claim no more; after `grace` seconds hand back what still runs (None: never)."""
+        if not self._drain.draining:
+            self._journal("drain", grace=grace)
         self._drain.begin(grace)
         self._slots.set_draining(True)
         self._poke()
 
     def undrain(self) -> None:
         """Claim again, unless the worker is about to end."""
+        if self._drain.draining:
+            self._journal("undrain")
         self._drain.cancel()
         self._slots.set_draining(False)
         self._poke()

@@ -11,8 +11,10 @@ from __future__ import annotations
 
 import os
 import stat
+import subprocess
 from collections.abc import Callable
 
+_SET_ID = stat.S_ISUID | stat.S_ISGID
 _DIRECTORY = os.O_DIRECTORY | os.O_CLOEXEC
 
 Visit = Callable[[int, "os.DirEntry[str]", int], None]
@@ -40,12 +42,30 @@ def take_folder(parent: int, name: str, gid: int | None) -> int:
 
 
 def _take(held: int, gid: int | None, mode: int, kind: int) -> None:
-    if stat.S_IFMT(os.fstat(held).st_mode) != kind:
+    found = os.fstat(held)
+    if stat.S_IFMT(found.st_mode) != kind:
         raise OSError(f"not the kind of file it was: {held}")
     path = f"/proc/self/fd/{held}"
     if gid is not None:
+        if kind == stat.S_IFREG and found.st_mode & _SET_ID:
+            _clear_set_id(held, found)
         os.chown(path, 0, gid)
     os.chmod(path, mode)  # noqa: PTH101 - a descriptor, not a path
+
+
+def _clear_set_id(held: int, found: os.stat_result) -> None:
+    """As the owner: a chown that must clear these bits needs CAP_FOWNER."""
+    subprocess.run(
+        ["/bin/chmod", "0600", f"/proc/self/fd/{held}"],
+        user=found.st_uid,
+        group=found.st_gid,
+        extra_groups=[],
+        pass_fds=[held],
+        check=False,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
 
 
 def sweep(parent: int, name: str, gid: int | None, visit: Visit, *, remove: bool = False) -> bool:
