@@ -16,6 +16,7 @@ import jobctl.config
 import jobctl.engine
 from jobctl.cli.errors import CommandError, UsageError
 from jobctl.cli.output import Output
+from jobctl.cluster import state
 
 if TYPE_CHECKING:
     from jobctl.client import Client
@@ -117,7 +118,7 @@ class Session:
 
     def reconnect(self) -> None:
         """Forget the kept token, so that the next use of the client recovers it."""
-        jobctl.cluster.state.forget(self.project)
+        state.forget(self.project)
         if self._client is not None:
             self._client.close()
             self._client = None

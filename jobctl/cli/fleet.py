@@ -23,13 +23,12 @@ class Instance:
     def cells(self, now: float) -> tuple[str, ...]:
         """Return the row as text."""
         row, worker = self.row, self.worker or {}
-        state = f"{row.state} ({row.exit})" if row.exit else row.state
         ids = list(worker.get("jobs", ()))
         jobs = ids[0] + (f" +{len(ids) - 1}" if len(ids) > 1 else "") if ids else ""
         return (
             row.name,
-            state,
-            "" if row.health == "none" else row.health,
+            row.state,
+            row.exit or ("" if row.health == "none" else row.health),
             str(worker.get("status", "")),
             jobs,
             f"{row.cpus:g}",

@@ -70,36 +70,23 @@ def array(value: str) -> range:
     return range(first, last + 1)
 
 
-def replicas(values: Sequence[str], pools: Sequence[str]) -> dict[str, int]:
-    """Read ``5``, ``worker=5``, ``gpu=2`` or ``worker-gpu=2`` as pool -> replicas."""
+def replicas(values: Sequence[str]) -> dict[str, int]:
+    """Read ``5``, ``worker=5``, ``gpu=2`` or ``worker-gpu=2`` as pool -> replicas.
+
+    A number alone, like the service ``worker``, is the pool ``default``. Whether a pool exists is
+    for the cluster to say.
+    """
     wanted: dict[str, int] = {}
     for text in values:
         name, equals, count = text.rpartition("=")
-        if not count.isascii() or not count.isdigit() or len(count) > 6 or (equals and not name):
+        if not re.fullmatch(r"[0-9]{1,6}", count) or (equals and not name):
             hint = "jobctl scale worker=5"
             raise UsageError(f"{text!r} does not say how many workers", hint)
-        pool = _pool(name, pools)
+        pool = "default" if name in ("", "worker") else name.removeprefix("worker-")
         if pool in wanted:
-            raise UsageError(f"pool {pool!r} is given twice", f"jobctl scale {text}")
+            raise UsageError(f"the pool {pool!r} is given twice", f"jobctl scale {text}")
         wanted[pool] = int(count)
     return wanted
-
-
-def _pool(name: str, pools: Sequence[str]) -> str:
-    """Find the pool a user means: its name, its service's name, or the only one there is."""
-    if name == "":
-        if len(pools) == 1:
-            return pools[0]
-        name = "default"
-    pool = "default" if name == "worker" else name.removeprefix("worker-")
-    found = pool if pool in pools else name
-    if found not in pools:
-        raise UsageError(
-            f"there is no worker pool {found!r}; there is {', '.join(sorted(pools))}",
-            f"jobctl scale {sorted(pools)[0]}=3",
-            "unknown-pool",
-        )
-    return found
 
 
 def is_job(text: str) -> bool:

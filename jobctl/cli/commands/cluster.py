@@ -33,8 +33,11 @@ def up(
     was cut short is completed by the next.
     """
     config, engine = session.config, session.engine()
+    file = str(session.path.absolute())
     if dry_run:
-        plan = cluster.plan_up(config, engine, build=build, reset_scale=reset_scale)
+        plan = cluster.plan_up(config, engine, build=build, reset_scale=reset_scale, file=file)
+        for note in plan.notes:
+            session.out.note(note)
         actions = [_action(action) for action in plan.actions]
         lines = "\n".join(plan.lines()) or f"nothing to do: {config.name} is as its file says"
         session.out.result({"project": config.name, "actions": actions}, lines)
@@ -47,6 +50,7 @@ def up(
             wait=wait,
             reset_scale=reset_scale,
             on_event=progress.step,
+            file=file,
         )
     changes = len(report.plan.actions)
     for note in report.plan.notes:
@@ -121,7 +125,8 @@ def ps(session: Session) -> None:
 def scale(
     session: Session,
     wanted: Annotated[
-        list[str], typer.Argument(metavar="[POOL=]N", help="How many workers: 5, or worker=5.")
+        list[str],
+        typer.Argument(metavar="[POOL=]N", help="How many workers: 5, worker=5 or gpu=2."),
     ],
     grace: Annotated[
         str | None,
@@ -136,11 +141,10 @@ def scale(
     Those that stay are not touched; those that go finish their jobs first, idle ones go first.
     """
     seconds = None if grace is None else specs.duration(grace, "--grace")
-    config = session.config
-    pools = specs.replicas(wanted, list(config.workers))
+    pools = specs.replicas(wanted)
     with session.out.progress() as progress:
         report = cluster.scale(
-            config, session.engine(), pools, grace=seconds, on_event=progress.step
+            session.project, session.engine(), pools, grace=seconds, on_event=progress.step
         )
     lines = [
         f"{service(pool)}: {report.before.get(pool, 0)} -> {count}"
@@ -148,7 +152,7 @@ def scale(
         if pool in pools
     ]
     data = {"before": report.before, "after": report.after, "removed": report.removed}
-    session.out.result({"project": config.name, **data}, "\n".join(lines))
+    session.out.result({"project": session.project, **data}, "\n".join(lines))
 
 
 def service(pool: str) -> str:
