@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from types import TracebackType
 from typing import TypeVar
 
@@ -43,7 +44,7 @@ class EngineThreads:
 
     def map(self, work: Callable[[Engine, T], R], items: Iterable[T]) -> list[R]:
         """Do the same for all items and return the results in their order."""
-        futures = [self._pool.submit(lambda i=item: work(self._client(), i)) for item in items]
+        futures = [self.submit(partial(_apply, work, item)) for item in items]
         return [future.result() for future in futures]
 
     def _client(self) -> Engine:
@@ -52,3 +53,7 @@ class EngineThreads:
             client = self._own.engine = self._engine.clone()
             self._clones.append(client)
         return client
+
+
+def _apply(work: Callable[[Engine, T], R], item: T, engine: Engine) -> R:
+    return work(engine, item)

@@ -1,0 +1,117 @@
+"""A master over HTTP that knows what the in-memory engine runs, for tests of jobctl.cluster."""
+
+import json
+import re
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import TracebackType
+from typing import Any
+
+from tests.support.memory_world import Box, World
+
+_WORKER = re.compile(r"worker(-[a-z]+)?-\d+")
+
+
+class FakeMaster:
+    """Answers like the master of a project; tests say which jobs the workers hold."""
+
+    def __init__(self, world: World, project: str) -> None:
+        self.world = world
+        self.project = project
+        self.jobs: dict[str, list[str]] = {}
+        self.draining: dict[str, float | None] = {}
+        self.statuses: dict[str, str] = {}
+        self.unregistered: set[str] = set()
+        self.reluctant: set[str] = set()
+        """Workers that hold on to their jobs while they drain."""
+        self.requests: list[str] = []
+        self.drained = threading.Event()
+        fake = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_GET(self) -> None:
+                self._answer(*fake.get(self.path))
+
+            def do_POST(self) -> None:
+                length = int(self.headers.get("Content-Length") or 0)
+                body = json.loads(self.rfile.read(length) or b"{}")
+                self._answer(*fake.post(self.path, body))
+
+            def _answer(self, status: int, body: Any) -> None:
+                data = json.dumps(body).encode()
+                self.send_response(status)
+                self.send_header("Content-Length", str(len(data)))
+                self.end_headers()
+                self.wfile.write(data)
+
+            def log_message(self, *_args: Any) -> None:
+                return
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server.daemon_threads = True
+        self.port = self._server.server_port
+
+    def __enter__(self) -> "FakeMaster":
+        threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+    def running(self) -> dict[str, Box]:
+        """Return the project's running containers by instance name."""
+        prefix = f"{self.project}-"
+        with self.world.changed:
+            boxes = self.world.boxes.items()
+            return {
+                name.removeprefix(prefix): box
+                for name, box in boxes
+                if name.startswith(prefix) and box.state == "running"
+            }
+
+    def get(self, path: str) -> tuple[int, Any]:
+        self.requests.append(f"GET {path}")
+        running = self.running()
+        if path == "/readyz" and "redis-1" not in running:
+            return 503, {"ready": False, "redis": False, "reason": "Redis does not answer."}
+        workers = [
+            {
+                "name": name,
+                "container": box.id[:12],
+                "status": self._status(name),
+                "jobs": self.jobs.get(name, []),
+            }
+            for name, box in sorted(running.items())
+            if _WORKER.fullmatch(name) and name not in self.unregistered
+        ]
+        return 200, {"ready": True, "redis": True, "workers": workers}
+
+    def post(self, path: str, body: dict[str, Any]) -> tuple[int, Any]:
+        self.requests.append(f"POST {path}")
+        if path == "/jobs:status":
+            return 200, {"jobs": {i: {"status": self.statuses.get(i)} for i in body["ids"]}}
+        _, _, name, verb = path.split("/")
+        if name not in self.running() or name in self.unregistered:
+            return 404, {"error": {"code": "unknown-worker", "message": "Unknown.", "hint": ""}}
+        if verb == "drain":
+            self.draining[name] = body["grace"]
+            if name not in self.reluctant:
+                self.jobs.pop(name, None)
+            self.drained.set()
+        else:
+            self.draining.pop(name, None)
+        return 200, {}
+
+    def _status(self, name: str) -> str:
+        held = bool(self.jobs.get(name))
+        if name in self.draining:
+            return "draining" if held else "drained"
+        return "busy" if held else "idle"
