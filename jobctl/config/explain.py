@@ -78,7 +78,7 @@ def _unknown(model: type[Section], place: Place) -> tuple[str, str]:
     homes: dict[str, list[str]] = {}
     for setting in settings(model):
         homes.setdefault(setting.name, []).append(setting.path)
-    elsewhere = homes.get(name) or homes.get(closest(name, list(homes), 0.8), [])
+    elsewhere = homes.get(closest(name, list(homes), 0.8), [])
     return "is not a setting here" if elsewhere else "is not a setting", " or ".join(elsewhere)
 
 

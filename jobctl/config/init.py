@@ -71,4 +71,4 @@ def _named(text: str, name: str) -> str:
     # Quoted, because a name such as 2024 would otherwise be read as a number.
     value = name if name[0].isalpha() and name not in {"true", "false", "null"} else f'"{name}"'
     text = re.sub(r"^name: .*$", f"name: {value}", text, count=1, flags=re.MULTILINE)
-    return re.sub(r"\$schema=\S+", f"$schema={SCHEMA_FILE}", text, count=1)
+    return re.sub(r"\$schema=\S+", f"$schema={SCHEMA_FILE}", text)

@@ -65,6 +65,11 @@ POOL = "name: x\nworkers:\n  default:\n    "
             "name: x\nlease: 4s\nheartbeat: 2s",
             "3: heartbeat: must be less than half of lease (4s); it is 2s",
         ),
+        (
+            "name: x\nredis: {memory: 100MB, maxmemory: 76MB}",
+            "2: redis.maxmemory: must be at most 75% of redis.memory (100MB), which is 75MB; "
+            "it is 76MB",
+        ),
         ("name: x\nlease: 10ms\nheartbeat: 3s", "2: lease: must be 1s or more, not 10ms"),
         ("name: x\nmaster: {port: 70000}", "2: master.port: must be 65535 or less, not 70000"),
         ("name: x\nmaster: {port: true}", "2: master.port: must be a whole number, not true"),
@@ -144,6 +149,11 @@ POOL = "name: x\nworkers:\n  default:\n    "
         ),
         (
             POOL + "mounts: [{host: /var/run/../run/docker.sock, path: /data}]",
+            "4: workers.default.mounts[0].host: would hand the engine's socket, and so the host, "
+            "to every job",
+        ),
+        (
+            POOL + "mounts: [{host: /, path: /data}]",
             "4: workers.default.mounts[0].host: would hand the engine's socket, and so the host, "
             "to every job",
         ),
