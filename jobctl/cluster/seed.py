@@ -22,7 +22,7 @@ _POLL = 0.05
 # Folders as the parts of the cluster need them, whatever the image that first mounts them has.
 _FOLDERS = (
     File(spec.FOLDER, None, 0, 0, 0o755),
-    File("seed/jobs", None, 0, secrets.MASTER_UID, 0o711),
+    File("seed/jobs", None, 0, secrets.MASTER_UID, 0o751),
     File("seed/redis", None, secrets.REDIS_UID, secrets.REDIS_UID, 0o700),
 )
 

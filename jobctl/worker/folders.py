@@ -38,7 +38,7 @@ def prepare(
     """Makes <job>/<attempt>/output; a job may pass through the upper two but not list them."""
     path = jobs / job_id / str(attempt)
     folder = AttemptFolder(path, path / "output")
-    _make(path.parent, 0o711, (0, reader_gid))
+    _make(path.parent, 0o751, (0, reader_gid))
     _make(path, 0o751, (0, reader_gid))
     owner = (user.uid, user.gid) if user is not None else (0, None)
     _make(folder.output, 0o700, owner)

@@ -156,7 +156,7 @@ def test_no_certificates_of_the_build_are_left(built: Built, run: Run) -> None:
     ("path", "expected"),
     [
         ("/jobctl/secrets", "711 0 0"),
-        ("/jobctl/jobs", "711 0 10001"),
+        ("/jobctl/jobs", "751 0 10001"),
         ("/jobctl/control", "755 0 0"),
     ],
 )
