@@ -115,7 +115,8 @@ class Pool(Section):
     user: Literal["job", "caller"] = Field(
         default="job",
         description="Who jobs run as: `job` is a separate user for every slot of every worker; "
-        "`caller` is whoever runs `jobctl up`, so that jobs can write to your mounted folders.",
+        "`caller` is whoever runs `jobctl up` (never root), so that jobs can write to your mounted "
+        "folders.",
     )
     grace: Duration = Field(
         default=10.0,
