@@ -8,7 +8,7 @@ from pathlib import Path
 from jobctl.cluster import image_debian, image_source
 from jobctl.cluster.errors import ClusterError
 from jobctl.cluster.events import Event, OnEvent
-from jobctl.cluster.image_context import Role, context, digest, image_tag, role_files
+from jobctl.cluster.image_context import Role, context, digest, image_tag
 from jobctl.cluster.image_source import WAY_LABEL, Choice, Way
 from jobctl.config import Config
 from jobctl.engine.protocol import Engine, EngineError
@@ -16,7 +16,6 @@ from jobctl.engine.protocol import Engine, EngineError
 ROLE_LABEL = "jobctl.role"
 
 _CA_BUNDLE = "ca-bundle.crt"
-_PIP_ROLES = ("master", "worker")
 
 
 class Builder:
@@ -26,6 +25,7 @@ class Builder:
         self,
         engine: Engine,
         config: Config,
+        files: Mapping[Role, Mapping[str, bytes]],
         tags: Mapping[Role, str],
         on_event: OnEvent,
         *,
@@ -33,6 +33,7 @@ class Builder:
     ) -> None:
         self._engine = engine
         self._config = config
+        self._files = files
         self._tags = tags
         self._on_event = on_event
         self._fresh = fresh
@@ -47,12 +48,11 @@ class Builder:
                 self._refuse_if_pinned(error)
                 choice = Choice("debian", str(error).rstrip("."))
         root = self._root(choice)
-        self._build("base", role_files("base"), {"ROOT": root}, choice.way)
+        self._build("base", self._files["base"], {"ROOT": root}, choice.way)
         return choice.way
 
     def redis(self, way: Way) -> None:
         """Build the image of Redis, from the registry if the base came from there."""
-        files = role_files("redis")
         recipe, args = "Dockerfile.debian", {"BASE": self._tags["base"]}
         if way == "registry":
             official = self._config.build.redis_image
@@ -62,12 +62,12 @@ class Builder:
             except EngineError as error:
                 self._refuse_if_pinned(error)
                 self._say("redis", f"from Debian packages ({str(error).rstrip('.')})")
-        self._build("redis", {"Dockerfile": files[recipe]}, args, way)
+        self._build("redis", {"Dockerfile": self._files["redis"][recipe]}, args, way)
 
     def service(self, role: Role, way: Way) -> None:
         """Build the image of the master or the workers."""
-        files = role_files(role)
-        if role in _PIP_ROLES and (bundle := ca_bundle(self._config, os.environ)):
+        files = dict(self._files[role])
+        if (bundle := ca_bundle(self._config, os.environ)) is not None:
             files[_CA_BUNDLE] = bundle
         self._build(role, files, {"BASE": self._tags["base"]}, way)
 
@@ -104,7 +104,7 @@ class Builder:
             self._say("base", f"from {self._config.build.base_image} ({choice.reason})")
             return self._config.build.base_image
         self._say("base", f"from Debian packages ({choice.reason})")
-        recipe = role_files("base")["debian.toml"]
+        recipe = self._files["base"]["debian.toml"]
         tag = image_tag("debian", digest({"debian.toml": recipe}))
         if self._fresh or self._engine.image(tag) is None:
             tool = image_source.require_debian_tool(choice.reason)

@@ -1,6 +1,6 @@
 """The images that a cluster runs: what they are called, and building the ones that are missing."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -30,13 +30,21 @@ def image_tags(config: Config) -> dict[Role, str]:
 
     The way that a base comes (registry or Debian) and the CA bundle are not part of it.
     """
+    return _tags(config, _all_files())
+
+
+def _all_files() -> dict[Role, dict[str, bytes]]:
+    return {role: role_files(role) for role in ROLES}
+
+
+def _tags(config: Config, files: Mapping[Role, Mapping[str, bytes]]) -> dict[Role, str]:
     build = config.build
-    base = digest(role_files("base"), build.base_image)
+    base = digest(files["base"], build.base_image)
     digests: dict[Role, str] = {
         "base": base,
-        "redis": digest(role_files("redis"), base, build.redis_image),
-        "master": digest(role_files("master"), base),
-        "worker": digest(role_files("worker"), base),
+        "redis": digest(files["redis"], base, build.redis_image),
+        "master": digest(files["master"], base),
+        "worker": digest(files["worker"], base),
     }
     return {role: image_tag(role, found) for role, found in digests.items()}
 
@@ -55,7 +63,10 @@ def ensure_images(
     reported, only when something to build needs it or ``roles`` names it. Raises BuildFailed with
     the build's last lines, ClusterError when a base can be had neither way.
     """
-    tags = image_tags(config)
+    files = (
+        _all_files()
+    )  # read once: what is built is what the tag says, whatever changes meanwhile
+    tags = _tags(config, files)
     wanted = [role for role in ROLES if role in roles]
     found = {role: None if force else engine.image(tags[role]) for role in wanted}
     reports = {
@@ -66,7 +77,7 @@ def ensure_images(
     missing = [role for role in wanted if role not in reports]
     if not missing:
         return reports
-    builder = Builder(engine, config, tags, on_event, fresh=force)
+    builder = Builder(engine, config, files, tags, on_event, fresh=force)
     base = None if force else engine.image(tags["base"])
     if base is None:
         way = builder.base()

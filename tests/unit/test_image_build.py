@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 
-from jobctl.cluster import image_debian
+from jobctl.cluster import image_debian, images
 from jobctl.cluster.archive import unpack
 from jobctl.cluster.errors import ClusterError
 from jobctl.cluster.events import Event
 from jobctl.cluster.image_build import ca_bundle
+from jobctl.cluster.image_context import role_files
 from jobctl.cluster.images import SERVICE_ROLES, base_way, ensure_images, image_tags
 from jobctl.config import Config
 from jobctl.engine.protocol import Image
@@ -223,3 +224,18 @@ def test_certificates_of_the_config_come_before_those_of_the_environment(tmp_pat
 def test_certificates_that_cannot_be_read_are_named(tmp_path: Path) -> None:
     with pytest.raises(ClusterError, match=r"gone\.pem cannot be read"):
         ca_bundle(config(ca_bundle=str(tmp_path / "gone.pem")), {})
+
+
+def test_what_is_built_is_what_its_tag_names_though_files_change_meanwhile(
+    engine: Builder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tags = image_tags(config())
+    before = role_files("worker")
+
+    def edit(_event: Event) -> None:
+        edited = {**before, "Dockerfile": b"FROM scratch\n"}
+        monkeypatch.setattr(images, "role_files", lambda _role: edited)
+
+    ensure_images(engine, config(), on_event=edit)
+    assert engine.of("worker").tag == tags["worker"]
+    assert engine.of("worker").files == before
