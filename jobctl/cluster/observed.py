@@ -7,6 +7,7 @@ from jobctl.cluster import labels, names, secrets, spec
 from jobctl.cluster.archive import unpack
 from jobctl.cluster.errors import ClusterError
 from jobctl.cluster.master_api import MasterApi, WorkerLoad
+from jobctl.cluster.owner import is_abandoned
 from jobctl.cluster.secrets import Secrets
 from jobctl.cluster.spec import Generation
 from jobctl.cluster.state import Connection
@@ -33,7 +34,7 @@ class Observed:
     ``stored`` is None while no container gives access to the volumes, ``connection`` while there
     is no running master, and ``loads`` while it does not answer. ``foreign`` holds (kind, name) of
     everything without our label; ``images`` the tags asked for that the engine has; ``seed`` is
-    the container through which an `up` under way (or one that died) writes volumes.
+    the container through which volumes are written, ``seed_abandoned`` when its `up` has died.
     """
 
     project: str
@@ -44,6 +45,7 @@ class Observed:
     images: frozenset[str] = frozenset()
     stored: Stored | None = None
     seed: Container | None = None
+    seed_abandoned: bool = False
     connection: Connection | None = None
     loads: Mapping[str, WorkerLoad] | None = None
 
@@ -104,6 +106,8 @@ def observe(engine: Engine, project: str, images: Sequence[str] = ()) -> Observe
         images=frozenset(tag for tag in images if engine.image(tag) is not None),
         stored=stored,
         seed=seed,
+        seed_abandoned=seed is not None
+        and is_abandoned(seed.labels.get(labels.OWNER, ""), seed.created),
         connection=connection,
         loads=_loads(connection) if connection else None,
     )

@@ -1,9 +1,19 @@
-"""Who made something, well enough to tell whether that process is gone. Reads /proc where it is."""
+"""Who holds a lock, well enough to tell whether that process is gone. Reads /proc where it is."""
 
 import os
+import time
 from pathlib import Path
 
 _START_TIME = 19  # field 22 of /proc/PID/stat, counted after the name in brackets
+
+
+STALE_AFTER = 30.0
+"""A lock this old (seconds) is that of a command which died: it is held for a second or so."""
+
+
+def is_abandoned(owner: str, created: float) -> bool:
+    """Tell whether a lock is held by nobody; ``created`` is when it was taken (epoch seconds)."""
+    return time.time() - created > STALE_AFTER or is_gone(owner)
 
 
 def current() -> str:

@@ -157,6 +157,10 @@ def write_spec(builder: PlanBuilder, wanted: Desired, seen: Observed) -> None:
         cause = "the cluster has no spec yet"
     elif generation.spec != wanted.spec:
         cause = f"it differs from generation {generation.number}"
+    elif seen.seed is not None and seen.seed_abandoned:
+        cause = "an `up` that died left it"
+        builder.add(Action("remove", "container", "seed", cause, seen.seed.id))
+        return
     else:
         return
     builder.add(

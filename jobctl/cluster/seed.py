@@ -15,8 +15,7 @@ from jobctl.cluster.secrets import Secrets
 from jobctl.cluster.spec import Generation, Spec
 from jobctl.engine.protocol import Conflict, Container, ContainerSpec, Engine, Mount, NotFound
 
-STALE_AFTER = 30.0
-"""A lock this old (seconds) is that of an `up` which died: writing takes a fraction of a second."""
+_PATIENCE = 60.0
 _POLL = 0.05
 
 # Folders as the parts of the cluster need them, whatever the image that first mounts them has.
@@ -41,7 +40,7 @@ class Seed:
         self._image = image
 
     def __enter__(self) -> "Seed":
-        deadline = time.monotonic() + 2 * STALE_AFTER
+        deadline = time.monotonic() + _PATIENCE
         while True:
             try:
                 self._engine.create(self._spec())
@@ -122,8 +121,7 @@ class Seed:
                 "cluster.",
                 f"docker rm {self._name}, or use another name: jobctl -p OTHER up",
             )
-        too_old = time.time() - held.created > STALE_AFTER
-        if too_old or owner.is_gone(held.labels.get(labels.OWNER, "")):
+        if owner.is_abandoned(held.labels.get(labels.OWNER, ""), held.created):
             # By id: a lock that somebody took meanwhile has another one.
             self._engine.remove(held.id)
         elif time.monotonic() > deadline:

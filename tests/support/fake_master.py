@@ -20,6 +20,7 @@ class FakeMaster:
         self.project = project
         self.jobs: dict[str, list[str]] = {}
         self.draining: dict[str, float | None] = {}
+        """Incarnation → grace."""
         self.statuses: dict[str, str] = {}
         self.unregistered: set[str] = set()
         self.reluctant: set[str] = set()
@@ -102,16 +103,21 @@ class FakeMaster:
         if name not in self.running() or name in self.unregistered:
             return 404, {"error": {"code": "unknown-worker", "message": "Unknown.", "hint": ""}}
         if verb == "drain":
-            self.draining[name] = body["grace"]
+            self.draining[self.incarnation(name)] = body["grace"]
             if name not in self.reluctant:
                 self.jobs.pop(name, None)
             self.drained.set()
         else:
-            self.draining.pop(name, None)
+            self.draining.pop(self.incarnation(name), None)
         return 200, {}
 
     def _status(self, name: str) -> str:
         held = bool(self.jobs.get(name))
-        if name in self.draining:
+        if self.incarnation(name) in self.draining:
             return "draining" if held else "drained"
         return "busy" if held else "idle"
+
+    def incarnation(self, name: str) -> str:
+        """Return what tells this process of a worker from earlier ones under its name."""
+        box = self.running()[name]
+        return f"{box.id} {box.started_at}"

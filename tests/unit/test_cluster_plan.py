@@ -199,7 +199,7 @@ def test_without_a_network_every_container_is_made_anew(demo: ClusterInMemory) -
 
 def test_a_worker_that_was_left_draining_works_again(demo: ClusterInMemory) -> None:
     demo.up()
-    demo.master.draining["worker-2"] = None
+    demo.master.draining[demo.master.incarnation("worker-2")] = None
     assert demo.plan().lines() == ["undrain worker-2: it takes no jobs"]
 
 

@@ -1,0 +1,287 @@
+"""`down`, `scale`, `ps` and kill-worker on an engine in memory: jobs first, then containers."""
+
+import random
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from jobctl.cluster import ClusterError, NotUp, connection, kill_worker, owner, ps, scale
+from jobctl.cluster.errors import UnknownPool
+from jobctl.engine.protocol import NotFound
+from tests.support.cluster_in_memory import PROJECT, ClusterInMemory
+from tests.support.fake_master import FakeMaster
+from tests.support.memory_world import Killed, World
+
+
+@pytest.fixture
+def demo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ClusterInMemory]:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    monkeypatch.setattr(owner, "STALE_AFTER", float("inf"))
+    world = World()
+    with FakeMaster(world, PROJECT) as master:
+        cluster = ClusterInMemory(world, master)
+        cluster.up()
+        cluster.mutations()
+        yield cluster
+
+
+def workers(demo: ClusterInMemory) -> list[str]:
+    return [name.removeprefix("demo-") for name in demo.states() if "worker" in name]
+
+
+# -- down ------------------------------------------------------------------------------------------
+
+
+def test_down_removes_all_but_the_volumes(demo: ClusterInMemory) -> None:
+    report = demo.down()
+    assert demo.states() == {}
+    assert demo.world.networks == {}
+    assert sorted(demo.world.volumes) == [
+        f"demo-{role}" for role in ("control", "jobs", "redis", "secrets")
+    ]
+    assert sorted(report.removed) == [
+        "master-1",
+        "network demo-net",
+        "redis-1",
+        "worker-1",
+        "worker-2",
+        "worker-3",
+    ]
+    with pytest.raises(NotUp):
+        connection(PROJECT)
+
+
+def test_down_with_volumes(demo: ClusterInMemory) -> None:
+    report = demo.down(volumes=True)
+    assert demo.world.volumes == {}
+    assert "volume demo-redis" in report.removed
+
+
+def test_workers_go_before_redis_and_the_master(demo: ClusterInMemory) -> None:
+    demo.down()
+    calls = demo.mutations()
+    last_worker = max(calls.index(f"stop demo-worker-{n}") for n in (1, 2, 3))
+    assert calls.index("stop demo-redis-1") > last_worker
+    assert calls.index("stop demo-master-1") > last_worker
+    assert calls[-1] == "remove_network demo-net"
+
+
+def test_down_drains_with_the_given_grace_and_counts_what_went_back(demo: ClusterInMemory) -> None:
+    demo.master.jobs = {"worker-1": ["a", "b"], "worker-3": ["c"]}
+    demo.master.reluctant = {"worker-1", "worker-3"}
+    demo.master.statuses = {"a": "queued", "b": "succeeded", "c": "queued"}
+
+    def hand_back() -> None:
+        demo.master.drained.wait(10)
+        while len(demo.master.draining) < 3:
+            demo.master.drained.wait(0.01)
+        assert all(state == "running" for state in demo.states().values())
+        looks = len(demo.master.requests)
+        while len(demo.master.requests) < looks + 3:
+            demo.master.drained.wait(0.01)
+        demo.master.jobs = {}
+
+    helper = threading.Thread(target=hand_back)
+    helper.start()
+    report = demo.down(grace=4.0)
+    helper.join()
+    assert set(demo.master.draining.values()) == {4.0}
+    assert report.handed_back == 2
+
+
+def test_down_without_a_master_leaves_it_to_the_stop_signal(demo: ClusterInMemory) -> None:
+    demo.world.end("demo-master-1", 137)
+    demo.down()
+    assert demo.states() == {}
+    assert any("stop signal" in event.text for event in demo.events)
+
+
+def test_down_is_no_error_without_a_cluster(demo: ClusterInMemory) -> None:
+    demo.down(volumes=True)
+    assert demo.down().removed == []
+
+
+def test_down_thaws_what_is_paused(demo: ClusterInMemory) -> None:
+    demo.engine.pause("demo-worker-2")
+    demo.mutations()
+    demo.down()
+    calls = demo.mutations()
+    assert calls.index("unpause demo-worker-2") < calls.index("stop demo-worker-2")
+
+
+def test_half_a_cluster_goes_down_too(demo: ClusterInMemory) -> None:
+    demo.engine.remove("demo-redis-1", force=True)
+    demo.engine.remove("demo-worker-1", force=True)
+    demo.world.end("demo-worker-2", 0)
+    demo.down(volumes=True)
+    assert (demo.states(), demo.world.networks, demo.world.volumes) == ({}, {}, {})
+
+
+def test_a_down_that_dies_after_any_call_is_completed_by_the_next(
+    demo: ClusterInMemory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(owner, "is_gone", lambda _owner: True)
+    demo.down(volumes=True)
+    calls = len(demo.mutations())
+    for step in range(1, calls + 1):
+        demo.up()
+        demo.world.fail("*", step, Killed(), after=True)
+        for later in range(step + 1, step + 40):
+            demo.world.fail("*", later, Killed())
+        with pytest.raises(Killed):
+            demo.down(volumes=True)
+        demo.world.faults.clear()
+        demo.down(volumes=True)
+        assert (demo.states(), demo.world.networks, demo.world.volumes) == ({}, {}, {})
+
+
+def test_an_up_after_half_a_down_brings_all_back(demo: ClusterInMemory) -> None:
+    demo.world.fail("stop", 2, Killed())
+    for later in range(3, 40):
+        demo.world.fail("*", later, Killed())
+    with pytest.raises(Killed):
+        demo.down()
+    demo.world.faults.clear()
+    demo.up()
+    assert set(demo.states().values()) == {"running"}
+    alive = {demo.master.incarnation(f"worker-{n}") for n in (1, 2, 3)}
+    assert demo.master.draining.keys().isdisjoint(alive)
+
+
+def test_what_vanishes_meanwhile_is_looked_at_again(demo: ClusterInMemory) -> None:
+    demo.world.fail("stop", 1, NotFound("No such container."))
+    demo.down()
+    assert demo.states() == {}
+
+
+# -- scale -----------------------------------------------------------------------------------------
+
+
+def test_scale_up_touches_no_existing_worker(demo: ClusterInMemory) -> None:
+    report = demo.scale({"default": 5}, wait=True)
+    assert (report.before, report.after) == ({"default": 3}, {"default": 5})
+    touched = {call.split()[1] for call in demo.mutations()}
+    assert touched == {"demo-seed", "demo-worker-4", "demo-worker-5"}
+
+
+def test_scale_down_drains_first_and_lets_jobs_end(demo: ClusterInMemory) -> None:
+    demo.master.jobs = {"worker-3": ["a"], "worker-2": ["b"]}
+    demo.master.reluctant = {"worker-3", "worker-2"}
+    done = threading.Event()
+
+    def end_the_job() -> None:
+        assert demo.master.drained.wait(10)
+        done.set()
+        demo.master.jobs.pop("worker-2", None)
+        demo.master.jobs.pop("worker-3", None)
+
+    helper = threading.Thread(target=end_the_job)
+    helper.start()
+    report = demo.scale({"default": 1})
+    helper.join()
+    assert done.is_set()
+    # worker-1 is idle and goes first, then the highest of those that are busy.
+    assert sorted(report.removed) == ["worker-1", "worker-3"]
+    assert set(demo.master.draining.values()) == {None}
+    assert workers(demo) == ["worker-2"]
+
+
+def test_scale_back_to_the_file_is_no_override(demo: ClusterInMemory) -> None:
+    demo.scale({"default": 4})
+    demo.scale({"default": 3})
+    assert demo.up().overrides == {}
+
+
+def test_to_nothing_and_back(demo: ClusterInMemory) -> None:
+    demo.scale({"default": 0})
+    assert workers(demo) == []
+    assert demo.up().overrides == {"default": 0}
+    demo.scale({"default": 2})
+    assert workers(demo) == ["worker-1", "worker-2"]
+
+
+def test_scale_uses_the_spec_that_runs_not_an_edited_file(demo: ClusterInMemory) -> None:
+
+    edited = demo.config({"workers": {"default": {"memory": "96MB"}}})
+    scale(edited, demo.engine, {"default": 4}, wait=False)
+    boxes = demo.world.boxes
+    assert boxes["demo-worker-4"].spec.memory == boxes["demo-worker-1"].spec.memory
+
+
+def test_scale_without_a_master_says_so(demo: ClusterInMemory) -> None:
+    demo.world.end("demo-master-1", 137)
+    assert sorted(demo.scale({"default": 1}).removed) == ["worker-2", "worker-3"]
+    assert workers(demo) == ["worker-1"]
+
+
+def test_scale_needs_a_cluster_and_a_pool(demo: ClusterInMemory) -> None:
+    with pytest.raises(UnknownPool, match="gpu"):
+        demo.scale({"gpu": 2})
+    demo.down()
+    with pytest.raises(NotUp) as caught:
+        demo.scale({"default": 2})
+    assert caught.value.hint == "jobctl up"
+
+
+def test_a_scale_that_died_is_completed_by_up(demo: ClusterInMemory) -> None:
+    demo.world.fail("start", 1, Killed())
+    for later in range(1, 40):
+        demo.world.fail("start", later, Killed())
+    with pytest.raises(Killed):
+        demo.scale({"default": 5})
+    demo.world.faults.clear()
+    assert demo.up().overrides == {"default": 5}
+    assert set(demo.states().values()) == {"running"}
+    assert len(workers(demo)) == 5
+
+
+# -- ps and kill-worker ----------------------------------------------------------------------------
+
+
+def test_ps_lists_redis_the_master_and_workers_in_order(demo: ClusterInMemory) -> None:
+    demo.scale({"default": 11})
+    demo.world.end("demo-worker-2", 137, oom_killed=True)
+    rows = ps(PROJECT, demo.engine)
+    assert [row.name for row in rows] == [
+        "redis-1",
+        "master-1",
+        *(f"worker-{n}" for n in range(1, 12)),
+    ]
+    by_name = {row.name: row for row in rows}
+    assert by_name["worker-2"].exit == "exit code 137, out of memory"
+    assert by_name["worker-1"].exit == ""
+    assert (by_name["worker-1"].cpus, by_name["worker-1"].memory) == (0.5, 128 << 20)
+    assert by_name["master-1"].ports == f"127.0.0.1:{demo.master.port}->8000"
+    assert (by_name["worker-1"].pool, by_name["redis-1"].pool) == ("default", "")
+
+
+def test_ps_of_nothing(demo: ClusterInMemory) -> None:
+    assert ps("nothing", demo.engine) == []
+
+
+def test_kill_worker_kills_the_named_one(demo: ClusterInMemory) -> None:
+    assert kill_worker(PROJECT, demo.engine, "worker-2") == "worker-2"
+    assert demo.mutations()[0].startswith("kill ")
+    assert demo.states()["demo-worker-2"] == "exited"
+
+
+def test_kill_worker_picks_a_running_one(demo: ClusterInMemory) -> None:
+    demo.world.end("demo-worker-1", 0)
+    rng = random.Random(4)
+    killed = {kill_worker(PROJECT, demo.engine, rng=rng) for _ in range(2)}
+    assert killed == {"worker-2", "worker-3"}
+    with pytest.raises(NotUp):
+        kill_worker(PROJECT, demo.engine)
+
+
+def test_kill_worker_names_its_mistakes(demo: ClusterInMemory) -> None:
+    with pytest.raises(ClusterError, match="worker-1, worker-2, worker-3"):
+        kill_worker(PROJECT, demo.engine, "master-1")
+    demo.world.end("demo-worker-1", 0)
+    with pytest.raises(ClusterError, match="exited"):
+        kill_worker(PROJECT, demo.engine, "worker-1")
+    demo.down()
+    with pytest.raises(NotUp, match="not up"):
+        kill_worker(PROJECT, demo.engine)
