@@ -13,8 +13,8 @@ def confirm(out: Output, question: str, without_asking: str) -> None:
     answer.
     """
     if out.json or not sys.stdin.isatty():
-        raise UsageError(f"{question.rstrip('?')}: nobody is here to agree", without_asking)
+        raise UsageError(f"Nobody is here to answer: {question}", without_asking)
     sys.stderr.write(f"{question} [y/N] ")
     sys.stderr.flush()
     if sys.stdin.readline().strip().lower() not in ("y", "yes"):
-        raise UsageError("not agreed; nothing was done", without_asking, "declined")
+        raise UsageError("Nothing was done.", without_asking, "declined")

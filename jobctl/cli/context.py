@@ -91,7 +91,7 @@ class Session:
         if self.named_project is not None:
             if not _PROJECT.fullmatch(self.named_project):
                 raise UsageError(
-                    f"{self.named_project!r} is not a project name",
+                    f"{self.named_project!r} is not a project name.",
                     "use 1 to 40 of a-z, 0-9, - and _, beginning with a letter or digit",
                 )
             return self.named_project

@@ -15,32 +15,34 @@ Row = Mapping[str, Any]
 def reason(job: Row) -> str:
     """Say in a few words why a job did not succeed: ``exit 3``, ``signal 9``, ``oom``."""
     cause = str(job.get("cause") or "")
-    if cause == "exit" and job.get("exit_code") is not None:
-        return f"exit {job['exit_code']}"
-    if cause == "signal" and job.get("signal") is not None:
-        return f"signal {job['signal']}"
-    return cause
+    if cause in ("exit", "signal"):
+        number = job.get("exit_code" if cause == "exit" else "signal")
+        return cause if number is None else f"{cause} {number}"
+    return "" if cause == job.get("status") else cause
 
 
 def end_line(job: Row, now: float) -> str:
     """Return how one job ended as a line of text."""
     words = [str(job["id"]), str(job["status"])]
-    if job["status"] != "succeeded":
-        words += [f"({reason(job)})"] if reason(job) else []
-        words += [text.shortened(str(job["reason"]), 80)] if job.get("reason") else []
+    why = [reason(job)]
+    # An exit code and a signal say it all; for the rest there is a sentence.
+    if job.get("cause") not in ("exit", "signal"):
+        why.append(text.shortened(str(job.get("reason") or ""), 80))
+    if job["status"] != "succeeded" and any(why):
+        words.append(f"({': '.join(filter(None, why))})")
     lasted = text.took(job.get("started_at"), job.get("finished_at"), now)
     return " ".join(words + ([f"after {lasted}"] if lasted else []))
 
 
 def wait_for(session: Session, ids: Sequence[str], timeout: float | None = None) -> Iterator[Row]:
     """Yield jobs as they end; Ctrl-C leaves them running and says so."""
+    again = f"jobctl wait {ids[0]}" + (" …" if len(ids) > 1 else "")
     try:
         yield from session.client.wait(ids, timeout)
     except KeyboardInterrupt:
-        hint = f"jobctl wait {ids[0]}" + (" …" if len(ids) > 1 else "")
-        raise Interrupted("stopped waiting; the jobs go on", hint) from None
+        raise Interrupted("Stopped waiting; the jobs go on.", again) from None
     except NotFinished as error:
-        raise TimedOut(str(error), error.hint, error.code) from None
+        raise TimedOut(str(error), again, error.code) from None
 
 
 def report_waited(
@@ -80,7 +82,7 @@ def follow_to_end(session: Session, job_id: str, **start: Any) -> FollowEvent:
                 return event
     except KeyboardInterrupt:
         hint = f"jobctl logs -f {job_id}"
-        raise Interrupted("stopped following; the job goes on", hint) from None
+        raise Interrupted("Stopped following; the job goes on.", hint) from None
     raise CommandError("The log ended before the job did.", f"jobctl job {job_id}", "cut-off")
 
 

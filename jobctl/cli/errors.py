@@ -53,7 +53,7 @@ class Interrupted(CommandError):
 
     exit_code = INTERRUPTED
 
-    def __init__(self, message: str = "interrupted", hint: str = "") -> None:
+    def __init__(self, message: str = "Interrupted.", hint: str = "") -> None:
         super().__init__(message, hint, "interrupted")
 
 

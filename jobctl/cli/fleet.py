@@ -29,7 +29,7 @@ class Instance:
             row.name,
             row.state,
             row.exit or ("" if row.health == "none" else row.health),
-            str(worker.get("status", "")),
+            str(worker.get("status", "")) if row.state == "running" else "",
             jobs,
             f"{row.cpus:g}",
             text.size(row.memory),

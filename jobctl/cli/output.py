@@ -17,6 +17,8 @@ from jobctl.cli.text import Block, Table
 
 SCHEMA = 1
 Format = Literal["text", "json"]
+SLOW = ("build",)
+"""Actions whose start is told in plain text too: silence would look like a hang."""
 
 
 class Step(Protocol):
@@ -65,7 +67,7 @@ class Progress(Protocol):
 
 
 class PlainProgress:
-    """One line for each step that ended or says something; nothing for those that only began."""
+    """One line for each step that ended or says something; of those begun only the slow ones."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
@@ -84,7 +86,7 @@ class PlainProgress:
 
     def step(self, step: Step) -> None:
         """Write the step's line."""
-        if step.state == "started" and step.kind == "action":
+        if step.state == "started" and step.kind == "action" and step.text not in SLOW:
             return
         with self._lock:
             self._stream.write(step_line(step) + "\n")
@@ -94,7 +96,8 @@ class PlainProgress:
 def step_line(step: Step) -> str:
     """Return a step as one line of text."""
     failed = "failed: " if step.state == "failed" else ""
-    return f"{step.subject:<14} {failed}{step.text}".strip()
+    going = " …" if step.state == "started" else ""
+    return f"{step.subject:<14} {failed}{step.text}{going}".strip()
 
 
 class Output:

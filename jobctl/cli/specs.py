@@ -25,7 +25,7 @@ def duration(value: str, option: str) -> float:
         return parse_duration(float(value) if re.fullmatch(r"[0-9]+([.][0-9]+)?", value) else value)
     except ValueError:
         hint = "write it like 500ms, 30s, 10m or 1h"
-        raise UsageError(f"{option} {value!r} is not a length of time", hint) from None
+        raise UsageError(f"{option} {value!r} is not a length of time.", hint) from None
 
 
 def moment(value: str, now: float, option: str = "--since") -> float:
@@ -34,7 +34,7 @@ def moment(value: str, now: float, option: str = "--since") -> float:
         parsed = datetime.fromisoformat(value) if "-" in value or ":" in value else None
     except ValueError:
         hint = "write an age like 10m, or a time like 2026-01-31T12:00"
-        raise UsageError(f"{option}: {value!r} is not a time", hint) from None
+        raise UsageError(f"{option}: {value!r} is not a time.", hint) from None
     if parsed is None:
         return now - duration(value, option)
     return (parsed if parsed.tzinfo else parsed.astimezone()).astimezone(UTC).timestamp()
@@ -46,7 +46,7 @@ def pairs(values: Sequence[str], option: str) -> dict[str, str]:
     for text in values:
         key, equals, value = text.partition("=")
         if not equals or not key:
-            raise UsageError(f"{option} {text!r} is not KEY=VALUE", f"{option} NAME=value")
+            raise UsageError(f"{option} {text!r} is not KEY=VALUE.", f"{option} NAME=value")
         result[key] = value
     return result
 
@@ -56,7 +56,7 @@ def environment(values: Sequence[str]) -> dict[str, str]:
     env = pairs(values, "--env")
     for key in env:
         if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", key):
-            raise UsageError(f"--env {key!r} is not a variable name", "--env NAME=value")
+            raise UsageError(f"--env {key!r} is not a variable name.", "--env NAME=value")
     return env
 
 
@@ -66,7 +66,7 @@ def array(value: str) -> range:
     first, last = (int(match[1]), int(match[2] or match[1])) if match else (1, 0)
     if first > last:
         hint = "write the first and the last index, like 0-99"
-        raise UsageError(f"--array {value!r} is not a range of indexes", hint)
+        raise UsageError(f"--array {value!r} is not a range of indexes.", hint)
     return range(first, last + 1)
 
 
@@ -81,10 +81,10 @@ def replicas(values: Sequence[str]) -> dict[str, int]:
         name, equals, count = text.rpartition("=")
         if not re.fullmatch(r"[0-9]{1,6}", count) or (equals and not name):
             hint = "jobctl scale worker=5"
-            raise UsageError(f"{text!r} does not say how many workers", hint)
+            raise UsageError(f"{text!r} does not say how many workers.", hint)
         pool = "default" if name in ("", "worker") else name.removeprefix("worker-")
         if pool in wanted:
-            raise UsageError(f"the pool {pool!r} is given twice", f"jobctl scale {text}")
+            raise UsageError(f"The pool {pool!r} is given twice.", f"jobctl scale {text}")
         wanted[pool] = int(count)
     return wanted
 
@@ -97,11 +97,11 @@ def is_job(text: str) -> bool:
 def command(argv: Sequence[str], *, shell: bool) -> list[str]:
     """Return the argv to run: as given, or one line for ``sh -c`` when a shell was asked for."""
     if not argv:
-        raise UsageError("there is no command to run", "jobctl submit -- echo hi")
+        raise UsageError("There is no command to run.", "jobctl submit -- echo hi")
     if argv[0] == "":
-        raise UsageError("the command's name is empty", "jobctl submit -- echo hi")
+        raise UsageError("The command's name is empty.", "jobctl submit -- echo hi")
     for word in argv:
-        _utf8(word, "the command")
+        _utf8(word, "The command")
     return ["sh", "-c", " ".join(argv)] if shell else list(argv)
 
 
@@ -111,7 +111,7 @@ def _utf8(text: str, what: str) -> None:
         text.encode()
     except UnicodeEncodeError:
         hint = "list the names in another way, such as with find -inum"
-        raise UsageError(f"{what} is not UTF-8: {text!r}", hint) from None
+        raise UsageError(f"{what} is not UTF-8: {text!r}.", hint) from None
 
 
 def stdin_text(data: bytes) -> str:
@@ -129,7 +129,7 @@ def check_placeholder(argv: Sequence[str]) -> None:
     """Refuse a command in which ``--each`` would change nothing."""
     if not any(PLACEHOLDER in word for word in argv):
         raise UsageError(
-            "--each needs a {} in the command, to be replaced by each line",
+            "--each needs a {} in the command, to be replaced by each line.",
             "jobctl submit --each files.txt -- sha256sum {}",
         )
 
@@ -145,7 +145,7 @@ def expand_each(spec: Spec, lines: Iterable[str], *, shell: bool) -> Iterator[Sp
         line = raw.rstrip("\r\n")
         if not line:
             continue
-        _utf8(line, "a line of --each")
+        _utf8(line, "A line of --each")
         if shell:
             script = argv[2].replace(PLACEHOLDER, '"$1"')
             yield spec | {"argv": ["sh", "-c", script, "sh", line]}

@@ -51,7 +51,7 @@ def print_services(
         for instance, line in _merged(engine, containers, tail, since):
             show(instance, line)
     except KeyboardInterrupt:
-        raise Interrupted("stopped following; the cluster goes on", "jobctl ps") from None
+        raise Interrupted("Stopped following; the cluster goes on.", "jobctl ps") from None
 
 
 def _merged(

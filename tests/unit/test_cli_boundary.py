@@ -138,7 +138,7 @@ def test_a_bug_is_called_one_and_has_no_traceback(monkeypatch: pytest.MonkeyPatc
 @pytest.mark.parametrize(
     ("raised", "code", "said"),
     [
-        (KeyboardInterrupt(), 130, ["interrupted"]),
+        (KeyboardInterrupt(), 130, ["Interrupted."]),
         (BrokenPipeError(), 141, []),
         (CommandError("No."), 1, ["error: No."]),
     ],
@@ -174,8 +174,10 @@ def test_plain_progress_is_one_line_for_each_end() -> None:
         progress.step(Event("action", "worker-1", "create", "done"))
         progress.step(Event("action", "worker-2", "start", "failed"))
         progress.step(Event("info", "images", "all there"))
+        progress.step(Event("action", "redis:1", "build", "started"))
     assert stream.getvalue() == (
         "worker-1       create\nworker-2       failed: start\nimages         all there\n"
+        "redis:1        build …\n"
     )
 
 

@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 import jobctl.cluster
-from jobctl.cli import checks
 from jobctl.client import Unauthorized, Unreachable
 from jobctl.cluster import DownReport, InstanceRow, NotUp, ScaleReport, UpReport, state
 from jobctl.cluster.action import Action, Plan
@@ -49,7 +48,7 @@ class Recorder:
         self.calls.append((args, options))
         for event in self.events:
             on_event(event)
-        if isinstance(self.result, Exception):
+        if isinstance(self.result, BaseException):
             raise self.result
         return self.result
 
@@ -121,6 +120,14 @@ def test_up_hands_its_options_on(
     ran = run("-f", file, "up", "--build", "--no-wait", "--reset-scale", parts=parts)
     assert ran.out == "demo is starting at u (nothing to change, 200ms)\n"
     assert up.calls[0][1] == {"build": True, "wait": False, "reset_scale": True, "file": file}
+
+
+def test_ctrl_c_during_up_names_the_way_on(
+    monkeypatch: pytest.MonkeyPatch, parts: FakeParts, file: str
+) -> None:
+    fake(monkeypatch, "up", KeyboardInterrupt())
+    ran = run("-f", file, "up", parts=parts)
+    assert (ran.code, ran.err.splitlines()[-1]) == (130, "next: jobctl up")
 
 
 def test_dry_run_prints_the_plan_and_applies_nothing(
@@ -220,7 +227,16 @@ def test_ps_joins_the_engine_and_the_master(
         "128MB",
         "1m30s",
     ]
-    assert "exit code 137" in lines[3]
+    assert lines[3].split() == [
+        "worker-2",
+        "exited",
+        "exit",
+        "code",
+        "137",
+        "0.5",
+        "128MB",
+        "1m30s",
+    ]
     data = run("ps", "--output", "json", parts=parts).envelope["data"]
     worker = data["instances"][1]
     assert (worker["name"], worker["worker"]["jobs"]) == ("worker-1", [A, B])
@@ -278,13 +294,13 @@ def test_a_token_of_a_cluster_that_is_gone_is_replaced(
 ) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
     state.save("demo", state.Connection("http://127.0.0.1:1", "old"))
-    answers = [Unauthorized("The token is wrong.", "", "unauthorized"), job(A)]
+    answers: list[Any] = [Unauthorized("The token is wrong.", "", "unauthorized"), job(A)]
 
     def answer(job_id: str, wait: float | None = None) -> dict[str, Any]:
         found = answers.pop(0)
         if isinstance(found, Exception):
             raise found
-        return found
+        return dict(found)
 
     monkeypatch.setattr(parts.fake_client, "job", answer)
     assert run("job", A, parts=parts).code == 0
@@ -330,7 +346,7 @@ def test_doctor_reports_all_and_fails_for_what_stops(
     monkeypatch: pytest.MonkeyPatch, parts: FakeParts, file: str
 ) -> None:
     fake(monkeypatch, "ps", [])
-    monkeypatch.setattr(checks.shutil, "which", lambda _: "/usr/bin/mmdebstrap")
+    monkeypatch.setattr("shutil.which", lambda _: "/usr/bin/mmdebstrap")
     found = run("-f", file, "--output", "json", "doctor", parts=parts).envelope["data"]["checks"]
     by_name = {check["about"]: check for check in found}
     assert list(by_name) == ["file", "engine", "cgroup", "images", "disk", "cluster", "port"]

@@ -93,7 +93,7 @@ def test_submit_and_wait_tells_who_failed() -> None:
 @pytest.mark.parametrize(
     ("argv", "said"),
     [
-        ([], "no command"),
+        ([], "There is no command"),
         (["--", ""], "empty"),
         (["--env", "A", "--", "x"], "'A'"),
         (["--timeout", "soon", "--", "x"], "--timeout"),

@@ -95,13 +95,13 @@ def test_submit_and_follow_ends_as_the_job_does() -> None:
     failed = job(A, status="failed", cause="oom", reason="out of memory")
     ran = run("submit", "--follow", "--", "x", parts=following(END, ended=failed))
     assert ran.code == 1
-    assert f"{A} failed (oom) out of memory after 12s" in ran.err
+    assert f"{A} failed (oom: out of memory) after 12s" in ran.err
 
 
 def test_ctrl_c_while_following_leaves_the_job_alone() -> None:
     ran = run("logs", "-f", A, parts=following(log("one\n", 4), KeyboardInterrupt()))
     assert (ran.code, ran.out) == (130, "one\n")
-    assert ran.err == f"stopped following; the job goes on\nnext: jobctl logs -f {A}\n"
+    assert ran.err == f"Stopped following; the job goes on.\nnext: jobctl logs -f {A}\n"
 
 
 def test_a_stream_that_ends_before_the_job_is_an_error() -> None:

@@ -8,6 +8,7 @@ from jobctl import cluster
 from jobctl.cli import specs, text
 from jobctl.cli.confirm import confirm
 from jobctl.cli.context import Session
+from jobctl.cli.errors import Interrupted
 from jobctl.cli.fleet import instances
 from jobctl.cli.registry import command
 
@@ -42,16 +43,19 @@ def up(
         lines = "\n".join(plan.lines()) or f"nothing to do: {config.name} is as its file says"
         session.out.result({"project": config.name, "actions": actions}, lines)
         return
-    with session.out.progress() as progress:
-        report = cluster.up(
-            config,
-            engine,
-            build=build,
-            wait=wait,
-            reset_scale=reset_scale,
-            on_event=progress.step,
-            file=file,
-        )
+    try:
+        with session.out.progress() as progress:
+            report = cluster.up(
+                config,
+                engine,
+                build=build,
+                wait=wait,
+                reset_scale=reset_scale,
+                on_event=progress.step,
+                file=file,
+            )
+    except KeyboardInterrupt:
+        raise Interrupted(f"Stopped; {config.name} is as far as it got.", "jobctl up") from None
     changes = len(report.plan.actions)
     for note in report.plan.notes:
         session.out.note(note)

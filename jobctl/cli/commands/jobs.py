@@ -32,7 +32,7 @@ def jobs(
 ) -> None:
     """List jobs, newest first."""
     if status is not None and status not in STATUSES:
-        raise UsageError(f"there is no status {status!r}", f"use one of {', '.join(STATUSES)}")
+        raise UsageError(f"There is no status {status!r}.", f"use one of {', '.join(STATUSES)}")
     rows: list[Row] = []
     cursor: str | None = None
     while True:
@@ -94,7 +94,7 @@ def retry(session: Session, ids: Ids) -> int:
 def one_id(value: str) -> str:
     """Return a job's id; anything else is refused before the master is asked."""
     if not specs.is_job(value):
-        raise CommandError(f"{value!r} is not a job's id", "jobctl jobs", "unknown-job")
+        raise CommandError(f"{value!r} is not a job's id.", "jobctl jobs", "unknown-job")
     return value
 
 

@@ -42,7 +42,7 @@ def logs(
         _job(session, target, follow=follow, tail=tail, since=start, attempt=attempt)
         return
     if attempt is not None:
-        raise UsageError("--attempt is for jobs", "jobctl logs JOB --attempt N")
+        raise UsageError("--attempt is for jobs.", "jobctl logs JOB --attempt N")
     names = _containers(session, target)
     print_services(session, names, tail=tail, since=start, follow=follow)
 

@@ -80,7 +80,7 @@ def submit(
     many = array is not None or each is not None
     _check(many=many, array=array, each=each, job_id=job_id, follow=follow, stdin=stdin)
     if settings and template is None:
-        raise UsageError("--set needs a template", "jobctl submit -t NAME --set KEY=VALUE")
+        raise UsageError("--set needs a template.", "jobctl submit -t NAME --set KEY=VALUE")
     base: Spec = {} if template is None else _template(template, settings or [])
     if argv or template is None:
         base["argv"] = specs.command(argv or [], shell=shell)
@@ -122,16 +122,18 @@ def _check(
 ) -> None:
     """Refuse options that contradict each other, before anything is read or sent."""
     if array is not None and each is not None:
-        raise UsageError("--array and --each cannot be used together", "jobctl submit --help")
+        raise UsageError("--array and --each cannot be used together.", "jobctl submit --help")
     if many and job_id is not None:
-        raise UsageError("--id names one job, but --array and --each make many", "leave out --id")
+        raise UsageError("--id names one job, but --array and --each make many.", "leave out --id")
     if many and follow:
-        raise UsageError("--follow shows one job, but there are many", "use --wait instead")
+        raise UsageError("--follow shows one job, but there are many.", "use --wait instead")
     if job_id is not None and not specs.is_job(job_id):
         hint = "leave out --id and one is made"
-        raise UsageError(f"--id {job_id!r} is not a ULID (26 characters)", hint)
+        raise UsageError(f"--id {job_id!r} is not a ULID (26 characters).", hint)
     if str(stdin) == "-" and str(each) == "-":
-        raise UsageError("--stdin and --each cannot both read standard input", "use a file for one")
+        raise UsageError(
+            "--stdin and --each cannot both read standard input.", "use a file for one"
+        )
 
 
 def _template(name: str, settings: list[str]) -> Spec:
@@ -172,7 +174,7 @@ def _lines(base: Spec, lines: Iterable[str], source: Path, *, shell: bool) -> It
     expanded = specs.expand_each(base, lines, shell=shell)
     first = next(expanded, None)
     if first is None:
-        message = f"--each {source} has no lines, so there is nothing to submit"
+        message = f"--each {source} has no lines, so there is nothing to submit."
         raise UsageError(message, "jobctl submit --help")
     return itertools.chain([first], expanded)
 
