@@ -26,7 +26,9 @@ def new_id() -> str:
     now_ms = time.time_ns() // 1_000_000
     fresh = (now_ms << _RANDOM_BITS) | int.from_bytes(os.urandom(_RANDOM_BITS // 8), "big")
     with _lock:
-        _latest = fresh if now_ms > _latest >> _RANDOM_BITS else _latest + 1
+        # The step is random too: a forked child goes on from the same number.
+        step = 1 + int.from_bytes(os.urandom(4), "big")
+        _latest = fresh if now_ms > _latest >> _RANDOM_BITS else _latest + step
         number = _latest
     return "".join(_ALPHABET[(number >> shift) & 31] for shift in range(125, -1, -5))
 

@@ -1,0 +1,47 @@
+"""A real Redis for the whole tier; each test gets a project of its own on it."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+from jobctl.queue import Queue
+from tests.support.leaks import leaks
+from tests.support.queue_lab import Lab
+from tests.support.redis_server import RedisServer
+
+# Fixed size: the tier takes about the same time everywhere and fails the same way twice.
+settings.register_profile(
+    "queue",
+    max_examples=120,
+    stateful_step_count=40,
+    deadline=None,
+    derandomize=True,
+    database=None,
+    suppress_health_check=list(HealthCheck),
+)
+settings.load_profile("queue")
+
+_projects = itertools.count(1)
+
+
+@pytest.fixture(scope="session")
+def redis_server() -> Iterator[RedisServer]:
+    with RedisServer() as server:
+        yield server
+
+
+@pytest.fixture
+def lab(redis_server: RedisServer) -> Iterator[Lab]:
+    """A queue with a lease of a minute, and the means to move its clocks."""
+    with Lab(redis_server, f"test-{next(_projects)}") as lab:
+        yield lab
+        assert leaks(lab.redis, lab.project) == []
+
+
+@pytest.fixture
+def queue(lab: Lab) -> Queue:
+    return lab.queue
