@@ -34,9 +34,6 @@ def redis(config: "Config", image: str) -> ContainerSpec:
         "maxmemory": str(settings.maxmemory),
         "maxmemory-policy": "noeviction",
         "aclfile": f"{_SECRETS}/users.acl",
-        # The ACL file guards instead: protected mode would refuse all but loopback, because the
-        # default user (which may only PING) has no password.
-        "protected-mode": "no",
     }
     command = (
         "redis-server",
@@ -57,7 +54,10 @@ def redis(config: "Config", image: str) -> ContainerSpec:
         ),
         tmpfs={"/tmp": _TMP.format(size=16 * _MB)},  # noqa: S108
         user=f"{secrets.REDIS_UID}:{secrets.REDIS_UID}",
-        health=HealthCheck(("sh", "-c", "redis-cli ping | grep -q PONG"), interval=15.0),
+        health=HealthCheck(
+            ("sh", "-c", "redis-cli --no-auth-warning --user health --pass - ping | grep -q PONG"),
+            interval=15.0,
+        ),
     )
 
 
