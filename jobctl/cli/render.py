@@ -76,10 +76,14 @@ class LiveProgress:
             if step.state == "started" or (step.kind == "wait" and not step.state):
                 line = Text(f"{step.subject:<14} {step.text}")
                 self._running[step.subject] = Spinner("dots", line, style="cyan")
+                ended = None
             else:
                 self._running.pop(step.subject, None)
-                self._console.print(_ended(step))
-            self._live.update(Group(*self._running.values()))
+                ended = _ended(step)
+            # First what still runs, then the line above it: printing draws the former again.
+            self._live.update(Group(*self._running.values()), refresh=True)
+            if ended is not None:
+                self._console.print(ended)
 
 
 def _ended(step: Step) -> Text:
