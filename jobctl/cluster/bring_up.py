@@ -61,12 +61,18 @@ def up(
     run = _Up(config, engine, reset_scale, on_event, file)
     run.ensure_images(build)
     _, rounds = converge("up", run.attempt, on_event)
-    url = names.url(config.master.port)
     if wait:
-        wait_ready(engine, config.name, url, run.expected, on_event)
+        wait_ready(
+            engine,
+            config.name,
+            run.connection,
+            run.expected,
+            on_event=on_event,
+            restarted=run.restarted,
+        )
     done = Plan(tuple(replace(action, after=()) for action in run.done))
     seconds = time.monotonic() - began
-    return UpReport(config.name, done, rounds, url, run.overrides, seconds)
+    return UpReport(config.name, done, rounds, run.connection.url, run.overrides, seconds)
 
 
 def plan_up(
@@ -104,6 +110,7 @@ class _Up:
         self.done: list[Action] = []
         self.overrides: dict[str, int] = {}
         self.expected: set[str] = set()
+        self.connection = Connection(names.url(config.master.port), "")
 
     def ensure_images(self, build: bool) -> None:
         """Have the images."""
@@ -132,7 +139,14 @@ class _Up:
         self.expected = _expected(seen, found)
         secrets = outcome.secrets or (seen.stored.secrets if seen.stored else None)
         if secrets is not None:
-            state.save(project, Connection(names.url(self._config.master.port), secrets.token))
+            self.connection = replace(self.connection, token=secrets.token)
+            state.save(project, self.connection)
+
+    @property
+    def restarted(self) -> frozenset[str]:
+        """The containers that were there before and were started again."""
+        created = {a.target for a in self.done if a.verb == "create"}
+        return frozenset({a.target for a in self.done if a.verb == "start"} - created)
 
     def _open_volumes(self, seen: Observed) -> Seed:
         """Return a seed to read kept volumes through, all of which exist with our labels."""

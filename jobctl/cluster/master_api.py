@@ -7,6 +7,7 @@ one thread and keeps its connection.
 import http.client
 import json
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from urllib.parse import quote, urlsplit
 
@@ -17,12 +18,16 @@ _ANSWER_WITHIN = 3.0
 
 @dataclass(frozen=True)
 class WorkerLoad:
-    """What the master knows of a worker: its container's short id, the ids of jobs it holds."""
+    """What the master knows of a worker: its container's short id, the ids of jobs it holds.
+
+    ``started_at`` is when it registered, in seconds since the epoch by Redis' clock; 0 if unknown.
+    """
 
     name: str
     container: str
     status: str
     jobs: tuple[str, ...] = ()
+    started_at: float = 0.0
 
     @property
     def draining(self) -> bool:
@@ -69,15 +74,7 @@ class MasterApi:
     def workers(self) -> dict[str, WorkerLoad]:
         """Return the registered workers by name."""
         rows = self._ask("GET", "/workers").get("workers", [])
-        return {
-            row["name"]: WorkerLoad(
-                row["name"],
-                row.get("container", ""),
-                row.get("status", ""),
-                tuple(row.get("jobs", ())),
-            )
-            for row in rows
-        }
+        return {row["name"]: _load(row) for row in rows}
 
     def drain(self, worker: str, grace: float | None) -> None:
         """Let a worker take no more jobs, and hand back after ``grace`` seconds what still runs."""
@@ -118,6 +115,17 @@ class MasterApi:
         if status >= 400:
             raise _refusal(status, answer)
         return answer
+
+
+def _load(row: dict[str, Any]) -> WorkerLoad:
+    started = row.get("started_at")
+    return WorkerLoad(
+        name=row["name"],
+        container=row.get("container", ""),
+        status=row.get("status", ""),
+        jobs=tuple(row.get("jobs", ())),
+        started_at=datetime.fromisoformat(started).timestamp() if started else 0.0,
+    )
 
 
 def _refusal(status: int, answer: dict[str, Any]) -> MasterRefused:

@@ -173,7 +173,8 @@ def write_spec(builder: PlanBuilder, wanted: Desired, seen: Observed) -> None:
             spec=wanted.spec,
             base_generation=generation.number if generation else 0,
         ),
-        after=[*builder.ids("create"), *builder.ids("build")],
+        # Not the network: while the engine makes it, the volumes can be written.
+        after=[*(f"create volume {v.name}" for v in wanted.volumes), *builder.ids("build")],
     )
 
 

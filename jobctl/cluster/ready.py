@@ -1,7 +1,7 @@
 """Waiting until a cluster is ready: by asking the master, not by the engine's health interval.
 
 Ready means that Redis answers the master and every worker has registered with it, from the very
-container that runs now. A container that ends meanwhile fails the wait at once.
+container that runs now and since it runs. A container that ends meanwhile fails the wait at once.
 """
 
 import time
@@ -12,6 +12,7 @@ from jobctl.cluster.errors import ClusterError, MasterSilent, StartFailed
 from jobctl.cluster.events import Event, OnEvent
 from jobctl.cluster.master_api import MasterApi, Readiness
 from jobctl.cluster.observed import instance_of
+from jobctl.cluster.state import Connection
 from jobctl.engine.protocol import Container, Engine, NotFound
 
 WITHIN = 90.0
@@ -24,15 +25,22 @@ _SHORT_ID = 12
 
 
 def wait_ready(
-    engine: Engine, project: str, url: str, expected: set[str], on_event: OnEvent
+    engine: Engine,
+    project: str,
+    connection: Connection,
+    expected: set[str],
+    *,
+    on_event: OnEvent,
+    restarted: frozenset[str] = frozenset(),
 ) -> None:
     """Wait for the expected containers (by container name).
 
-    Raises StartFailed when one of them ended, keeps restarting or is unhealthy, and ClusterError
+    Those ``restarted`` keep their id, so an earlier process's registration does not count for them.
+    Raises StartFailed when a container ended, keeps restarting or is unhealthy, and ClusterError
     after `WITHIN` seconds, saying what is missing.
     """
     deadline = time.monotonic() + WITHIN
-    api = MasterApi(url, timeout=1.0)
+    api = MasterApi(connection.url, connection.token, timeout=1.0)
     told = ""
     watch_at = 0.0
     rows: dict[str, Container] = {}
@@ -42,6 +50,8 @@ def wait_ready(
                 rows = _watch(engine, project, expected)
                 watch_at = time.monotonic() + _WATCH_EVERY
             missing = _missing(_readiness(api), rows, expected)
+            if not missing and restarted:
+                missing = _not_back(engine, api, rows, restarted)
             if not missing:
                 if told:
                     on_event(Event("wait", "ready", "all is ready", "done"))
@@ -82,6 +92,27 @@ def _missing(answer: Readiness | None, rows: Mapping[str, Container], expected: 
     ]
     more = f" and {len(late) - 5} more" if len(late) > 5 else ""
     return ", ".join(late[:5]) + more
+
+
+def _not_back(
+    engine: Engine, api: MasterApi, rows: Mapping[str, Container], restarted: frozenset[str]
+) -> str:
+    """Name the restarted workers whose registration is older than their container's start.
+
+    Both times are of the engine's host: Redis runs there too.
+    """
+    try:
+        loads = api.workers()
+    except ClusterError:
+        return "the master"
+    late = []
+    for name in sorted(restarted & rows.keys()):
+        row = rows[name]
+        detail = engine.inspect(row.id) if labels.POOL in row.labels else None
+        load = loads.get(instance_of(row))
+        if detail is not None and (load is None or load.started_at < detail.started_at):
+            late.append(instance_of(row))
+    return ", ".join(late)
 
 
 def _watch(engine: Engine, project: str, expected: set[str]) -> dict[str, Container]:

@@ -61,9 +61,9 @@ def scale(
         return seen, wanted
 
     (seen, wanted), _ = converge("scale", attempt, on_event)
-    created = {a.target for a in done if a.verb == "create"}
+    created = {a.target for a in done if a.verb == "create" and a.kind == "container"}
     if wait and created and seen.connection is not None:
-        wait_ready(engine, project, seen.connection.url, created, on_event)
+        wait_ready(engine, project, seen.connection, created, on_event=on_event)
     after = {**before, **{name: wanted.pools[name].replicas for name in pools}}
     return ScaleReport(before, after, [a.subject for a in done if a.verb == "remove"])
 

@@ -3,6 +3,7 @@
 import json
 import re
 import threading
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any
@@ -23,6 +24,7 @@ class FakeMaster:
         """Incarnation → grace."""
         self.statuses: dict[str, str] = {}
         self.unregistered: set[str] = set()
+        self.stale: set[str] = set()
         self.reluctant: set[str] = set()
         """Workers that hold on to their jobs while they drain."""
         self.requests: list[str] = []
@@ -89,6 +91,7 @@ class FakeMaster:
                 "container": box.id[:12],
                 "status": self._status(name),
                 "jobs": self.jobs.get(name, []),
+                "started_at": self._registered_at(name, box),
             }
             for name, box in sorted(running.items())
             if _WORKER.fullmatch(name) and name not in self.unregistered
@@ -110,6 +113,11 @@ class FakeMaster:
         else:
             self.draining.pop(self.incarnation(name), None)
         return 200, {}
+
+    def _registered_at(self, name: str, box: Box) -> str:
+        # A worker of whom only an earlier process registered.
+        moment = box.started_at - 1000 if name in self.stale else box.started_at + 1
+        return datetime.fromtimestamp(moment, UTC).isoformat()
 
     def _status(self, name: str) -> str:
         held = bool(self.jobs.get(name))

@@ -21,6 +21,7 @@ from jobctl.cluster import (
     seed,
 )
 from jobctl.cluster.errors import ClusterError
+from jobctl.cluster.events import Event
 from jobctl.engine.protocol import Conflict, EngineError
 from tests.support.cluster_in_memory import PROJECT, ClusterInMemory
 from tests.support.fake_master import FakeMaster
@@ -313,32 +314,49 @@ def test_a_foreign_seed_is_left_alone(demo: ClusterInMemory) -> None:
     assert list(demo.states()) == ["demo-seed"]
 
 
+def wait_event(demo: ClusterInMemory) -> threading.Event:
+    """Return what is set once `up` says that it waits for something."""
+    told = threading.Event()
+
+    class Events(list[Event]):
+        def append(self, event: Event) -> None:
+            super().append(event)
+            if event.kind == "wait":
+                told.set()
+
+    demo.events = Events()
+    return told
+
+
 def test_it_is_ready_when_every_worker_has_registered_from_its_container(
     demo: ClusterInMemory,
 ) -> None:
     demo.up(wait=True)
-    waits = [event.text for event in demo.events if event.kind == "wait"]
-    assert waits == []
+    assert [event.text for event in demo.events if event.kind == "wait"] == []
     demo.master.unregistered = {"worker-2"}
-    told = threading.Event()
-    demo_up = threading.Thread(
-        target=lambda: demo.up(wait=True),
-    )
-    original = demo.events.append
-
-    class Events(list):  # type: ignore[type-arg]
-        def append(self, event: object) -> None:
-            original(event)  # type: ignore[arg-type]
-            if getattr(event, "kind", "") == "wait":
-                told.set()
-
-    demo.events = Events()
-    demo_up.start()
+    told = wait_event(demo)
+    waiting = threading.Thread(target=lambda: demo.up(wait=True))
+    waiting.start()
     assert told.wait(10)
-    assert demo_up.is_alive()
+    assert waiting.is_alive()
     demo.master.unregistered = set()
-    demo_up.join(10)
-    assert not demo_up.is_alive()
+    waiting.join(10)
+    assert not waiting.is_alive()
+    assert "worker-2" in demo.events[0].text
+
+
+def test_a_registration_from_before_the_restart_does_not_count(demo: ClusterInMemory) -> None:
+    demo.up(wait=True)
+    demo.world.end("demo-worker-2", 137)
+    demo.master.stale = {"worker-2"}
+    told = wait_event(demo)
+    waiting = threading.Thread(target=lambda: demo.up(wait=True))
+    waiting.start()
+    assert told.wait(10)
+    assert waiting.is_alive()
+    demo.master.stale = set()
+    waiting.join(10)
+    assert not waiting.is_alive()
 
 
 @pytest.mark.parametrize("how", ["exited", "unhealthy"])
