@@ -15,17 +15,23 @@ from jobctl.queue import Queue, connect
 from .journal import stdout_journal
 from .settings import Settings, SettingsError, from_environment
 from .supervisor import Supervisor
+from .workqueue import WorkQueue
 
 
 def main() -> int:
     """Runs the worker of this container; returns its exit code."""
-    threading.excepthook = _die
     try:
         settings = from_environment(os.environ, socket.gethostname())
         queue = _connect(settings)
     except SettingsError as error:
         sys.stderr.write(f"{error} Try: {error.hint}\n")
         return 1
+    return serve(settings, queue)
+
+
+def serve(settings: Settings, queue: WorkQueue) -> int:
+    """Runs a worker in the main thread until a signal ends it; returns the exit code."""
+    threading.excepthook = _die
     supervisor = Supervisor(settings, queue, stdout_journal)
 
     def stop(_number: int, _frame: FrameType | None) -> None:

@@ -58,6 +58,3 @@ class WorkQueue(Protocol):
 
     def wait_message(self, incarnation: str, timeout: float) -> Message | None:
         """Blocks until there is a message, at most `timeout` seconds."""
-
-    def get_many(self, ids: Sequence[str]) -> list[Job | None]:
-        """Reads jobs."""
