@@ -89,6 +89,17 @@ def test_the_project_is_named_or_found_in_the_file(
     assert parts.projects == [*["photo-farm"] * 3, "demo"]
 
 
+def test_a_command_for_the_master_needs_no_valid_file(tmp_path: Path) -> None:
+    file = tmp_path / "cluster.yaml"
+    file.write_text("name: photo-farm\nsomething: else\n")
+    parts = FakeParts(FakeClient(job(A)))
+    assert run("-f", str(file), "job", A, parts=parts).code == 0
+    assert parts.projects == ["photo-farm"]
+    file.write_text("workers: {}\n")
+    ran = run("-f", str(file), "job", A, parts=parts)
+    assert (ran.code, "name" in ran.err) == (1, True)
+
+
 def test_a_bad_project_and_a_missing_file_are_told(tmp_path: Path) -> None:
     ran = run("-p", "No Good", "jobs")
     assert (ran.code, "'No Good'" in ran.err) == (2, True)

@@ -182,7 +182,7 @@ def test_down_with_volumes_cannot_ask_nobody(
     with Path(os.devnull).open() as nothing:
         monkeypatch.setattr(sys, "stdin", nothing)
         ran = run("down", "--volumes", parts=parts)
-    assert (ran.code, "--yes" in ran.err) == (2, True)
+    assert (ran.code, "--yes" in ran.err, "Nobody" in ran.err) == (2, True, True)
     assert run("--output", "json", "down", "--volumes", parts=parts).envelope["ok"] is False
     assert down.calls == []
 

@@ -93,8 +93,9 @@ def test_submit_and_wait_tells_who_failed() -> None:
 @pytest.mark.parametrize(
     ("argv", "said"),
     [
-        ([], "There is no command"),
+        ([], "no command"),
         (["--", ""], "empty"),
+        (["--shell", "-t", "sha256", "--set", "path=x"], "no command"),
         (["--env", "A", "--", "x"], "'A'"),
         (["--timeout", "soon", "--", "x"], "--timeout"),
         (["--array", "5-1", "--", "x"], "--array"),

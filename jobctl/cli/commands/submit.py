@@ -82,7 +82,7 @@ def submit(
     if settings and template is None:
         raise UsageError("--set needs a template.", "jobctl submit -t NAME --set KEY=VALUE")
     base: Spec = {} if template is None else _template(template, settings or [])
-    if argv or template is None:
+    if argv or shell or template is None:
         base["argv"] = specs.command(argv or [], shell=shell)
     base |= _said(
         name=name or None,
