@@ -14,8 +14,5 @@ def payloads(read: Callable[[int], bytes]) -> Iterator[bytes]:
     """
     while len(header := read(_HEADER.size)) == _HEADER.size:
         _stream, length = _HEADER.unpack(header)
-        data = read(length) if length else b""
-        if data:
+        if data := read(length):
             yield data
-        if len(data) < length:
-            return

@@ -66,12 +66,26 @@ def test_a_fixed_address_is_given(docker_lab: Lab) -> None:
     assert docker_lab.inspect(name).addresses[network] == "10.213.57.77"
 
 
-def test_members_find_each_other_by_alias(docker_lab: Lab) -> None:
+def test_members_find_each_other_by_alias_wherever_they_are(docker_lab: Lab) -> None:
     server = docker_lab.start("server", aliases=("redis", "redis-1"))
     client = docker_lab.start("client")
+    engine, network = docker_lab.engine, docker_lab.network()
     for alias in ("redis", "redis-1", server):
-        found = docker_lab.engine.execute(client, ("getent", "hosts", alias)).output.decode()
-        assert found.split()[0] == docker_lab.inspect(server).addresses[docker_lab.network()]
+        assert (
+            _looked_up(docker_lab, client, alias) == docker_lab.inspect(server).addresses[network]
+        )
+    engine.disconnect(network, server)
+    squatter = docker_lab.start("squatter")  # takes the address that has become free
+    engine.connect(network, server, ("again",))
+    moved = docker_lab.inspect(server).addresses[network]
+    assert moved != docker_lab.inspect(squatter).addresses[network]
+    assert _looked_up(docker_lab, client, "again") == moved
+
+
+def _looked_up(lab: Lab, client: str, alias: str) -> str:
+    found = lab.engine.execute(client, ("getent", "hosts", alias))
+    assert found.exit_code == 0, f"{alias} is unknown"
+    return found.output.decode().split()[0]
 
 
 def test_simultaneous_creates_leave_one_network(lab: Lab) -> None:
