@@ -8,8 +8,8 @@ from typing import Any, Self, cast
 from urllib.parse import quote
 
 from jobctl.client import following, waiting
-from jobctl.client.errors import ClientError, Invalid, Unavailable, Unreachable
-from jobctl.client.ids import new_id
+from jobctl.client.errors import ClientError, Invalid, Unavailable, UnknownJob, Unreachable
+from jobctl.client.ids import is_id, new_id
 from jobctl.client.specs import chunks, prepare
 from jobctl.client.transport import Transport
 from jobctl.client.types import Artifacts, Event, FollowEvent, Job, JobRow, Page, Worker
@@ -81,7 +81,7 @@ class Client:
 
     def job(self, job_id: str, wait: float | None = None) -> Job:
         """Return one job; with ``wait`` as soon as it ended, or as it is after so many seconds."""
-        path = f"/jobs/{_segment(job_id)}"
+        path = _job_path(job_id)
         extra = wait or 0
         return self._job(self._transport.call("GET", path, params={"wait": wait}, extra_time=extra))
 
@@ -107,12 +107,12 @@ class Client:
 
     def cancel(self, job_id: str) -> Job:
         """Cancel a job that has not ended."""
-        path = f"/jobs/{_segment(job_id)}/cancel"
+        path = f"{_job_path(job_id)}/cancel"
         return self._job(self._transport.call("POST", path, repeat=False))
 
     def retry(self, job_id: str) -> Job:
         """Run an ended job once more."""
-        path = f"/jobs/{_segment(job_id)}/retry"
+        path = f"{_job_path(job_id)}/retry"
         return self._job(self._transport.call("POST", path, repeat=False))
 
     @staticmethod
@@ -152,7 +152,7 @@ class Client:
         since: str | float | None = None,
     ) -> Iterator[bytes]:
         """Yield what `logs` returns, a block at a time: for logs that do not fit in memory."""
-        path = f"/jobs/{_segment(job_id)}/logs"
+        path = f"{_job_path(job_id)}/logs"
         # `tail` and `since` choose where the first block starts; the others follow on from it.
         params = {"attempt": attempt, "offset": offset, "tail": tail, "since": since}
         left = limit
@@ -182,11 +182,11 @@ class Client:
         Connects again by itself wherever it was; the last event is ``end``.
         """
         start = {"attempt": attempt, "offset": offset, "tail": tail, "since": since}
-        return following.follow(self._transport, _segment(job_id), start)
+        return following.follow(self._transport, f"{_job_path(job_id)}/logs", start)
 
     def artifacts(self, job_id: str, *, attempt: int | None = None) -> Artifacts:
         """List the files that the accepted attempt (or the one given) left."""
-        path = f"/jobs/{_segment(job_id)}/artifacts"
+        path = f"{_job_path(job_id)}/artifacts"
         return cast(
             "Artifacts", self._transport.call("GET", path, params={"attempt": attempt}).json()
         )
@@ -196,7 +196,7 @@ class Client:
     ) -> Path:
         """Download one file to ``dest``, which appears whole or not at all."""
         target = Path(dest)
-        url = f"/jobs/{_segment(job_id)}/artifacts/{quote(path)}"
+        url = f"{_job_path(job_id)}/artifacts/{quote(path)}"
         # A name of its own beside the target: renaming it is then atomic.
         part = target.with_name(f".{target.name}.{new_id()}.part")
         patience = self._transport.reconnecting()
@@ -251,6 +251,13 @@ class Client:
 def _segment(text: str) -> str:
     """Make one component of a path of whatever the caller was given."""
     return quote(text, safe="")
+
+
+def _job_path(job_id: str) -> str:
+    """Return where a job is; what cannot be an id is not asked for."""
+    if not is_id(job_id):
+        raise UnknownJob(f"There is no job {job_id}.", "jobctl jobs", "unknown-job")
+    return f"/jobs/{job_id}"
 
 
 def _counted(error: Invalid, before: int) -> Invalid:

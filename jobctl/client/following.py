@@ -19,8 +19,8 @@ def stream_ended(transport: Transport) -> Unreachable:
     return Unreachable(f"The master at {transport.url} ended the stream.", "jobctl ps")
 
 
-def follow(transport: Transport, job_id: str, start: Params) -> Iterator[FollowEvent]:
-    """Yield ``log``, ``status`` and at last ``end`` events of one job.
+def follow(transport: Transport, path: str, start: Params) -> Iterator[FollowEvent]:
+    """Yield ``log``, ``status`` and at last ``end`` events of the job whose log is at ``path``.
 
     The position moves on only with an event that arrived whole, and a new connection asks for
     what comes after it. Raises what the first request raises, and Unreachable when the master
@@ -33,12 +33,11 @@ def follow(transport: Transport, job_id: str, start: Params) -> Iterator[FollowE
         broken: ClientError = stream_ended(transport)
         try:
             with transport.stream(
-                f"/jobs/{job_id}/logs",
+                path,
                 params={**start, "follow": 1},
                 headers={"Last-Event-ID": position} if position else None,
                 silence=SILENCE,
             ) as answer:
-                patience = transport.reconnecting()
                 for event in parse(answer.iter_raw()):
                     patience.renew()
                     position = event.id or position

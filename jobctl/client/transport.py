@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -20,20 +20,23 @@ Params = Mapping[str, str | int | float | None]
 
 
 class Patience:
-    """How long a broken connection is tried again, from the last success on."""
+    """How long a broken connection is tried again, from the last success on.
 
-    def __init__(self, seconds: float) -> None:
+    ``seconds`` is asked at each break: it depends on whether the master was ever reached.
+    """
+
+    def __init__(self, seconds: Callable[[], float]) -> None:
         self._seconds = seconds
         self.renew()
 
     def renew(self) -> None:
         """Start afresh: something came through."""
         self._pause = _FIRST_PAUSE
-        self._until = time.monotonic() + self._seconds
+        self._since = time.monotonic()
 
     def pause(self, error: ClientError) -> None:
         """Sleep before the next try, longer each time; raises ``error`` when time is up."""
-        if time.monotonic() + self._pause > self._until:
+        if time.monotonic() + self._pause > self._since + self._seconds():
             raise error
         time.sleep(self._pause)
         self._pause = min(self._pause * 2, _LONGEST_PAUSE)
@@ -87,7 +90,7 @@ class Transport:
         only a request that was surely not sent is sent again. ``persist``: wait for a master
         that was never reached, too. ``extra_time``: seconds the master may take over ``timeout``.
         """
-        patience = Patience(self.patience if self._met or persist else 0)
+        patience = self.reconnecting(persist=persist)
         while True:
             try:
                 answer = self._http.request(
@@ -149,8 +152,8 @@ class Transport:
             raise self._unreachable(error) from error
 
     def reconnecting(self, *, persist: bool = False) -> Patience:
-        """Return the patience for a stream that is opened again whenever it breaks."""
-        return Patience(self.patience if self._met or persist else 0)
+        """Return the patience for something that is tried again whenever it breaks."""
+        return Patience(lambda: self.patience if self._met or persist else 0)
 
     def _unreachable(self, error: Exception) -> Unreachable:
         message = f"The master at {self.url} does not answer ({_reason(error)})."

@@ -45,7 +45,6 @@ def wait(transport: Transport, ids: Iterable[str], timeout: float | None) -> Ite
         silence = min(SILENCE, left)
         try:
             with transport.stream("/events", silence=silence) as answer:
-                patience = transport.reconnecting()
                 for event in parse(answer.iter_raw()):
                     patience.renew()
                     yield from _ended(transport, pending, _touched(event, pending))
@@ -92,7 +91,6 @@ def events(transport: Transport, last_id: str) -> Iterator[Event]:
         try:
             headers = {"Last-Event-ID": last_id} if last_id else None
             with transport.stream("/events", headers=headers, silence=SILENCE) as answer:
-                patience = transport.reconnecting()
                 for event in parse(answer.iter_raw()):
                     patience.renew()
                     last_id = event.id or last_id

@@ -4,7 +4,7 @@ import asyncio
 import os
 import traceback
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from typing import Any
 
 from fastapi import FastAPI
@@ -49,9 +49,7 @@ def create_app(settings: Settings, queue: AsyncQueue) -> FastAPI:
         yield
         service.feed.close()
         for loop in loops:
-            loop.cancel()
-            with suppress(asyncio.CancelledError):
-                await loop
+            await _stop(loop)
 
     app = FastAPI(
         title="jobctl master",
@@ -71,6 +69,14 @@ def create_app(settings: Settings, queue: AsyncQueue) -> FastAPI:
     for topic in (jobs, logs, artifacts, workers, events, health):
         app.include_router(topic.router)
     return app
+
+
+async def _stop(loop: asyncio.Task[None]) -> None:
+    # Python 3.11's wait_for, which the Redis client sends with, loses a cancellation that comes
+    # together with its result: so once may not be enough.
+    while not loop.done():
+        loop.cancel()
+        await asyncio.wait([loop], timeout=0.05)
 
 
 def _end_loudly(loop: asyncio.Task[None]) -> None:

@@ -22,12 +22,13 @@ class Service:
         self.requests = HttpCounter()
 
 
-def _service(request: Request) -> Service:
+# Both are coroutines because FastAPI would run plain functions in a thread, for every request.
+async def _service(request: Request) -> Service:
     service: Service = request.app.state.service
     return service
 
 
-def _job_id(job_id: str) -> str:
+async def _job_id(job_id: str) -> str:
     # Also what keeps the id harmless as a part of keys and of paths on the jobs volume.
     if not is_id(job_id):
         raise UnknownJob(job_id)

@@ -21,17 +21,28 @@ router = APIRouter(tags=["logs"])
 
 @dataclass(frozen=True)
 class _Wanted:
-    """Which part of a log is asked for; `tail` and `since` choose the start, `offset` says it."""
+    """Which part of a log is asked for: from the latest of the starts given."""
 
+    attempt: int | None
+    offset: int
+    limit: int | None
+    tail: int | None
+    since: int | None
+
+
+async def _wanted(
     attempt: Annotated[
-        int | None, Query(ge=1, description="the accepted or else the latest attempt if left out")
-    ] = None
-    offset: Annotated[int, Query(ge=0, description="first byte")] = 0
-    limit: Annotated[int | None, Query(ge=0, description="bytes at most")] = None
-    tail: Annotated[int | None, Query(ge=0, description="last lines only")] = None
+        int | None, Query(ge=1, description="the accepted or else the latest one if left out")
+    ] = None,
+    offset: Annotated[int, Query(ge=0, description="first byte")] = 0,
+    limit: Annotated[int | None, Query(ge=0, description="bytes at most")] = None,
+    tail: Annotated[int | None, Query(ge=0, description="last lines only")] = None,
     since: Annotated[
         str | None, Query(description="ISO-8601 moment, or seconds since the epoch")
-    ] = None
+    ] = None,
+) -> _Wanted:
+    moment = None if since is None else _moment(since)
+    return _Wanted(attempt, offset, limit, tail, moment)
 
 
 @router.get(
@@ -48,7 +59,7 @@ class _Wanted:
 async def logs(
     job_id: JobId,
     service: ServiceDep,
-    wanted: Annotated[_Wanted, Depends()],
+    wanted: Annotated[_Wanted, Depends(_wanted)],
     follow_: Annotated[bool, Query(alias="follow")] = False,
     last_event_id: Annotated[str, Header()] = "",
 ) -> Response:
@@ -108,9 +119,8 @@ def _offset(service: Service, job: Job, attempt: int, wanted: _Wanted, fd: int) 
         lines = min(wanted.tail, limits.tail_lines)
         starts.append(logfile.tail_offset(fd, lines, size, limits.read_block))
     if wanted.since is not None:
-        moment = _moment(wanted.since)
         jobs = service.settings.jobs_dir
-        starts.append(logfile.since_offset(jobs, job.id, attempt, moment, size))
+        starts.append(logfile.since_offset(jobs, job.id, attempt, wanted.since, size))
     return max(starts)
 
 

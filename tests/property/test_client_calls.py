@@ -1,0 +1,344 @@
+"""The client against a real master: every method, and connections that break on the way."""
+
+import itertools
+import socket
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from jobctl.client import (
+    Client,
+    ClientError,
+    Invalid,
+    NotFinished,
+    NotFound,
+    Unauthorized,
+    Unavailable,
+    UnknownJob,
+    Unreachable,
+    WrongStatus,
+)
+from jobctl.queue import Cause, Outcome, new_id
+from tests.support.cutting_proxy import CuttingProxy
+from tests.support.eventually import eventually
+from tests.support.redis_server import RedisServer
+from tests.support.running_master import TOKEN, PlayedWorker, RunningMaster, running_master
+
+
+@pytest.fixture(scope="module")
+def redis() -> Iterator[RedisServer]:
+    with RedisServer() as server:
+        yield server
+
+
+@pytest.fixture
+def master(redis: RedisServer, tmp_path: Path) -> Iterator[RunningMaster]:
+    with running_master(redis, tmp_path) as running:
+        yield running
+
+
+@pytest.fixture
+def client(master: RunningMaster) -> Iterator[Client]:
+    with master.client() as made:
+        yield made
+
+
+def through(proxy: CuttingProxy, **options: Any) -> Client:
+    return Client(proxy.url, TOKEN, **options)
+
+
+def knows(client: Client) -> bool:
+    """Whether the client has had an answer by now: from then on it is patient."""
+    try:
+        client.jobs()
+    except Unreachable:
+        return False
+    return True
+
+
+def test_a_job_from_submit_to_artifact(
+    master: RunningMaster, client: Client, tmp_path: Path
+) -> None:
+    worker = PlayedWorker(master)
+    job = client.submit({"argv": ["cat"]}, name="mine", stdin=b"\xff\x00")
+    assert (job["status"], job["name"], job["has_stdin"]) == ("queued", "mine", True)
+    claimed = worker.start()
+    assert claimed.stdin == b"\xff\x00"
+    worker.write(claimed, b"a\nb\nc\n")
+    (worker.output(claimed) / "dir").mkdir()
+    (worker.output(claimed) / "dir" / "ü?#.txt").write_bytes(b"data")
+    assert client.job(job["id"])["status"] == "running"
+    worker.finish(claimed)
+    assert client.job(job["id"], wait=30)["status"] == "succeeded"
+    assert client.logs(job["id"]) == b"a\nb\nc\n"
+    assert client.logs(job["id"], tail=1) == b"c\n"
+    assert client.logs(job["id"], attempt=1, offset=2, limit=2) == b"b\n"
+    assert client.logs(job["id"], since="2000-01-01") == b"a\nb\nc\n"
+    [found] = client.artifacts(job["id"])["files"]
+    there = client.artifact(job["id"], found["path"], tmp_path / "here")
+    assert there.read_bytes() == b"data"
+    assert sorted(path.name for path in tmp_path.iterdir() if path.is_file()) == ["alive", "here"]
+    assert [j["id"] for j in client.jobs(status="succeeded", name="mine")["jobs"]] == [job["id"]]
+    assert client.stats()["succeeded"] == 1
+    assert client.retry(job["id"])["run"] == 2
+    assert client.cancel(job["id"])["status"] == "cancelled"
+
+
+def test_workers_are_drained_through_the_client(master: RunningMaster, client: Client) -> None:
+    PlayedWorker(master)
+    client.drain("worker-1", grace=3)
+    assert client.workers()[0]["status"] in ("draining", "drained")
+    client.undrain("worker-1")
+    assert client.workers()[0]["status"] == "idle"
+    assert client.ready()["workers"][0]["name"] == "worker-1"
+
+
+def test_each_refusal_is_an_error_of_its_own(
+    master: RunningMaster, client: Client, tmp_path: Path
+) -> None:
+    job = client.submit(argv=["a"])["id"]
+    with pytest.raises(UnknownJob) as unknown:
+        client.job(new_id())
+    assert (unknown.value.code, unknown.value.hint) == ("unknown-job", "jobctl jobs")
+    with pytest.raises(UnknownJob):
+        client.job("../stats")
+    with pytest.raises(WrongStatus):
+        client.retry(job)
+    with pytest.raises(Invalid, match="argv"):
+        client.submit(argv=[])
+    with pytest.raises(NotFound):
+        client.drain("nobody")
+    with pytest.raises(UnknownJob):
+        next(client.follow(new_id()))
+    client.cancel(job)
+    with pytest.raises(NotFound):
+        client.artifact(job, "none", tmp_path / "x")
+    with Client(master.url, "wrong") as stranger, pytest.raises(Unauthorized):
+        stranger.jobs()
+
+
+def test_an_absent_master_is_one_sentence_with_a_hint() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    with Client(f"http://127.0.0.1:{port}/", TOKEN, patience=0.1) as client:
+        for call in (client.jobs, client.ready, lambda: client.submit(argv=["a"])):
+            with pytest.raises(Unreachable) as absent:
+                call()
+            assert str(absent.value) == (
+                f"The master at http://127.0.0.1:{port} does not answer (connection refused)."
+            )
+            assert "jobctl up" in absent.value.hint
+
+
+def test_submit_many_takes_a_generator_in_chunks_and_counts(client: Client) -> None:
+    counts: list[int] = []
+    taken = itertools.count()
+    ids = client.submit_many(
+        ({"argv": ["echo", str(next(taken))]} for _ in range(1100)),
+        chunk=400,
+        accepted=counts.append,
+    )
+    assert counts == [400, 800, 1100]
+    assert len(set(ids)) == 1100
+    assert client.job(ids[700])["argv"] == ["echo", "700"]
+    assert client.stats()["queued"] == 1100
+
+
+def test_submit_many_names_the_bad_job(client: Client) -> None:
+    specs: list[dict[str, Any]] = [{"argv": ["a"]} for _ in range(9)]
+    specs[6] = {"argv": []}
+    with pytest.raises(Invalid, match=r"^Job 7: argv") as refused:
+        client.submit_many(specs, chunk=4)
+    assert refused.value.details == {"line": 7, "accepted": 6}
+    assert client.stats()["queued"] == 6
+
+
+@pytest.mark.parametrize("cut", [0, 1, 40, 160])
+def test_a_submit_whose_answer_is_cut_makes_one_job(
+    master: RunningMaster, client: Client, cut: int
+) -> None:
+    with CuttingProxy(master.port, [cut, cut]) as proxy, through(proxy) as cutting:
+        job = cutting.submit(argv=["once"])
+        assert proxy.connections == 3
+    assert [j["id"] for j in client.jobs()["jobs"]] == [job["id"]]
+
+
+def test_a_batch_whose_answer_is_cut_makes_its_jobs_once(
+    master: RunningMaster, client: Client
+) -> None:
+    with CuttingProxy(master.port, [0, 300, 0]) as proxy, through(proxy) as cutting:
+        ids = cutting.submit_many(({"argv": ["a"]} for _ in range(50)), chunk=20)
+    assert client.stats()["queued"] == 50
+    assert sorted(j["id"] for j in client.jobs()["jobs"]) == sorted(ids)
+
+
+def test_a_cancel_is_not_sent_twice(master: RunningMaster, client: Client) -> None:
+    job = client.submit(argv=["a"])["id"]
+    with CuttingProxy(master.port, [0]) as proxy, through(proxy) as cutting:
+        with pytest.raises(Unreachable):
+            cutting.cancel(job)
+        assert proxy.connections == 1
+    assert client.job(job)["status"] == "cancelled"
+
+
+def test_a_submit_waits_for_a_master_that_is_being_restarted(master: RunningMaster) -> None:
+    master.stop()
+    refused = threading.Event()
+    with master.client() as client:
+        plain = client._transport._unreachable
+
+        def noticed(error: Exception) -> Unreachable:
+            refused.set()
+            return plain(error)
+
+        client._transport._unreachable = noticed  # type: ignore[method-assign]
+        ids: list[str] = []
+        submitting = threading.Thread(target=lambda: ids.append(client.submit(argv=["a"])["id"]))
+        submitting.start()
+        assert refused.wait(30)
+        master.start()
+        submitting.join()
+        assert client.job(ids[0])["status"] == "queued"
+
+
+def test_following_through_broken_connections_loses_and_repeats_nothing(
+    master: RunningMaster, client: Client
+) -> None:
+    text = "".join(f"line {number} äöü€😀\n" for number in range(3000))
+    data = text.encode()
+    worker = PlayedWorker(master)
+    job = client.submit(argv=["a"])["id"]
+    claimed = worker.start()
+    cuts = [0, 100, 700, 5000, 1, 30_000, 66_000, 3]
+    with CuttingProxy(master.port, cuts) as proxy, through(proxy) as cutting:
+        eventually(lambda: knows(cutting))
+        half = 50_001  # in the middle of a character
+        worker.write(claimed, data[:half])
+        texts: list[str] = []
+        offset = 0
+        for event in cutting.follow(job):
+            if event["event"] == "log":
+                texts.append(event["text"])
+                offset += len(event["text"].encode())
+                assert event["offset"] == offset
+                if half - 4 < offset <= half:
+                    worker.write(claimed, data[half:])
+                    worker.finish(claimed)
+        assert proxy.connections >= len(cuts)
+    assert "".join(texts) == text
+    assert event["event"] == "end"
+
+
+def test_following_goes_on_with_a_restarted_master(master: RunningMaster, client: Client) -> None:
+    worker = PlayedWorker(master)
+    job = client.submit(argv=["a"])["id"]
+    claimed = worker.start()
+    worker.write(claimed, b"before\n")
+    events = client.follow(job)
+    while next(events)["event"] != "log":
+        pass
+    master.stop()
+    worker.write(claimed, b"after\n")
+    master.start()
+    worker.finish(claimed)
+    rest = list(events)
+    assert [e["text"] for e in rest if e["event"] == "log"] == ["after\n"]
+    assert rest[-1]["event"] == "end"
+
+
+def test_wait_yields_each_end_once_as_it_happens(master: RunningMaster, client: Client) -> None:
+    worker = PlayedWorker(master)
+    ids = [client.submit(argv=["a"])["id"] for _ in range(3)]
+    worker.finish(worker.start())
+    ended = client.wait([*ids, ids[0]], timeout=60)
+    assert next(ended)["id"] == ids[0]
+    # The stream is open now: this end reaches the client as an event.
+    worker.finish(worker.start(), Outcome(succeeded=False, cause=Cause.SIGNAL, signal=9))
+    row = next(ended)
+    assert (row["id"], row["status"], row["cause"], row["signal"]) == (
+        ids[1],
+        "failed",
+        "signal",
+        9,
+    )
+    client.cancel(ids[2])
+    assert [row["status"] for row in ended] == ["cancelled"]
+
+
+def test_wait_misses_no_end_while_disconnected(master: RunningMaster, client: Client) -> None:
+    worker = PlayedWorker(master)
+    ids = [client.submit(argv=["a"])["id"] for _ in range(2)]
+    jobs = [worker.start(), worker.start()]
+    ended = client.wait(ids, timeout=60)
+    worker.finish(jobs[0])
+    assert next(ended)["id"] == ids[0]
+    master.stop()
+    worker.finish(jobs[1])
+    master.start()
+    assert [row["id"] for row in ended] == [ids[1]]
+
+
+def test_wait_gives_up_in_time_and_says_for_whom(client: Client) -> None:
+    ids = [client.submit(argv=["a"])["id"] for _ in range(2)]
+    client.cancel(ids[0])
+    for timeout in (0, 0.3):
+        ended = client.wait(ids, timeout=timeout)
+        assert next(ended)["id"] == ids[0]
+        with pytest.raises(NotFinished, match=f"Job {ids[1]} has not ended in time") as late:
+            next(ended)
+        assert late.value.pending == [ids[1]]
+    with pytest.raises(UnknownJob):
+        list(client.wait([new_id()]))
+    assert list(client.wait([])) == []
+
+
+def test_events_are_read_on_across_a_restart(master: RunningMaster, client: Client) -> None:
+    events = client.events()
+    feed = master.app.state.service.feed
+    opened = threading.Thread(target=lambda: seen.append(next(events)["transitions"][0]["id"]))
+    seen: list[str] = []
+    opened.start()
+    eventually(lambda: bool(feed._subscriptions))
+    first = client.submit(argv=["a"])["id"]
+    opened.join()
+    assert seen == [first]
+    master.stop()
+    master.start()
+    second = client.submit(argv=["a"])["id"]
+    assert [t["id"] for t in next(events)["transitions"]] == [second]
+
+
+def test_a_download_that_breaks_is_made_whole(
+    master: RunningMaster, client: Client, tmp_path: Path
+) -> None:
+    worker = PlayedWorker(master)
+    job = client.submit(argv=["a"])["id"]
+    claimed = worker.start()
+    data = bytes(range(256)) * 2000
+    (worker.output(claimed) / "big").write_bytes(data)
+    worker.finish(claimed)
+    with CuttingProxy(master.port, [600, 200_000]) as proxy, through(proxy) as cutting:
+        there = cutting.artifact(job, "big", tmp_path / "big")
+        assert proxy.connections == 3
+    with (
+        CuttingProxy(master.port, [200_000]) as proxy,
+        through(proxy, patience=0) as hasty,
+        pytest.raises(Unreachable),
+    ):
+        hasty.artifact(job, "big", tmp_path / "never")
+    with pytest.raises(ClientError, match="Cannot write .*No such file"):
+        client.artifact(job, "big", tmp_path / "no" / "x")
+    assert there.read_bytes() == data
+    assert {p.name for p in tmp_path.iterdir()} == {"alive", "jobs", "big"}
+
+
+def test_a_redis_that_is_away_is_told_apart_from_the_master(tmp_path: Path) -> None:
+    with RedisServer() as redis, running_master(redis, tmp_path) as master:
+        redis.stop()
+        with master.client(patience=0.1) as client, pytest.raises(Unavailable):
+            client.jobs()
+        with master.client() as client:
+            assert client.ready()["redis"] is False

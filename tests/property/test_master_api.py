@@ -1,0 +1,400 @@
+"""Every endpoint of the master but logs and files, over a real Redis and a real connection."""
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from jobctl.client.sse import parse
+from jobctl.queue import Outcome, new_id
+from jobctl.queue.status import Cause
+from tests.support.redis_server import RedisServer
+from tests.support.running_master import TOKEN, PlayedWorker, RunningMaster, running_master
+
+
+@pytest.fixture(scope="module")
+def redis() -> Iterator[RedisServer]:
+    with RedisServer() as server:
+        yield server
+
+
+@pytest.fixture
+def master(redis: RedisServer, tmp_path: Path) -> Iterator[RunningMaster]:
+    with running_master(redis, tmp_path) as running:
+        yield running
+
+
+@pytest.fixture
+def http(master: RunningMaster) -> Iterator[httpx.Client]:
+    headers = {"Authorization": f"Bearer {TOKEN}"}
+    with httpx.Client(base_url=master.url, headers=headers, trust_env=False) as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def shared(redis: RedisServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
+    """A master for requests that leave nothing behind."""
+    headers = {"Authorization": f"Bearer {TOKEN}"}
+    with (
+        running_master(redis, tmp_path_factory.mktemp("shared")) as master,
+        httpx.Client(base_url=master.url, headers=headers, trust_env=False) as client,
+    ):
+        yield client
+
+
+def error(answer: httpx.Response) -> dict[str, object]:
+    detail: dict[str, object] = answer.json()["error"]
+    assert {"code", "message", "hint"} <= detail.keys()
+    return detail
+
+
+CLOSED = [
+    ("POST", "/jobs"),
+    ("POST", "/jobs:batch"),
+    ("POST", "/jobs:status"),
+    ("GET", "/jobs"),
+    ("GET", "/jobs/X"),
+    ("POST", "/jobs/X/cancel"),
+    ("POST", "/jobs/X/retry"),
+    ("GET", "/jobs/X/logs"),
+    ("GET", "/jobs/X/artifacts"),
+    ("GET", "/jobs/X/artifacts/file"),
+    ("GET", "/workers"),
+    ("POST", "/workers/w/drain"),
+    ("POST", "/workers/w/undrain"),
+    ("GET", "/stats"),
+    ("GET", "/events"),
+    ("GET", "/metrics"),
+    ("GET", "/openapi.json"),
+    ("GET", "/nothing"),
+]
+
+
+@pytest.mark.parametrize("given", ["", "Bearer wrong", f"Basic {TOKEN}", "Bearer"])
+def test_nothing_is_served_without_the_token(master: RunningMaster, given: str) -> None:
+    headers = {"Authorization": given} if given else {}
+    with httpx.Client(base_url=master.url, headers=headers, trust_env=False) as http:
+        for method, path in CLOSED:
+            answer = http.request(method, path)
+            assert answer.status_code == 401, path
+            assert error(answer)["code"] == "unauthorized"
+
+
+def test_every_path_of_the_document_is_closed_or_named_open(master: RunningMaster) -> None:
+    document = master.app.openapi()["paths"]
+    served = {(m.upper(), path) for path, methods in document.items() for m in methods}
+    examples = re.compile("/X|/w/|/file")
+    named = {"/X": "/{job_id}", "/w/": "/{name}/", "/file": "/{path}"}
+    closed = {(method, examples.sub(lambda m: named[m[0]], path)) for method, path in CLOSED}
+    assert served <= closed | {("GET", "/livez"), ("GET", "/readyz")}
+
+
+def test_health_is_open_and_names_the_workers(master: RunningMaster) -> None:
+    PlayedWorker(master)
+    live = httpx.get(master.url + "/livez", trust_env=False)
+    ready = httpx.get(master.url + "/readyz", trust_env=False)
+    assert (live.status_code, live.json()) == (200, {"live": True})
+    assert ready.status_code == 200
+    assert ready.json() == {
+        "ready": True,
+        "redis": True,
+        "workers": [{"name": "worker-1", "container": "c0ffee", "status": "idle"}],
+    }
+
+
+def test_a_job_is_submitted_with_the_defaults_of_the_cluster(http: httpx.Client) -> None:
+    answer = http.post("/jobs", json={"argv": ["echo", "hi"], "env": {"A": "ä"}, "stdin": "x"})
+    assert answer.status_code == 202
+    job = answer.json()
+    assert (job["status"], job["argv"], job["env"]) == ("queued", ["echo", "hi"], {"A": "ä"})
+    assert (job["max_attempts"], job["timeout"], job["grace"]) == (1, None, 10.0)
+    assert job["has_stdin"]
+    assert "stdin" not in job
+    assert job["submitted_at"].endswith("Z")
+    assert job["finished_at"] is None
+    assert http.get(f"/jobs/{job['id']}").json() == job
+
+
+def test_submitting_the_same_id_twice_makes_one_job(http: httpx.Client) -> None:
+    spec = {"id": new_id(), "argv": ["true"]}
+    first, second = http.post("/jobs", json=spec), http.post("/jobs", json=spec)
+    assert first.json() == second.json()
+    assert len(http.get("/jobs").json()["jobs"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("spec", "said"),
+    [
+        ({}, "argv"),
+        ({"argv": []}, "argv"),
+        ({"argv": "ls -l"}, "argv"),
+        ({"argv": [""]}, "command"),
+        ({"argv": ["a\0b"]}, "NUL"),
+        ({"argv": ["a"], "id": "short"}, "short"),
+        ({"argv": ["a"], "timeout": 0}, "timeout"),
+        ({"argv": ["a"], "timeout": "soon"}, "timeout"),
+        ({"argv": ["a"], "grace": -1}, "grace"),
+        ({"argv": ["a"], "max_attempts": 0}, "max_attempts"),
+        ({"argv": ["a"], "max_atempts": 2}, "max_atempts"),
+        ({"argv": ["a"], "queue": "no such name"}, "queue"),
+        ({"argv": ["a"], "env": {"A=B": "x"}}, "A=B"),
+        ({"argv": ["a"], "env": {"JOBCTL_JOB": "x"}}, "JOBCTL_JOB"),
+        ({"argv": ["a"], "stdin": "x", "stdin_base64": "eA=="}, "not both"),
+        ({"argv": ["a"], "stdin_base64": "%"}, "base64"),
+        ({"argv": ["a"], "backoff": {"base": 90.0}}, "backoff"),
+    ],
+)
+def test_a_bad_spec_is_refused_in_one_sentence(
+    shared: httpx.Client, spec: dict[str, object], said: str
+) -> None:
+    answer = shared.post("/jobs", json=spec)
+    assert answer.status_code == 422
+    message = str(error(answer)["message"])
+    assert said in message
+    assert "\n" not in message
+    assert shared.get("/jobs").json()["jobs"] == []
+
+
+def test_broken_json_and_unknown_paths_have_the_same_form(http: httpx.Client) -> None:
+    assert error(http.post("/jobs", content=b"{nope"))["code"] == "invalid"
+    assert error(http.get("/nothing"))["code"] == "not-found"
+    assert error(http.delete("/jobs"))["code"] == "method-not-allowed"
+    for path in ("/jobs/nope", f"/jobs/{new_id()}", "/jobs/..%2F..%2Fetc"):
+        answer = http.get(path)
+        assert answer.status_code == 404, path
+        assert "\n" not in str(error(answer)["message"])
+
+
+def test_a_body_over_the_cap_is_refused(redis: RedisServer, tmp_path: Path) -> None:
+    headers = {"Authorization": f"Bearer {TOKEN}"}
+    spec = {"argv": ["x" * 3000]}
+    with running_master(redis, tmp_path, body_bytes=2000) as master:
+        one = httpx.post(master.url + "/jobs", json=spec, headers=headers, trust_env=False)
+        line = json.dumps(spec)
+        many = httpx.post(
+            master.url + "/jobs:batch",
+            content=f'{{"argv":["a"]}}\n{line}\n',
+            headers=headers,
+            trust_env=False,
+        )
+    assert (one.status_code, error(one)["code"]) == (413, "too-large")
+    assert (many.status_code, error(many)["code"]) == (413, "too-large")
+    assert (error(many)["line"], error(many)["accepted"]) == (2, 1)
+
+
+def test_a_batch_keeps_its_order_and_is_idempotent(http: httpx.Client) -> None:
+    ids = [new_id() for _ in range(1203)]
+    lines = "\n".join(json.dumps({"id": name, "argv": ["true"]}) for name in ids)
+    first = http.post("/jobs:batch", content=lines)
+    second = http.post("/jobs:batch", content=lines + "\n\n")
+    assert first.status_code == 202
+    assert first.json() == {"submitted": 1203, "created": 1203, "ids": ids}
+    assert second.json() == {"submitted": 1203, "created": 0, "ids": ids}
+    assert http.get("/stats").json()["counts"]["queued"] == 1203
+
+
+def test_a_bad_line_is_named_and_the_lines_before_it_are_in(http: httpx.Client) -> None:
+    good = [json.dumps({"argv": ["true"]}) for _ in range(700)]
+    answer = http.post("/jobs:batch", content="\n".join([*good, '{"argv": []}', *good]))
+    assert answer.status_code == 422
+    detail = error(answer)
+    assert (detail["line"], detail["accepted"]) == (701, 700)
+    assert "Line 701: argv" in str(detail["message"])
+    assert "700 jobs" in str(detail["message"])
+    assert http.get("/stats").json()["counts"]["queued"] == 700
+
+
+def test_a_batch_has_a_limit(redis: RedisServer, tmp_path: Path) -> None:
+    with running_master(redis, tmp_path, batch_lines=3) as master:
+        answer = httpx.post(
+            master.url + "/jobs:batch",
+            content='{"argv":["a"]}\n' * 4,
+            headers={"Authorization": f"Bearer {TOKEN}"},
+            trust_env=False,
+        )
+    assert answer.status_code == 413
+    assert error(answer)["accepted"] == 3
+
+
+def test_jobs_are_listed_in_pages_and_filtered(http: httpx.Client) -> None:
+    made = [
+        http.post("/jobs", json={"argv": ["a"], "name": f"n{i % 2}"}).json()["id"] for i in range(5)
+    ]
+    first = http.get("/jobs", params={"limit": 3}).json()
+    second = http.get("/jobs", params={"limit": 3, "cursor": first["cursor"]}).json()
+    assert [job["id"] for job in first["jobs"] + second["jobs"]] == sorted(made, reverse=True)
+    assert second["cursor"] is None
+    named = http.get("/jobs", params={"name": "n1"}).json()["jobs"]
+    assert {job["name"] for job in named} == {"n1"}
+    http.post(f"/jobs/{made[0]}/cancel")
+    cancelled = http.get("/jobs", params={"status": "cancelled"}).json()["jobs"]
+    assert [job["id"] for job in cancelled] == [made[0]]
+    assert http.get("/jobs", params={"status": "nope"}).status_code == 422
+
+
+def test_statuses_of_many_at_once(http: httpx.Client) -> None:
+    known, unknown = http.post("/jobs", json={"argv": ["a"]}).json()["id"], new_id()
+    rows = http.post("/jobs:status", json={"ids": [known, unknown]}).json()["jobs"]
+    assert rows[known]["status"] == "queued"
+    assert "argv" not in rows[known]
+    assert rows[unknown] is None
+    assert http.post("/jobs:status", json={"ids": [known] * 1001}).status_code == 413
+
+
+def test_cancel_and_retry(http: httpx.Client) -> None:
+    job = http.post("/jobs", json={"argv": ["a"]}).json()
+    path = f"/jobs/{job['id']}"
+    assert error(http.post(f"{path}/retry"))["code"] == "wrong-status"
+    assert http.post(f"{path}/cancel").json()["status"] == "cancelled"
+    again = http.post(f"{path}/cancel")
+    assert again.status_code == 409
+    assert error(again)["hint"] == f"jobctl job {job['id']}"
+    retried = http.post(f"{path}/retry").json()
+    assert (retried["status"], retried["run"]) == ("queued", 2)
+
+
+def test_waiting_returns_at_the_end_of_the_job(master: RunningMaster, http: httpx.Client) -> None:
+    job = http.post("/jobs", json={"argv": ["a"]}).json()
+    worker = PlayedWorker(master)
+    claimed = worker.start()
+    assert http.get(f"/jobs/{job['id']}", params={"wait": 0.05}).json()["status"] == "running"
+    with master.client() as client:
+        ended = client.wait([job["id"]])
+        worker.finish(claimed, Outcome(succeeded=False, cause=Cause.EXIT, exit_code=3))
+        assert [row["exit_code"] for row in ended] == [3]
+    done = http.get(f"/jobs/{job['id']}", params={"wait": 60}).json()
+    assert (done["status"], done["cause"], done["accepted"]) == ("failed", "exit", 1)
+
+
+def test_workers_are_listed_drained_and_undrained(
+    master: RunningMaster, http: httpx.Client
+) -> None:
+    worker = PlayedWorker(master)
+    http.post("/jobs", json={"argv": ["a"]})
+    job = worker.start()
+    [row] = http.get("/workers").json()["workers"]
+    assert (row["name"], row["status"], row["jobs"]) == ("worker-1", "busy", [job.id])
+    assert http.post("/workers/worker-1/drain", json={"grace": 5}).status_code == 200
+    assert http.get("/workers").json()["workers"][0]["status"] == "draining"
+    assert http.post("/workers/worker-1/undrain").status_code == 200
+    assert http.get("/workers").json()["workers"][0]["status"] == "busy"
+    assert http.post("/workers/worker-1/drain").status_code == 200
+    unknown = http.post("/workers/worker-9/drain", json={})
+    assert (unknown.status_code, error(unknown)["code"]) == (404, "unknown-worker")
+    assert http.post("/workers/worker-1/drain", json={"grace": -1}).status_code == 422
+
+
+def test_metrics_count_jobs_workers_and_requests(master: RunningMaster, http: httpx.Client) -> None:
+    worker = PlayedWorker(master)
+    http.post("/jobs:batch", content='{"argv":["a"]}\n' * 3)
+    worker.start()
+    page = http.get("/metrics")
+    assert page.headers["content-type"].startswith("text/plain; version=0.0.4")
+    lines = page.text.splitlines()
+    assert "jobctl_redis_up 1" in lines
+    assert 'jobctl_jobs{status="queued"} 2' in lines
+    assert 'jobctl_jobs{status="running"} 1' in lines
+    assert 'jobctl_workers{status="busy"} 1' in lines
+    assert 'jobctl_worker_jobs{worker="worker-1",pool="default"} 1' in lines
+    wanted = 'jobctl_http_requests_total{method="POST",route="/jobs:batch",status="202"} 1'
+    assert wanted in lines
+
+
+def test_events_come_as_they_happen_and_are_resumed_by_id(http: httpx.Client) -> None:
+    def submit() -> str:
+        return str(http.post("/jobs", json={"argv": ["a"]}).json()["id"])
+
+    def read(last_id: str, until: str) -> tuple[list[str], str]:
+        """Read up to the transition of one job: (all jobs seen, id of the last event)."""
+        seen: list[str] = []
+        with http.stream("GET", "/events", headers={"Last-Event-ID": last_id}) as stream:
+            for event in parse(stream.iter_raw()):
+                if event.name == "jobs":
+                    assert set(event.data["transitions"][0]) == {
+                        "id",
+                        "was",
+                        "status",
+                        "attempt",
+                        "worker",
+                        "cause",
+                    }
+                    seen += [t["id"] for t in event.data["transitions"]]
+                if until in seen:
+                    return seen, event.id
+        raise AssertionError(f"the stream ended after {seen}")
+
+    with http.stream("GET", "/events") as stream:
+        events = parse(stream.iter_raw())
+        opened = next(events)
+        assert opened.name == "open"
+        first = submit()
+        while (event := next(events)).name != "jobs":
+            pass
+        assert event.data["transitions"][0]["id"] == first
+    second, third = submit(), submit()
+    assert read(opened.id, third)[0] == [first, second, third]
+    seen, last_id = read(event.id, second)
+    assert seen == [second]
+    assert read(last_id, third)[0] == [third]
+    assert http.get("/events", headers={"Last-Event-ID": "nope"}).status_code == 422
+
+
+def test_without_redis_calls_are_refused_and_go_on_when_it_is_back(
+    tmp_path: Path,
+) -> None:
+    headers = {"Authorization": f"Bearer {TOKEN}"}
+    with (
+        RedisServer() as redis,
+        running_master(redis, tmp_path) as master,
+        httpx.Client(base_url=master.url, headers=headers, trust_env=False) as http,
+    ):
+        job = http.post("/jobs", json={"argv": ["a"]}).json()
+        redis.stop()
+        refused = http.post("/jobs", json={"argv": ["a"]})
+        assert (refused.status_code, error(refused)["code"]) == (503, "unavailable")
+        assert refused.headers["Retry-After"] == "1"
+        batch = http.post("/jobs:batch", content='{"argv":["a"]}')
+        assert (batch.status_code, error(batch)["accepted"]) == (503, 0)
+        assert http.get("/livez").status_code == 200
+        assert http.get("/readyz").json()["ready"] is False
+        assert "jobctl_redis_up 0" in http.get("/metrics").text
+        redis.start()
+        with redis.client() as behind:
+            behind.execute_command("FUNCTION", "FLUSH")
+        with master.client() as client:
+            while not client.ready()["ready"]:
+                pass
+            assert client.job(job["id"])["status"] == "queued"
+            worker = PlayedWorker(master)
+            ended = client.wait([job["id"]], timeout=30)
+            worker.finish(worker.start())
+            assert [row["status"] for row in ended] == ["succeeded"]
+
+
+def test_the_master_starts_before_redis_and_says_so(tmp_path: Path) -> None:
+    with RedisServer() as redis:
+        redis.stop()
+        with RunningMaster(redis, tmp_path) as master, master.client() as client:
+            answer = client.ready()
+            assert (answer["ready"], answer["redis"]) == (False, False)
+            assert answer["reason"]
+            redis.start()
+            while not client.ready()["ready"]:
+                pass
+            assert (tmp_path / "alive").exists()
+
+
+def test_a_full_redis_is_told_apart(tmp_path: Path) -> None:
+    with RedisServer("--maxmemory", "3mb") as redis, running_master(redis, tmp_path) as master:
+        body = "\n".join(json.dumps({"argv": ["x" * 50_000]}) for _ in range(200))
+        answer = httpx.post(
+            master.url + "/jobs:batch",
+            content=body,
+            headers={"Authorization": f"Bearer {TOKEN}"},
+            trust_env=False,
+        )
+        assert (answer.status_code, error(answer)["code"]) == (507, "full")
+        assert httpx.get(master.url + "/readyz", trust_env=False).status_code == 200

@@ -1,0 +1,374 @@
+"""Logs, following and artifacts: what the master serves from the jobs volume."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from jobctl.client.sse import ServerEvent, parse
+from jobctl.queue import Cause, Job, JobSpec, Outcome, new_id
+from tests.support.eventually import eventually
+from tests.support.redis_server import RedisServer
+from tests.support.running_master import TOKEN, PlayedWorker, RunningMaster, running_master
+
+
+@pytest.fixture(scope="module")
+def master(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningMaster]:
+    with (
+        RedisServer() as redis,
+        running_master(redis, tmp_path_factory.mktemp("master"), read_block=64) as running,
+    ):
+        yield running
+
+
+@pytest.fixture(scope="module")
+def http(master: RunningMaster) -> Iterator[httpx.Client]:
+    headers = {"Authorization": f"Bearer {TOKEN}"}
+    with httpx.Client(base_url=master.url, headers=headers, trust_env=False) as client:
+        yield client
+
+
+@pytest.fixture
+def worker(master: RunningMaster) -> Iterator[PlayedWorker]:
+    played = PlayedWorker(master)
+    yield played
+    played.queue.deregister(played.incarnation)
+
+
+def submit(worker: PlayedWorker, **fields: Any) -> str:
+    job_id = new_id()
+    worker.queue.submit([JobSpec(id=job_id, argv=("true",), **fields)])
+    return job_id
+
+
+def started(worker: PlayedWorker, **fields: Any) -> Job:
+    job_id = submit(worker, **fields)
+    job = worker.start()
+    assert job.id == job_id
+    return job
+
+
+def events(stream: httpx.Response) -> Iterator[ServerEvent]:
+    return (event for event in parse(stream.iter_raw()) if event.name)
+
+
+# -- ranges
+
+
+LINES = b"".join(b"line %d\n" % number for number in range(100))
+
+
+@pytest.mark.parametrize(
+    ("asked", "start", "end"),
+    [
+        ({}, 0, len(LINES)),
+        ({"offset": 10}, 10, len(LINES)),
+        ({"offset": 10, "limit": 20}, 10, 30),
+        ({"limit": 0}, 0, 0),
+        ({"offset": 99999}, len(LINES), len(LINES)),
+        ({"tail": 1}, LINES.rindex(b"line 99"), len(LINES)),
+        ({"tail": 30}, LINES.index(b"line 70"), len(LINES)),
+        ({"tail": 1000}, 0, len(LINES)),
+        ({"tail": 0}, len(LINES), len(LINES)),
+        ({"since": "2026-01-01T00:00:30Z"}, 300, len(LINES)),
+        ({"since": "2026-01-01T00:00:30.900Z"}, 300, len(LINES)),
+        ({"since": 1767225600 + 30}, 300, len(LINES)),
+        ({"since": "2025-01-01T00:00:00+01:00"}, 0, len(LINES)),
+        ({"since": "2027-01-01"}, len(LINES), len(LINES)),
+    ],
+)
+def test_a_range_of_a_log(
+    worker: PlayedWorker, http: httpx.Client, asked: dict[str, Any], start: int, end: int
+) -> None:
+    job = started(worker)
+    worker.write(job, LINES)
+    index = "".join(f"{1767225600000 + second * 1000} {second * 10}\n" for second in range(60))
+    (worker.folder(job) / "log.idx").write_text(index + "17672")
+    answer = http.get(f"/jobs/{job.id}/logs", params=asked)
+    assert answer.status_code == 200
+    assert answer.content == LINES[start:end]
+    assert answer.headers["X-Log-Attempt"] == "1"
+    assert answer.headers["X-Log-Offset"] == str(start)
+    assert answer.headers["X-Log-End"] == str(end)
+    worker.finish(job)
+
+
+def test_logs_of_attempts(worker: PlayedWorker, http: httpx.Client) -> None:
+    job_id = submit(worker)
+    path = f"/jobs/{job_id}/logs"
+    assert http.get(path).content == b""
+    first = worker.start()
+    worker.write(first, b"first")
+    worker.queue.hand_back(worker.incarnation, [(job_id, 1)], Cause.SCALE_DOWN)
+    second = worker.start()
+    worker.write(second, b"second")
+    assert http.get(path).content == b"second"
+    assert http.get(path, params={"attempt": 1}).content == b"first"
+    missing = http.get(path, params={"attempt": 3})
+    assert (missing.status_code, missing.json()["error"]["code"]) == (404, "unknown-attempt")
+    for bad in ({"attempt": "../1"}, {"attempt": 0}, {"offset": -1}, {"since": "yesterday"}):
+        refused = http.get(path, params=bad)
+        assert refused.status_code == 422, bad
+    worker.finish(second)
+    assert http.get(f"/jobs/{new_id()}/logs").status_code == 404
+
+
+# -- following
+
+
+def test_following_from_before_the_start_to_the_end(
+    worker: PlayedWorker, http: httpx.Client
+) -> None:
+    job_id = submit(worker)
+    with http.stream("GET", f"/jobs/{job_id}/logs", params={"follow": 1}) as stream:
+        assert stream.headers["content-type"].startswith("text/event-stream")
+        seen = events(stream)
+        assert next(seen).data["status"] == "queued"
+        job = worker.start()
+        while (event := next(seen)).data["status"] != "running":
+            pass
+        worker.write(job, b"one\n")
+        event = next(seen)
+        assert (event.name, event.id) == ("log", "1:4")
+        assert event.data == {"attempt": 1, "offset": 4, "text": "one\n"}
+        worker.write(job, b"two")
+        assert next(seen).data == {"attempt": 1, "offset": 7, "text": "two"}
+        worker.write(job, b"last")
+        worker.finish(job, Outcome(succeeded=False, cause=Cause.EXIT, exit_code=4))
+        rest = list(seen)
+    assert [event.data["text"] for event in rest if event.name == "log"] == ["last"]
+    assert rest[-1].name == "end"
+    assert rest[-1].data == {
+        "status": "failed",
+        "attempt": 1,
+        "cause": "exit",
+        "exit_code": 4,
+        "signal": None,
+        "reason": "",
+    }
+
+
+def test_following_goes_on_with_the_next_attempt(worker: PlayedWorker, http: httpx.Client) -> None:
+    job = started(worker)
+    worker.write(job, b"first")
+    with http.stream("GET", f"/jobs/{job.id}/logs", params={"follow": 1}) as stream:
+        seen = events(stream)
+        while next(seen).name != "log":
+            pass
+        worker.write(job, b" end")
+        worker.queue.hand_back(worker.incarnation, [(job.id, 1)], Cause.SCALE_DOWN)
+        again = worker.start()
+        worker.write(again, b"second")
+        worker.finish(again)
+        rest = list(seen)
+    texts = [(e.data["attempt"], e.data["text"]) for e in rest if e.name == "log"]
+    assert "".join(text for attempt, text in texts if attempt == 1) == " end"
+    assert "".join(text for attempt, text in texts if attempt == 2) == "second"
+    assert rest[-1].name == "end"
+    assert rest[-1].data["attempt"] == 2
+
+
+@pytest.mark.parametrize("ended", ["cancelled", "succeeded"])
+def test_following_a_job_without_a_log_ends(
+    worker: PlayedWorker, http: httpx.Client, ended: str
+) -> None:
+    if ended == "cancelled":
+        job_id = submit(worker)
+        worker.queue.cancel(job_id)
+    else:
+        job = started(worker)
+        job_id = job.id
+        worker.finish(job)
+    with http.stream("GET", f"/jobs/{job_id}/logs", params={"follow": 1}) as stream:
+        seen = list(events(stream))
+    assert [event.name for event in seen] == ["status", "end"]
+    assert seen[-1].data["status"] == ended
+
+
+def test_following_splits_no_character_and_survives_broken_ones(
+    worker: PlayedWorker, http: httpx.Client
+) -> None:
+    job = started(worker)
+    text = "añ€😀\u2028" * 40
+    data = text.encode() + b"\xff\xfe|" + "€".encode()[:2]
+    worker.write(job, data)
+    worker.finish(job)
+    with http.stream("GET", f"/jobs/{job.id}/logs", params={"follow": 1}) as stream:
+        pieces = [e.data for e in events(stream) if e.name == "log"]
+    assert "".join(piece["text"] for piece in pieces) == data.decode(errors="replace")
+    assert pieces[-1]["offset"] == len(data)
+    whole = [piece for piece in pieces if piece["offset"] <= len(text.encode())]
+    assert len(whole) > 3
+    assert not any("\ufffd" in piece["text"] for piece in whole)
+
+
+def test_following_waits_for_the_rest_of_a_character(
+    worker: PlayedWorker, http: httpx.Client
+) -> None:
+    job = started(worker)
+    euro = "€".encode()
+    with http.stream("GET", f"/jobs/{job.id}/logs", params={"follow": 1}) as stream:
+        seen = events(stream)
+        worker.write(job, b"a" + euro[:1])
+        while (event := next(seen)).name != "log":
+            pass
+        assert (event.data["text"], event.id) == ("a", "1:1")
+        worker.write(job, euro[1:])
+        assert next(seen).data == {"attempt": 1, "offset": 4, "text": "€"}
+        worker.finish(job)
+        assert [event.name for event in seen][-1] == "end"
+
+
+@pytest.mark.parametrize(
+    ("asked", "last_id", "first"),
+    [
+        ({"offset": 690}, "", LINES[690:]),
+        ({"tail": 2}, "", b"line 98\nline 99\n"),
+        ({"attempt": 1, "offset": 5}, "1:700", LINES[700:]),
+        ({}, f"1:{len(LINES)}", b""),
+        ({}, "nonsense", LINES),
+    ],
+)
+def test_following_starts_where_asked(
+    worker: PlayedWorker,
+    http: httpx.Client,
+    asked: dict[str, Any],
+    last_id: str,
+    first: bytes,
+) -> None:
+    job = started(worker)
+    worker.write(job, LINES)
+    worker.finish(job)
+    headers = {"Last-Event-ID": last_id}
+    params = {**asked, "follow": 1}
+    with http.stream("GET", f"/jobs/{job.id}/logs", params=params, headers=headers) as stream:
+        text = "".join(e.data["text"] for e in events(stream) if e.name == "log")
+    assert text.encode() == first
+
+
+def test_a_silent_stream_has_heartbeats(worker: PlayedWorker, http: httpx.Client) -> None:
+    job = started(worker)
+    for path in (f"/jobs/{job.id}/logs?follow=1", "/events"):
+        with http.stream("GET", path) as stream:
+            everything = parse(stream.iter_raw())
+            while next(everything).name:
+                pass
+    worker.finish(job)
+
+
+def test_a_follower_that_leaves_is_forgotten(
+    master: RunningMaster, worker: PlayedWorker, http: httpx.Client
+) -> None:
+    job = started(worker)
+    feed = master.app.state.service.feed
+    with http.stream("GET", f"/jobs/{job.id}/logs", params={"follow": 1}) as stream:
+        next(events(stream))
+        assert job.id in feed._watches
+    eventually(lambda: job.id not in feed._watches)
+    worker.finish(job)
+
+
+# -- artifacts
+
+
+def test_artifacts_are_listed_and_downloaded(worker: PlayedWorker, http: httpx.Client) -> None:
+    job = started(worker)
+    output = worker.output(job)
+    (output / "deep" / "er").mkdir(parents=True)
+    (output / "deep" / "er" / "ä b%.bin").write_bytes(bytes(range(256)) * 10)
+    (output / "a.txt").write_bytes(b"")
+    path = f"/jobs/{job.id}/artifacts"
+    early = http.get(path)
+    assert (early.status_code, early.json()["error"]["code"]) == (409, "wrong-status")
+    worker.finish(job)
+    assert http.get(path).json() == {
+        "attempt": 1,
+        "files": [{"path": "a.txt", "size": 0}, {"path": "deep/er/ä b%.bin", "size": 2560}],
+    }
+    answer = http.get(f"{path}/deep/er/ä b%25.bin")
+    assert answer.content == bytes(range(256)) * 10
+    assert answer.headers["X-Artifact-Attempt"] == "1"
+    assert answer.headers["Content-Type"] == "application/octet-stream"
+    assert "%C3%A4%20b%25.bin" in answer.headers["Content-Disposition"]
+    assert http.get(f"{path}/a.txt").content == b""
+
+
+def test_artifacts_of_another_attempt_and_of_none(worker: PlayedWorker, http: httpx.Client) -> None:
+    job_id = submit(worker)
+    first = worker.start()
+    (worker.output(first) / "f").write_text("first")
+    worker.queue.hand_back(worker.incarnation, [(job_id, 1)], Cause.SCALE_DOWN)
+    second = worker.start()
+    (worker.output(second) / "f").write_text("second")
+    worker.finish(second)
+    path = f"/jobs/{job_id}/artifacts"
+    assert http.get(f"{path}/f").text == "second"
+    assert http.get(f"{path}/f", params={"attempt": 1}).text == "first"
+    assert http.get(path, params={"attempt": 9}).json() == {"attempt": 9, "files": []}
+    assert http.get(path, params={"attempt": "1/../2"}).status_code == 422
+    never = submit(worker)
+    worker.queue.cancel(never)
+    assert http.get(f"/jobs/{never}/artifacts").json() == {"attempt": None, "files": []}
+
+
+def test_nothing_outside_the_output_folder_is_reached(
+    master: RunningMaster, worker: PlayedWorker, http: httpx.Client, tmp_path: Path
+) -> None:
+    job = started(worker)
+    other = started(worker)
+    worker.write(other, b"another job's log")
+    (tmp_path / "secret").write_text("secret")
+    output = worker.output(job)
+    (output / "inside").write_text("fine")
+    (output / "folder").mkdir()
+    (output / "link").symlink_to(tmp_path / "secret")
+    (output / "near").symlink_to("inside")
+    (output / "linked-folder").symlink_to(tmp_path)
+    (output / "up").symlink_to("../..")
+    os.mkfifo(output / "fifo")
+    worker.finish(job)
+    path = f"/jobs/{job.id}/artifacts"
+    assert [f["path"] for f in http.get(path).json()["files"]] == ["inside"]
+    tried = [
+        "link",
+        "near",
+        "linked-folder/secret",
+        "up/log",
+        "fifo",
+        "folder",
+        "folder/",
+        "missing",
+        "..%2Flog",
+        "%2e%2e/log",
+        "%2e%2e%2f%2e%2e%2f%2e%2e%2f" + f"{other.id}%2F1%2Flog",
+        "%2Fetc%2Fpasswd",
+        "inside%00",
+        "folder%2F..%2Finside",
+        ".%2Finside",
+        "%2F" + str(tmp_path / "secret"),
+        "x" * 300,
+    ]
+    for inner in tried:
+        # As it is on the wire: the client library would tidy the dots away.
+        url = httpx.URL(master.url).copy_with(raw_path=f"{path}/{inner}".encode())
+        answer = http.get(url)
+        assert answer.status_code == 404, inner
+        assert answer.json()["error"]["code"] in ("unknown-artifact", "not-found"), inner
+    worker.finish(other)
+
+
+def test_an_output_folder_that_is_a_link_is_not_followed(
+    worker: PlayedWorker, http: httpx.Client, tmp_path: Path
+) -> None:
+    job = started(worker)
+    (tmp_path / "secret").write_text("secret")
+    (worker.folder(job) / "output").symlink_to(tmp_path)
+    (worker.folder(job) / "log").symlink_to(tmp_path / "secret")
+    worker.finish(job)
+    path = f"/jobs/{job.id}"
+    assert http.get(f"{path}/artifacts").json()["files"] == []
+    assert http.get(f"{path}/artifacts/secret").status_code == 404
+    assert http.get(f"{path}/logs").content == b""

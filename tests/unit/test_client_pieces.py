@@ -1,0 +1,159 @@
+"""The client's pure parts, and that it agrees with the master about words and shapes."""
+
+import itertools
+import json
+import subprocess
+import sys
+from typing import Any, get_type_hints
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from jobctl.client import errors, ids, types
+from jobctl.client.specs import chunks, prepare
+from jobctl.client.sse import HEARTBEAT, ServerEvent, parse
+from jobctl.client.transport import Patience
+from jobctl.master import sse, views
+from jobctl.queue import Status, is_id
+
+
+@pytest.mark.parametrize(
+    ("mine", "theirs"),
+    [
+        (types.Job, views.JobView),
+        (types.JobRow, views.JobRow),
+        (types.Attempt, views.AttemptView),
+        (types.Backoff, views.BackoffView),
+        (types.Worker, views.WorkerView),
+    ],
+)
+def test_the_client_expects_what_the_master_sends(mine: type, theirs: type) -> None:
+    names = {"BackoffView": "Backoff", "AttemptView": "Attempt"}
+
+    def told(kind: type) -> dict[str, str]:
+        hints = {name: str(hint) for name, hint in get_type_hints(kind).items()}
+        for name, hint in hints.items():
+            plain = hint.replace("jobctl.master.views.", "").replace("jobctl.client.types.", "")
+            for view, short in names.items():
+                plain = plain.replace(view, short)
+            hints[name] = plain.replace("<class '", "").replace("'>", "")
+        return hints
+
+    assert told(mine) == told(theirs)
+
+
+def test_both_sides_agree_on_the_end_of_a_job() -> None:
+    assert {status.value for status in Status if status.terminal} == types.TERMINAL
+
+
+def test_minted_ids_are_those_of_the_queue() -> None:
+    minted = [ids.new_id() for _ in range(100)]
+    assert len(set(minted)) == 100
+    assert all(is_id(one) and ids.is_id(one) for one in minted)
+    assert not ids.is_id("8" + minted[0][1:])
+    assert not ids.is_id(minted[0].lower())
+
+
+def test_importing_the_client_loads_no_http_library() -> None:
+    code = "import sys, jobctl.client; print('httpx' in sys.modules, 'redis' in sys.modules)"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout.split() == ["False", "False"]
+
+
+# -- events
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from(["log", "end"]), st.text(max_size=9)), max_size=5),
+    st.integers(1, 7),
+)
+def test_events_are_read_as_they_were_written(sent: list[tuple[str, str]], step: int) -> None:
+    wire = b"".join(
+        sse.event(name, {"t": text}, f"1:{n}") + sse.HEARTBEAT
+        for n, (name, text) in enumerate(sent)
+    )
+    pieces = [wire[i : i + step] for i in range(0, len(wire), step)]
+    read = [event for event in parse(pieces) if event is not HEARTBEAT]
+    assert read == [ServerEvent(name, f"1:{n}", {"t": text}) for n, (name, text) in enumerate(sent)]
+
+
+def test_an_event_cut_off_is_not_read() -> None:
+    wire = sse.event("log", {"text": "whole"}, "1:5") + sse.event("log", {"text": "cut"}, "1:8")
+    for end in range(len(wire)):
+        names = [event.id for event in parse([wire[:end]])]
+        assert names == (["1:5"] if end > wire.index(b"\n\n") + 1 else [])
+
+
+# -- specs
+
+
+def test_a_spec_gets_an_id_and_its_input_encoded() -> None:
+    ready = prepare({"argv": ["a"], "stdin": b"\xff"})
+    assert is_id(ready.pop("id"))
+    assert ready == {"argv": ["a"], "stdin_base64": "/w=="}
+    given_id = ids.new_id()
+    assert prepare({"id": given_id, "argv": ["a"], "stdin": "x"}) == {
+        "id": given_id,
+        "argv": ["a"],
+        "stdin": "x",
+    }
+    assert is_id(prepare({"id": None, "argv": ["a"]})["id"])
+
+
+def test_chunks_are_cut_by_number_and_by_size_and_lazily() -> None:
+    taken = itertools.count()
+    endless = ({"argv": [str(next(taken))]} for _ in itertools.count())
+    first, body = next(chunks(endless, 3))
+    assert next(taken) == 3
+    assert [json.loads(line)["id"] for line in body.splitlines()] == first
+    big: list[dict[str, Any]] = [{"argv": ["x" * 3_000_000]} for _ in range(3)]
+    assert [len(found) for found, _ in chunks(big, 500)] == [2, 1]
+    assert list(chunks([], 500)) == []
+
+
+# -- errors
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "kind"),
+    [
+        (401, "unauthorized", errors.Unauthorized),
+        (404, "unknown-job", errors.UnknownJob),
+        (404, "unknown-artifact", errors.NotFound),
+        (409, "wrong-status", errors.WrongStatus),
+        (413, "too-large", errors.Invalid),
+        (422, "invalid", errors.Invalid),
+        (503, "unavailable", errors.Unavailable),
+        (507, "full", errors.Full),
+        (418, "teapot", errors.ClientError),
+    ],
+)
+def test_answers_become_errors(status: int, code: str, kind: type) -> None:
+    body = {"error": {"code": code, "message": "No.", "hint": "jobctl ps", "line": 3}}
+    error = errors.from_answer(status, body)
+    assert type(error) is kind
+    assert (str(error), error.hint, error.code, error.details) == (
+        "No.",
+        "jobctl ps",
+        code,
+        {"line": 3},
+    )
+
+
+@pytest.mark.parametrize("body", [None, [], {}, {"error": "no"}])
+def test_an_answer_of_somebody_else_is_an_error_too(body: Any) -> None:
+    assert str(errors.from_answer(502, body)) == "The master answered with HTTP status 502."
+
+
+def test_patience_ends_with_the_error() -> None:
+    error = errors.Unreachable("gone")
+    with pytest.raises(errors.Unreachable, match="gone"):
+        Patience(lambda: 0.0).pause(error)
+    patience = Patience(lambda: 0.2)
+    patience.pause(error)  # 0.05 s, then 0.1 s, then more than is left
+    patience.pause(error)
+    with pytest.raises(errors.Unreachable, match="gone"):
+        patience.pause(error)
+    patience.renew()
+    patience.pause(error)
