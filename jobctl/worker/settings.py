@@ -130,7 +130,7 @@ def _checked(settings: Settings) -> Settings:
         raise SettingsError(f"The worker's name {settings.name!r} does not end in a number.")
     if not 1 <= settings.concurrency <= MAX_SLOTS:
         raise SettingsError(f"A worker's concurrency must be between 1 and {MAX_SLOTS}.")
-    if settings.caller is not None and 0 in settings.caller:
+    if settings.caller is not None and settings.caller[0] == 0:
         # UID 0 could read the cluster's secrets and end the supervisor.
         raise SettingsError("A pool with `user: caller` cannot run its jobs as root.")
     return settings
