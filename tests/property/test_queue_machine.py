@@ -107,7 +107,8 @@ class QueueMachine(RuleBasedStateMachine):
         fitting = [
             job for job in self.model.jobs.values() if job.status.terminal == (move == "retry")
         ]
-        jobs = fitting if fitting and data.draw(st.integers(0, 9)) else [*self.model.jobs.values()]
+        anything = not fitting or data.draw(st.integers(0, 9)) == 0
+        jobs = [*self.model.jobs.values()] if anything else fitting
         getattr(self, move)(data.draw(st.sampled_from(jobs)))
 
     @precondition(lambda self: self.model.draining)
@@ -359,6 +360,7 @@ COMPARED = (
 def test_the_queue_does_what_the_model_says(redis_server: RedisServer) -> None:
     machine = type("Machine", (QueueMachine,), {"server": redis_server})
     seen_edges.clear()
-    run_state_machine_as_test(machine)  # type: ignore[no-untyped-call]
-    # Every way in the table was really gone, and none that is not in it.
-    assert seen_edges == {(edge.was, edge.to) for edge in TRANSITIONS}
+    run_state_machine_as_test(machine)
+    # That each way in the table can be gone is shown in test_queue_edges.py.
+    assert seen_edges
+    assert seen_edges <= {(edge.was, edge.to) for edge in TRANSITIONS}

@@ -19,11 +19,12 @@ def leaks(client: redis.Redis, project: str) -> list[str]:
 
 class _Check:
     def __init__(self, client: redis.Redis, prefix: str) -> None:
-        self._redis: Any = client
+        behind: Any = client  # redis-py types every reply as sync or async
+        self._redis = behind
         self._prefix = prefix
         self._keys = {key.removeprefix(prefix) for key in client.scan_iter(f"{prefix}*")}
-        self._jobs = {
-            key.removeprefix("job:"): self._redis.hgetall(prefix + key)
+        self._jobs: dict[str, dict[str, str]] = {
+            key.removeprefix("job:"): behind.hgetall(prefix + key)
             for key in self._keys
             if key.startswith("job:")
         }

@@ -80,7 +80,7 @@ class Lab:
 
     def nobody_swept_for(self, seconds: float) -> None:
         then = self.now_ms() - round(seconds * 1000)
-        self.redis.hset(f"{self.prefix}meta", "swept_at", then)
+        self.redis.hset(f"{self.prefix}meta", "swept_at", str(then))
 
     def expire(self, *job_ids: str) -> None:
         """As if the leases had not been renewed for long."""
@@ -89,7 +89,7 @@ class Lab:
 
     def age_claim(self, job_id: str) -> None:
         """As if a job had been claimed long ago."""
-        self.redis.hset(f"{self.prefix}job:{job_id}", "claimed_at", 1)
+        self.redis.hset(f"{self.prefix}job:{job_id}", "claimed_at", "1")
 
     def make_due(self, job_id: str) -> None:
         """As if a scheduled job's time had come."""
@@ -98,4 +98,4 @@ class Lab:
     def silence(self, incarnation: str, leases: float) -> None:
         """As if a worker's last heartbeat were that many leases ago."""
         then = self.now_ms() - round(leases * LEASE * 1000)
-        self.redis.hset(f"{self.prefix}worker:{incarnation}", "heartbeat_at", then)
+        self.redis.hset(f"{self.prefix}worker:{incarnation}", "heartbeat_at", str(then))
