@@ -1,0 +1,200 @@
+"""The pure parts of jobctl.cluster: secrets and specs as files, hashes, labels, causes."""
+
+import hashlib
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from jobctl.cluster import secrets, spec
+from jobctl.cluster.action import Action, Plan
+from jobctl.cluster.archive import File, pack, unpack
+from jobctl.cluster.changes import cause_of_change
+from jobctl.cluster.desired import Desired, desired
+from jobctl.cluster.secrets import Secrets
+from jobctl.cluster.spec import Generation, Spec
+from jobctl.config import Config
+
+IMAGES = {"redis": "redis:1", "master": "master:1", "worker": "worker:1"}
+SOME = Secrets("token", "master password", "worker password")
+
+
+def config(settings: dict[str, Any] | None = None) -> Config:
+    return Config.model_validate({"name": "demo", **(settings or {})})
+
+
+def wanted(settings: dict[str, Any] | None = None, **fields: Any) -> Desired:
+    made = config(settings)
+    whole = Spec(made.model_dump(mode="json"), IMAGES, {})
+    return desired(replace(whole, **fields), made, "/home/me/cluster.yaml")
+
+
+def test_archives_keep_content_owner_and_mode() -> None:
+    data = pack([File("a", None, 0, 1, 0o711), File("a/b", b"text", 10, 11, 0o400)])
+    assert unpack(data) == {"a/b": b"text"}
+    assert unpack(data[:1000]) == {}
+    assert unpack(None) == {}
+    assert pack([File("a", b"", 0, 0, 0o400)]) == pack([File("a", b"", 0, 0, 0o400)])
+
+
+def contents(made: Secrets) -> dict[str, bytes]:
+    files = secrets.files(made, "demo")
+    return {f.path.rpartition("/")[2]: f.data for f in files if f.data is not None}
+
+
+def test_secrets_come_back_from_their_files() -> None:
+    assert secrets.read(contents(SOME)) == SOME
+    assert secrets.up_to_date(contents(SOME), SOME, "demo")
+    assert not secrets.up_to_date(contents(SOME), SOME, "other")
+    made = secrets.generate()
+    assert secrets.read(contents(made)) == made
+    assert len({made.token, made.master_password, made.worker_password}) == 3
+    assert made.token not in repr(made)
+
+
+@pytest.mark.parametrize("name", ["token", "redis-master", "redis-worker", "users.acl"])
+def test_a_set_with_a_gap_or_a_torn_file_counts_as_none(name: str) -> None:
+    whole = contents(SOME)
+    assert secrets.read({k: v for k, v in whole.items() if k != name}) is None
+    assert secrets.read({**whole, name: b""}) is None
+    if name != "token":
+        assert secrets.read({**whole, name: whole[name][:-1]}) is None
+
+
+def test_the_rules_hold_hashes_and_only_the_projects_keys() -> None:
+    acl = contents(SOME)["users.acl"].decode()
+    assert hashlib.sha256(b"worker password").hexdigest() in acl
+    assert "password" not in acl
+    for user in ("master", "worker"):
+        line = next(text for text in acl.splitlines() if text.startswith(f"user {user} "))
+        assert " ~{demo}:* " in line
+        assert "-@dangerous" in line
+    assert secrets.rules_digest("demo") != secrets.rules_digest("other")
+
+
+def test_the_newest_whole_generation_wins() -> None:
+    whole = Spec({"name": "demo"}, IMAGES, {"default": 5}, (1000, 1001))
+    files = {}
+    for number in (1, 2, 10):
+        file = spec.file(Generation(number, replace(whole, overrides={"default": number})))
+        assert file.data is not None
+        files[file.path] = file.data
+    newest = spec.newest(files)
+    assert newest is not None
+    assert (newest.number, newest.spec.overrides) == (10, {"default": 10})
+    assert newest.spec == replace(whole, overrides={"default": 10})
+    torn = {**files, "control/spec-11.json": files["jobctl/control/spec-10.json"][:-9]}
+    assert spec.newest(torn) == newest
+    assert spec.highest_number(torn) == 11
+    assert spec.newest({}) is None
+    assert spec.highest_number({}) == 0
+
+
+def test_a_changed_or_foreign_spec_file_is_passed_over() -> None:
+    file = spec.file(Generation(1, Spec({"name": "demo"}, IMAGES, {})))
+    assert file.data is not None
+    body = json.loads(file.data)
+    for change in ({"overrides": {"default": 9}}, {"schema": 99}):
+        assert spec.newest({"spec-1.json": json.dumps({**body, **change}).encode()}) is None
+    assert spec.newest({"notes.txt": file.data}) is None
+    for nonsense in (b"[]", b"{}", b"null", b"\xff"):
+        assert spec.newest({"spec-1.json": nonsense}) is None
+
+
+def test_the_hash_is_of_what_a_container_is_not_of_its_number_or_name() -> None:
+    pool = wanted().pools["default"].template
+    one, two = pool.instance(1), pool.instance(2)
+    assert one.config_hash == two.config_hash
+    assert one.container.env["JOBCTL_WORKER"] == "worker-1"
+    assert one.container.name == "demo-worker-1"
+    more = wanted({"workers": {"default": {"replicas": 9}}}).pools["default"].template
+    assert more.config_hash == pool.config_hash
+    for change in ({"memory": "96MB"}, {"grace": "3s"}, {"env": {"A": "b"}}, {"queues": ["x"]}):
+        other = wanted({"workers": {"default": change}}).pools["default"].template
+        assert other.config_hash != pool.config_hash, change
+    rebuilt = wanted(images={**IMAGES, "worker": "w:2"}).pools["default"].template
+    assert rebuilt.config_hash != pool.config_hash
+    elsewhere = desired(wanted().spec, config(), "/elsewhere/cluster.yaml")
+    assert elsewhere.pools["default"].template.config_hash == pool.config_hash
+
+
+def test_overrides_set_the_replicas() -> None:
+    assert wanted().pools["default"].replicas == 3
+    assert wanted(overrides={"default": 0}).pools["default"].replicas == 0
+
+
+def test_labels_are_ours_and_composes() -> None:
+    workers: dict[str, Any] = {"workers": {"gpu": {}}}
+    labels = wanted(workers).pools["gpu"].template.instance(2).container.labels
+    assert labels["jobctl.project"] == labels["com.docker.compose.project"] == "demo"
+    assert labels["jobctl.service"] == labels["com.docker.compose.service"] == "worker-gpu"
+    assert labels["jobctl.instance"] == "worker-gpu-2"
+    assert labels["jobctl.pool"] == "gpu"
+    assert labels["jobctl.image"] == "worker:1"
+    assert labels["com.docker.compose.container-number"] == "2"
+    assert labels["com.docker.compose.oneoff"] == "False"
+    assert labels["com.docker.compose.project.config_files"] == "/home/me/cluster.yaml"
+    assert labels["com.docker.compose.project.working_dir"] == "/home/me"
+    assert labels["jobctl.config-hash"] == labels["com.docker.compose.config-hash"]
+
+
+def test_every_container_is_limited_checked_and_rotated() -> None:
+    made = wanted({"logs": {"max_size": "1MB", "files": 2}})
+    templates = [made.redis, made.master, *(pool.template for pool in made.pools.values())]
+    for template in templates:
+        container = template.instance(1).container
+        assert container.memory > 0
+        assert container.cpus > 0
+        assert container.pids > 0
+        assert container.read_only
+        assert container.health is not None
+        assert container.health.interval >= 10
+        assert (container.log_max_size, container.log_max_files) == (str(1 << 20), 2)
+        assert container.restart == "unless-stopped"
+        assert "JOBCTL_TOKEN" not in container.env
+
+
+def test_redis_never_drops_a_job() -> None:
+    def flags(settings: dict[str, Any]) -> dict[str, str]:
+        command = wanted(settings).redis.base.command[1:]
+        return dict(zip(command[::2], command[1::2], strict=True))
+
+    strict = flags({})
+    assert strict["--appendonly"] == "yes"
+    assert strict["--appendfsync"] == "always"
+    assert strict["--maxmemory-policy"] == "noeviction"
+    assert strict["--maxmemory"] == str(128 << 20)
+    assert flags({"redis": {"durability": "fast"}})["--appendfsync"] == "everysec"
+
+
+def test_pools_with_user_caller_get_the_callers_ids() -> None:
+    settings = {"workers": {"mine": {"user": "caller"}, "theirs": {}}}
+    pools = wanted(settings, caller=(1000, 1001)).pools
+    said = {
+        name: json.loads(pool.template.base.env["JOBCTL_SETTINGS"])["job_user"]
+        for name, pool in pools.items()
+    }
+    assert said == {"mine": [1000, 1001], "theirs": None}
+
+
+def test_a_cause_names_the_settings_that_changed() -> None:
+    old = config().model_dump(mode="json")
+    new = config(
+        {"workers": {"default": {"memory": "96MB", "replicas": 9}}, "lease": "20s"}
+    ).model_dump(mode="json")
+    change = cause_of_change(old, new, "worker", "default", same_image=True)
+    assert change == "lease 10s → 20s, workers.default.memory 128MB → 96MB"
+    assert cause_of_change(old, new, "master", "", same_image=True) == "lease 10s → 20s"
+    assert cause_of_change(old, new, "redis", "", same_image=True) == "its configuration changed"
+    assert cause_of_change(None, new, "redis", "", same_image=True) == "its configuration changed"
+    assert cause_of_change(old, new, "redis", "", same_image=False) == "its image changed"
+
+
+def test_a_plan_is_in_order_and_names_nothing_twice() -> None:
+    one = Action("create", "container", "a", "because")
+    two = Action("start", "container", "a", "because", after=("create a",))
+    assert Plan((one, two)).lines() == ["create a: because", "start a: because"]
+    for wrong in ((two, one), (one, one)):
+        with pytest.raises(ValueError, match="plan"):
+            Plan(wrong)
