@@ -22,7 +22,7 @@ def main() -> int:
     work.mkdir(parents=True, exist_ok=True)
     ours = Jobctl(work)
     ours.build()
-    systems = {
+    systems: dict[str, Jobctl | Compose | Floor] = {
         "jobctl": ours,
         "compose": Compose(work, ours.images()),
         "floor": Floor(ours.images()),
@@ -42,7 +42,10 @@ def main() -> int:
         for system in systems.values():
             system.clear()
     engine = subprocess.run(
-        ["docker", "version", "--format", "{{.Server.Version}}"], capture_output=True, text=True
+        ["docker", "version", "--format", "{{.Server.Version}}"],
+        capture_output=True,
+        text=True,
+        check=True,
     ).stdout.strip()
     print(f"\n{machine()}; engine {engine}; {systems['compose'].version()}; {pairs} pairs\n")
     print(table(["seconds: median (min-max)", *systems], list(rows(samples))))
@@ -63,9 +66,7 @@ def rows(samples: Samples) -> list[list[str]]:
         "scale": "scale 3 to 20, all ready",
         "down": "down, 22 containers and the volumes",
     }
-    return [
-        [titles[step], *(spread(samples[name][step]) for name in samples)] for step in STEPS
-    ]
+    return [[titles[step], *(spread(samples[name][step]) for name in samples)] for step in STEPS]
 
 
 def against(samples: Samples, step: str, rival: str) -> float:

@@ -10,4 +10,4 @@ connection = redis.Redis(host="redis")
 @app.get("/ready")
 async def ready() -> dict[str, int]:
     """Say how many workers have registered."""
-    return {"workers": await connection.hlen("workers")}
+    return {"workers": len(await connection.hgetall("workers"))}

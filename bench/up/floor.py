@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import docker
+
 from bench.up.rival import CONTAINERS, PORTS
 
 NAME = "bench-floor"
@@ -78,7 +79,7 @@ class Floor:
             list(pool.map(self._run, wanted))
 
     def _run(self, name: str) -> None:
-        kind = name.split("-")[0]
+        kind = name.split("-", maxsplit=1)[0]
         host: dict[str, Any] = {"network_mode": NAME, "init": True}
         if kind == "redis":
             host["binds"] = [f"{NAME}-redis:/data"]
@@ -96,9 +97,9 @@ class Floor:
             name=f"{NAME}-{name}",
             ports=[8000],
             host_config=api.create_host_config(**host),
-            networking_config=api.create_networking_config(
-                {NAME: api.create_endpoint_config(aliases=[kind])}
-            ),
+            networking_config={
+                "EndpointsConfig": {NAME: api.create_endpoint_config(aliases=[kind])}
+            },
         )
         api.start(container)
 

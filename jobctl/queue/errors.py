@@ -14,7 +14,7 @@ QueueError
 `str(error)` is one sentence; `hint` is what to try next ("" if there is nothing).
 """
 
-# ruff: noqa: N818 - the words of the domain read better than …Error nine times
+
 
 from __future__ import annotations
 

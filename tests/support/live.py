@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import threading
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +15,7 @@ from typing import Any, TypeVar
 
 import yaml
 
-from jobctl.client import Client
+from jobctl.client import Client, ClientError
 from jobctl.engine import open_engine
 from jobctl.engine.protocol import Engine
 
@@ -66,7 +67,6 @@ class LiveCluster:
         self.environment = {
             **os.environ,
             "XDG_STATE_HOME": str(folder / "state"),
-            "JOBCTL_DEBUG": "1",
         }
         self.engine: Engine = open_engine()
         self.write(dict(settings or {}))
@@ -138,9 +138,40 @@ class LiveCluster:
     @property
     def client(self) -> Client:
         """A client of this cluster's master, with the token that `up` left for the user."""
+        return Client(self._connection["url"], self._connection["token"])
+
+    def artifact(self, job_id: str, path: str) -> bytes:
+        """Return the content of one file that the job's accepted attempt left."""
+        return self.client.artifact(job_id, path, self.folder / "artifact").read_bytes()
+
+    def refused_artifact(self, job_id: str, path: str) -> str:
+        """Return the code of the error that downloading the file ends in."""
+        try:
+            self.client.artifact(job_id, path, self.folder / "artifact")
+        except ClientError as error:
+            return error.code
+        raise AssertionError(f"{path} was served")
+
+    def successes(self) -> Counter[str]:
+        """Count accepted successes per job, as the event stream tells them from its start."""
+        [last] = self.submit("--", "true")
+        found: Counter[str] = Counter()
+        for event in self.client.events("0"):
+            ended = [t["id"] for t in event["transitions"] if t["status"] == "succeeded"]
+            found.update(ended)
+            if last in ended:
+                break
+        return found
+
+    @property
+    def token(self) -> str:
+        """The HTTP token, as `up` left it for the user."""
+        return str(self._connection["token"])
+
+    @property
+    def _connection(self) -> Any:
         state = self.folder / "state" / "jobctl" / self.project / "connection.json"
-        connection = json.loads(state.read_text())
-        return Client(connection["url"], connection["token"])
+        return json.loads(state.read_text())
 
     def container(self, instance: str) -> str:
         """Return the container name of an instance such as ``worker-2``."""

@@ -30,9 +30,9 @@ def test_late_writes_of_a_paused_worker_are_refused(make_cluster: MakeCluster) -
     [lost] = job["history"]
     assert (lost["attempt"], lost["worker"], lost["cause"]) == (1, first, "worker-lost")
     assert (job["crashes"], job["failures"]) == (1, 0)
-    assert cluster.client.artifact_bytes(job_id, "result") == b"attempt 2\n"
+    assert cluster.artifact(job_id, "result") == b"attempt 2\n"
     assert cluster.run("logs", job_id).out == "attempt 2\n"
     # The first worker noticed, gave the job up and goes on working.
     until(lambda: {w["status"] for w in cluster.client.workers()} == {"idle"})
     assert cluster.run("logs", job_id, "--attempt", "1").out == "attempt 1\n"
-    assert cluster.client.artifact_bytes(job_id, "result") == b"attempt 2\n"
+    assert cluster.artifact(job_id, "result") == b"attempt 2\n"

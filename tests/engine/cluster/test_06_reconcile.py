@@ -2,27 +2,28 @@
 
 import signal
 import threading
+from pathlib import Path
 
 import pytest
 
 from tests.engine.conftest import MakeCluster
-from tests.support.engine_proxy import EngineProxy
+from tests.support.engine_proxy import engine_proxy
 from tests.support.live import LiveCluster, until
 
 
-def test_the_second_up_makes_no_mutation(cluster: LiveCluster) -> None:
-    with EngineProxy() as proxy:
-        again = cluster.run("up", environment={"DOCKER_HOST": proxy.endpoint})
+def test_the_second_up_makes_no_mutation(cluster: LiveCluster, tmp_path: Path) -> None:
+    with engine_proxy(tmp_path) as proxy:
+        again = cluster.run("up", environment={"DOCKER_HOST": proxy.url})
         assert again.code == 0
-        assert proxy.requests > 0
+        assert len(proxy.requests) > 0
         assert proxy.mutations == []
 
 
-def test_an_edit_is_planned_shown_and_done_alone(cluster: LiveCluster) -> None:
+def test_an_edit_is_planned_shown_and_done_alone(cluster: LiveCluster, tmp_path: Path) -> None:
     before = identities(cluster)
     cluster.write({"workers": {"default": {"memory": "96MB"}}, "master": {"memory": "200MB"}})
-    with EngineProxy() as proxy:
-        dry = cluster.run("up", "--dry-run", environment={"DOCKER_HOST": proxy.endpoint})
+    with engine_proxy(tmp_path) as proxy:
+        dry = cluster.run("up", "--dry-run", environment={"DOCKER_HOST": proxy.url})
         assert proxy.mutations == []
     assert "worker-1" in dry.out
     assert "master" in dry.out
@@ -33,7 +34,9 @@ def test_an_edit_is_planned_shown_and_done_alone(cluster: LiveCluster) -> None:
     after = identities(cluster)
     assert after[cluster.container("redis-1")] == before[cluster.container("redis-1")]
     changed = {name for name in after if after[name] != before[name]}
-    assert changed == {cluster.container(i) for i in ("worker-1", "worker-2", "worker-3", "master-1")}
+    assert changed == {
+        cluster.container(i) for i in ("worker-1", "worker-2", "worker-3", "master-1")
+    }
     detail = cluster.engine.inspect(cluster.container("worker-2"))
     assert detail is not None
     assert detail.memory == 96 * 1024 * 1024

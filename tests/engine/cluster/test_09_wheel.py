@@ -12,7 +12,9 @@ from tests.support.live import REPOSITORY, LiveCluster, free_port
 def test_a_wheel_in_an_empty_folder_runs_a_job(tmp_path: Path) -> None:
     wheels, empty = tmp_path / "wheels", tmp_path / "empty"
     empty.mkdir()
-    ran(sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(wheels), cwd=REPOSITORY)
+    ran(
+        sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(wheels), cwd=REPOSITORY
+    )
     [wheel] = wheels.glob("*.whl")
     ran(sys.executable, "-m", "venv", "venv", cwd=tmp_path)
     binaries = tmp_path / "venv" / "bin"

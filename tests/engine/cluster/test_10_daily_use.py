@@ -30,7 +30,9 @@ def test_down_hands_running_jobs_back_and_the_next_up_goes_on(cluster: LiveClust
 
 def test_follow_outlives_the_master_and_loses_no_line(cluster: LiveCluster) -> None:
     lines = 60
-    [job_id] = cluster.submit("--", "sh", "-c", f"for i in $(seq {lines}); do echo line $i; sleep 0.1; done")
+    [job_id] = cluster.submit(
+        "--", "sh", "-c", f"for i in $(seq {lines}); do echo line $i; sleep 0.1; done"
+    )
     follower = cluster.spawn("logs", job_id, "-f")
     until(lambda: "line 10\n" in cluster.run("logs", job_id, check=False).out)
     cluster.engine.kill(cluster.container("master-1"))
@@ -42,7 +44,10 @@ def test_follow_outlives_the_master_and_loses_no_line(cluster: LiveCluster) -> N
 
 def test_the_report_file_does_what_the_line_does(cluster: LiveCluster) -> None:
     [job_id] = cluster.submit(
-        "--", "sh", "-c", """echo '{"progress": 67, "step": "encode"}' > $JOBCTL_REPORT; sleep 600"""
+        "--",
+        "sh",
+        "-c",
+        """echo '{"progress": 67, "step": "encode"}' > $JOBCTL_REPORT; sleep 600""",
     )
     until(lambda: cluster.job(job_id)["step"] == "encode")
     assert cluster.job(job_id)["progress"] == 67
@@ -104,7 +109,9 @@ def test_compose_and_docker_show_the_cluster(cluster: LiveCluster) -> None:
             ["docker", *arguments], capture_output=True, text=True, check=True
         ).stdout
 
-    names = docker("ps", "--filter", f"label=jobctl.project={cluster.project}", "--format", "{{.Names}}")
+    names = docker(
+        "ps", "--filter", f"label=jobctl.project={cluster.project}", "--format", "{{.Names}}"
+    )
     assert len(names.split()) == 5
     rows = docker(
         "ps",
@@ -131,7 +138,9 @@ def test_host_folders_reach_the_workers(make_cluster: MakeCluster) -> None:
     mounts = [{"host": "./shared", "path": "/data"}]
     cluster.write({"workers": {"default": {"replicas": 1, "mounts": mounts}}})
     cluster.run("up")
-    [job_id] = cluster.submit("--", "sh", "-c", "cat /data/in.txt; touch /data/new && echo WROTE; true")
+    [job_id] = cluster.submit(
+        "--", "sh", "-c", "cat /data/in.txt; touch /data/new && echo WROTE; true"
+    )
     cluster.wait(job_id)
     log = cluster.run("logs", job_id).out
     assert "from the host" in log

@@ -21,7 +21,7 @@ def assert_clear(ran: Ran, *words: str) -> None:
 
 def test_no_engine(make_cluster: MakeCluster) -> None:
     cluster = make_cluster()
-    nowhere = {"DOCKER_HOST": "unix:///nowhere/docker.sock", "JOBCTL_DEBUG": ""}
+    nowhere = {"DOCKER_HOST": "unix:///nowhere/docker.sock"}
     assert_clear(cluster.run("up", check=False, environment=nowhere), "/nowhere/docker.sock")
     assert_clear(cluster.run("ps", check=False, environment=nowhere), "DOCKER_HOST")
 
@@ -32,7 +32,7 @@ def test_no_permission_on_the_socket(make_cluster: MakeCluster) -> None:
     done = subprocess.run(
         ["setpriv", "--reuid=65534", "--clear-groups", *cluster.command("up")],
         cwd="/",
-        env={**cluster.environment, "JOBCTL_DEBUG": "", "HOME": "/tmp"},
+        env={**cluster.environment, "HOME": "/tmp"},
         capture_output=True,
         text=True,
         check=False,
@@ -46,7 +46,7 @@ def test_the_port_is_taken(make_cluster: MakeCluster) -> None:
     with socket.socket() as squatter:
         squatter.bind(("127.0.0.1", cluster.port))
         squatter.listen()
-        failed = cluster.run("up", check=False, environment={"JOBCTL_DEBUG": ""})
+        failed = cluster.run("up", check=False)
     assert_clear(failed, str(cluster.port))
     cluster.run("up")
 
@@ -63,44 +63,69 @@ def test_a_foreign_container_has_the_name(make_cluster: MakeCluster) -> None:
         capture_output=True,
     )
     try:
-        failed = cluster.run("up", check=False, environment={"JOBCTL_DEBUG": ""})
+        failed = cluster.run("up", check=False)
         assert_clear(failed, name)
-        assert subprocess.run(["docker", "inspect", name], capture_output=True, check=False).returncode == 0
+        assert (
+            subprocess.run(["docker", "inspect", name], capture_output=True, check=False).returncode
+            == 0
+        )
     finally:
         subprocess.run(["docker", "rm", "-f", name], check=True, capture_output=True)
 
 
 def test_commands_that_need_a_cluster_say_so(make_cluster: MakeCluster) -> None:
     cluster = make_cluster()
-    quiet = {"JOBCTL_DEBUG": ""}
-    for arguments in (["submit", "--", "true"], ["jobs"], ["scale", "2"], ["logs"], ["chaos", "kill-worker"]):
-        assert_clear(cluster.run(*arguments, check=False, environment=quiet), "up")
+    for arguments in (
+        ["submit", "--", "true"],
+        ["jobs"],
+        ["scale", "2"],
+        ["logs"],
+        ["chaos", "kill-worker"],
+    ):
+        assert_clear(cluster.run(*arguments, check=False), "up")
 
 
 def test_unknown_things_are_named(cluster: LiveCluster) -> None:
-    quiet = {"JOBCTL_DEBUG": ""}
     unknown = "01ARZ3NDEKTSV4RRFFQ69G5FAV"
     for command in ("job", "cancel", "retry", "wait", "artifacts"):
-        assert_clear(cluster.run(command, unknown, check=False, environment=quiet), unknown)
-    assert_clear(cluster.run("logs", "wroker-1", check=False, environment=quiet), "wroker-1")
-    assert_clear(cluster.run("scale", "nosuch=2", check=False, environment=quiet), "nosuch")
-    bad = cluster.run("--output", "json", "job", unknown, check=False, environment=quiet)
+        assert_clear(cluster.run(command, unknown, check=False), unknown)
+    assert_clear(cluster.run("logs", "wroker-1", check=False), "wroker-1")
+    assert_clear(cluster.run("scale", "nosuch=2", check=False), "nosuch")
+    bad = cluster.run("--output", "json", "job", unknown, check=False)
     assert '"ok": false' in bad.out.replace('"ok":false', '"ok": false')
 
 
 def test_a_container_that_cannot_live_fails_up_fast_with_its_last_words(
-    make_cluster: MakeCluster,
+    cluster: LiveCluster,
 ) -> None:
-    cluster = make_cluster({"redis": {"memory": "6MB", "maxmemory": "4MB"}})
-    failed = cluster.run("up", check=False, environment={"JOBCTL_DEBUG": ""})
-    assert_clear(failed)
+    spoil_redis_files(cluster)
+    failed = cluster.run("up", check=False)
+    assert_clear(failed, "redis-1", "nonsense")
 
 
-def test_a_mistake_in_the_file_is_told_with_its_line(tmp_path: Path, make_cluster: MakeCluster) -> None:
+def test_a_mistake_in_the_file_is_told_with_its_line(
+    tmp_path: Path, make_cluster: MakeCluster
+) -> None:
     cluster = make_cluster()
     cluster.file.write_text("name: x\nworkers:\n  default:\n    replicsa: 3\n    memory: lots\n")
-    failed = cluster.run("up", check=False, environment={"JOBCTL_DEBUG": ""})
+    failed = cluster.run("up", check=False)
     assert failed.code != 0
     assert "cluster.yaml:4" in failed.err
     assert "cluster.yaml:5" in failed.err
     assert "replicas" in failed.err
+
+
+def spoil_redis_files(cluster: LiveCluster) -> None:
+    """Overwrite the list of Redis' files on its volume with what it cannot read."""
+    [image] = {row["image"] for row in cluster.json("ps")["instances"] if row["service"] == "redis"}
+    cluster.run("down")
+    manifest = "/data/appendonlydir/appendonly.aof.manifest"
+    subprocess.run(
+        [
+            *("docker", "run", "--rm", "--label", f"jobctl.test={cluster.project}"),
+            *("-v", f"{cluster.project}-redis:/data", "--entrypoint", "sh", image),
+            *("-c", f"echo nonsense > {manifest}"),
+        ],
+        check=True,
+        capture_output=True,
+    )
