@@ -55,9 +55,9 @@ def main() -> int:
 
     phase("every result against what this machine computes")
     wrong = check(client, folder, dict(zip(files, ids, strict=True)), ended)
-    crashed = sum(job["crashes"] > 0 for job in ended.values())
+    again = sum(job["attempt"] > 1 for job in ended.values())
     print(f"{len(files)} files, {len(files) - len(wrong)} right, {len(wrong)} wrong")
-    print(f"{crashed} jobs lost their worker and ran again elsewhere")
+    print(f"{again} jobs lost their worker and ran again")
     for name, why in wrong.items():
         print(f"  {name}: {why}")
     phase("done")

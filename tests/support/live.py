@@ -57,7 +57,7 @@ def until(condition: Callable[[], T], *, within: float = 60.0, every: float = 0.
 
 
 class LiveCluster:
-    """One project of its own: a folder, a cluster.yaml, a port, and everything removed at the end."""
+    """One project of its own: a folder, a cluster.yaml, a port; all of it removed at the end."""
 
     def __init__(self, folder: Path, settings: Mapping[str, Any] | None = None) -> None:
         self.folder = folder

@@ -1,4 +1,4 @@
-"""Any part is killed while jobs run; `jobctl up` brings it back, and nothing is lost or done twice."""
+"""Any part is killed while jobs run; `up` brings it back: nothing is lost or accepted twice."""
 
 import threading
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""A job reaches neither the cluster's secrets, nor another job's files, nor the world by a symlink."""
+"""A job reaches neither the secrets, nor another job's files, nor the world by a symlink."""
 
 from tests.support.live import LiveCluster, until
 

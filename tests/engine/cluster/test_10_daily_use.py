@@ -1,4 +1,4 @@
-"""What a user does every day: hand-back by `down`, following logs, reports, cancel, retry, compose."""
+"""What a user does every day: hand-back, following logs, reports, cancel, retry, compose."""
 
 import json
 import subprocess
@@ -8,9 +8,10 @@ from tests.support.live import LiveCluster, until
 
 
 def test_down_hands_running_jobs_back_and_the_next_up_goes_on(cluster: LiveCluster) -> None:
+    report = json.dumps({"checkpoint": {"at": 7}, "progress": 40, "step": "half"})
     script = (
-        'echo "::jobctl {\\"checkpoint\\": {\\"at\\": 7}, \\"progress\\": 40, \\"step\\": \\"half\\"}"; '
-        'if [ -n "$JOBCTL_CHECKPOINT" ]; then echo "resumed $JOBCTL_CHECKPOINT"; exit 0; fi; sleep 600'
+        f"echo '::jobctl {report}'; "
+        '[ -n "$JOBCTL_CHECKPOINT" ] && { echo "resumed $JOBCTL_CHECKPOINT"; exit 0; }; sleep 600'
     )
     [job_id] = cluster.submit("--", "sh", "-c", script)
     waiting = cluster.submit("--array", "0-9", "--", "true")

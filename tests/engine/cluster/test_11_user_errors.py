@@ -1,4 +1,4 @@
-"""Every mistake a user can make ends in one clear sentence and the next command, never a traceback."""
+"""Every mistake of a user ends in one clear sentence and the next command, no traceback."""
 
 import os
 import socket
