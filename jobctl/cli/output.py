@@ -13,36 +13,13 @@ from types import TracebackType
 from typing import Any, Literal, Protocol, TextIO
 
 from jobctl.cli.errors import Failure
+from jobctl.cli.step import Step
 from jobctl.cli.text import Block, Table
 
 SCHEMA = 1
 Format = Literal["text", "json"]
 SLOW = ("build",)
 """Actions whose start is told in plain text too: silence would look like a hang."""
-
-
-class Step(Protocol):
-    """What the progress of an action consists of (an Event of jobctl.cluster)."""
-
-    @property
-    def kind(self) -> str:
-        """``action``, ``info``, ``wait`` or ``log``."""
-        ...
-
-    @property
-    def subject(self) -> str:
-        """What it is about, such as ``worker-2``."""
-        ...
-
-    @property
-    def text(self) -> str:
-        """What is being done."""
-        ...
-
-    @property
-    def state(self) -> str:
-        """``started``, ``done``, ``failed`` or empty."""
-        ...
 
 
 class Progress(Protocol):

@@ -12,7 +12,7 @@ from rich.table import Column
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from jobctl.cli.output import Step
+from jobctl.cli.step import Step
 from jobctl.cli.text import Block, Table
 
 STYLES = {
