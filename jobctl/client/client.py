@@ -131,7 +131,7 @@ class Client:
         tail: int | None = None,
         since: str | float | None = None,
     ) -> bytes:
-        """Return the log of one attempt (the accepted or else the latest), as it is by now.
+        """Return the log of one attempt (the latest if left out), as it is by now.
 
         ``tail``: last lines; ``since``: an ISO-8601 moment or seconds since the epoch;
         ``offset`` and ``limit``: bytes.

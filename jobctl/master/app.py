@@ -47,7 +47,6 @@ def create_app(settings: Settings, queue: AsyncQueue) -> FastAPI:
         for loop in loops:
             loop.add_done_callback(_end_loudly)
         yield
-        service.feed.close()
         for loop in loops:
             await _stop(loop)
 

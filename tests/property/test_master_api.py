@@ -2,6 +2,7 @@
 
 import json
 import re
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 from jobctl.client.sse import parse
 from jobctl.queue import Outcome, new_id
 from jobctl.queue.status import Cause
+from tests.support.eventually import eventually
 from tests.support.redis_server import RedisServer
 from tests.support.running_master import TOKEN, PlayedWorker, RunningMaster, running_master
 
@@ -267,6 +269,29 @@ def test_waiting_returns_at_the_end_of_the_job(master: RunningMaster, http: http
         assert [row["exit_code"] for row in ended] == [3]
     done = http.get(f"/jobs/{job['id']}", params={"wait": 60}).json()
     assert (done["status"], done["cause"], done["accepted"]) == ("failed", "exit", 1)
+
+
+def test_those_who_wait_are_woken_by_the_event(redis: RedisServer, tmp_path: Path) -> None:
+    """With no heartbeat and no timeout to come first, only the event itself can end these."""
+    with (
+        running_master(redis, tmp_path, stream_heartbeat=3600.0, wait=3600.0) as master,
+        master.client() as client,
+    ):
+        worker = PlayedWorker(master)
+        job = client.submit(argv=["a"])["id"]
+        answers: list[str] = []
+        waiting = threading.Thread(
+            target=lambda: answers.append(client.job(job, wait=3000)["status"])
+        )
+        waiting.start()
+        followed = client.follow(job)
+        assert next(followed)["event"] == "status"
+        watches = master.app.state.service.feed._watches
+        eventually(lambda: len(watches[job]) == 2)
+        worker.finish(worker.start())
+        assert [event["event"] for event in followed][-1] == "end"
+        waiting.join()
+        assert answers == ["succeeded"]
 
 
 def test_workers_are_listed_drained_and_undrained(

@@ -31,9 +31,7 @@ class _Wanted:
 
 
 async def _wanted(
-    attempt: Annotated[
-        int | None, Query(ge=1, description="the accepted or else the latest one if left out")
-    ] = None,
+    attempt: Annotated[int | None, Query(ge=1, description="the latest one if left out")] = None,
     offset: Annotated[int, Query(ge=0, description="first byte")] = 0,
     limit: Annotated[int | None, Query(ge=0, description="bytes at most")] = None,
     tail: Annotated[int | None, Query(ge=0, description="last lines only")] = None,
@@ -76,7 +74,7 @@ async def logs(
 
 
 def _attempt(job: Job, wanted: _Wanted) -> int:
-    attempt = wanted.attempt or job.accepted or max(job.attempt, 1)
+    attempt = wanted.attempt or max(job.attempt, 1)
     if attempt > max(job.attempt, 1):
         message = f"Job {job.id} has had {job.attempt} attempts; there is no attempt {attempt}."
         raise ApiError(404, "unknown-attempt", message, f"jobctl job {job.id}")
