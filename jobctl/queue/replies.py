@@ -44,14 +44,14 @@ def library_is_there(error: BaseException) -> bool:
 
 def translate(error: Exception) -> QueueError:
     """The queue's error for one of redis-py's (or the socket's)."""
-    said = str(error)
+    said = (str(error) or type(error).__name__).rstrip(".")
     code, _, rest = said.partition(" ")
     if isinstance(error, (redis_errors.AuthenticationError, redis_errors.NoPermissionError)):
-        return Denied(f"Redis refused access: {said or type(error).__name__}.")
+        return Denied(f"Redis refused access: {said}.")
     if isinstance(error, redis_errors.OutOfMemoryError):
         return Full("Redis has reached its memory limit and takes no more jobs.")
     if isinstance(error, _UNAVAILABLE) or code in _PASSING:
-        return Unavailable(f"Redis cannot serve now: {said or type(error).__name__}.")
+        return Unavailable(f"Redis cannot serve now: {said}.")
     return _named(code, rest.split()) or QueueError(f"Redis refused the call: {said}.")
 
 

@@ -25,7 +25,7 @@ class RedisServer:
 
     def __init__(self, *options: str) -> None:
         self._folder = tempfile.TemporaryDirectory(prefix="jobctl-redis-")
-        self._options = options
+        self.options = list(options)
         self._process: subprocess.Popen[bytes] | None = None
         self.folder = Path(self._folder.name)
         self.socket = str(self.folder / "redis.sock")
@@ -50,7 +50,7 @@ class RedisServer:
         command += ["--appendfsync", "everysec", "--maxmemory-policy", "noeviction"]
         log = self.folder / "log"
         with log.open("ab") as out:
-            self._process = subprocess.Popen([*command, *self._options], stdout=out, stderr=out)
+            self._process = subprocess.Popen([*command, *self.options], stdout=out, stderr=out)
         with self.client() as client:
             for _ in range(500):
                 with contextlib.suppress(redis.ConnectionError):

@@ -1,0 +1,33 @@
+"""Queue and AsyncQueue are one thing in two forms."""
+
+from __future__ import annotations
+
+import inspect
+
+from jobctl.queue import AsyncQueue, Queue, connect, connect_async
+
+
+def surface(kind: type) -> dict[str, str]:
+    methods = inspect.getmembers(kind, inspect.isfunction)
+    return {
+        name: str(inspect.signature(method)) for name, method in methods if not name.startswith("_")
+    }
+
+
+def test_same_methods_same_signatures() -> None:
+    assert surface(Queue) == surface(AsyncQueue)
+    assert len(surface(Queue)) > 20
+
+
+def test_every_method_of_the_twin_is_awaited_and_points_home() -> None:
+    for name in surface(AsyncQueue):
+        method = getattr(AsyncQueue, name)
+        assert inspect.iscoroutinefunction(method)
+        assert inspect.getdoc(method) == f"See `Queue.{name}`."
+
+
+def test_no_client_repeats_a_call_by_itself() -> None:
+    for queue in (connect("redis"), connect_async("redis")):
+        options = queue._redis.get_connection_kwargs()
+        assert options["retry"].get_retries() == 0
+        assert options["socket_timeout"] > 5
