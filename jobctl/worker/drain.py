@@ -41,8 +41,6 @@ class Drain:
 
     def close(self) -> None:
         """Told to end: within the drain's deadline if there is one, else within the grace."""
-        if self.closing:
-            return
         if self._deadline is None:
             self._deadline = self._clock() + self._grace
         self.closing = True

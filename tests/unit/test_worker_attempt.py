@@ -64,6 +64,7 @@ def test_alone_means_no_other_job_in_all_that_time() -> None:
     activity.enter(second)
     with activity.pause_others(first) as alone:
         assert not alone
+    assert not activity.was_alone(first)
     activity.leave(first)
     assert not activity.was_alone(second)
     activity.leave(second)

@@ -10,6 +10,7 @@ import pytest
 
 from jobctl.queue import Cause, Job, Message, MessageKind, Outcome
 from jobctl.worker.supervisor import Supervisor
+from tests.support.eventually import eventually
 from tests.support.worker_place import log_of, place, silent
 from tests.support.worker_queue import MemoryQueue, a_job
 
@@ -122,11 +123,24 @@ def test_a_job_that_was_taken_over_is_ended_and_never_written_again(
     queue.add(job)
     with running(tmp_path, queue, concurrency=1) as worker:
         worker.until_up(job)
-        queue.take_over(job.id)
+        queue.until(lambda: (job.id, 1) in queue.started)
+        queue.take_over(job.id)  # found out at a heartbeat
         queue.add(other)  # gets the only slot
         assert queue.outcome(other).succeeded
     assert job.id not in queue.finished
     assert queue.handed_back == []
+
+
+def test_a_refused_report_or_start_tells_it_too(tmp_path: Path, queue: MemoryQueue) -> None:
+    job, other = sh(f"until [ -e {tmp_path}/go ]; do sleep 0.01; done; {FOREVER}"), sh("true")
+    queue.add(job)
+    with running(tmp_path, queue, concurrency=1, heartbeat=60.0):
+        queue.until(lambda: (job.id, 1) in queue.started)
+        queue.take_over(job.id)
+        (tmp_path / "go").touch()
+        queue.add(other)
+        assert queue.outcome(other).succeeded
+    assert job.id not in queue.finished
 
 
 def test_a_stop_lets_running_jobs_finish_in_the_grace(tmp_path: Path, queue: MemoryQueue) -> None:
@@ -175,12 +189,27 @@ def test_a_drain_without_grace_lets_jobs_run(tmp_path: Path, queue: MemoryQueue)
     queue.add(job)
     with running(tmp_path, queue, heartbeat=60.0) as worker:
         worker.until_up(job)
-        queue.draining = True
         queue.tell(Message(MessageKind.DRAIN))
-        queue.until(lambda: not queue.messages)
+        eventually(lambda: worker.supervisor._drain.draining)
+        later = sh("true")
+        queue.add(later)
         flag.touch()
         assert queue.outcome(job).succeeded
+        eventually(lambda: worker.supervisor._slots.idle)
+        assert [waiting.id for waiting in queue.waiting] == [later.id]
         assert queue.handed_back == []
+
+
+def test_a_heartbeat_from_before_the_drain_does_not_end_it(
+    tmp_path: Path, queue: MemoryQueue
+) -> None:
+    supervisor = Supervisor(place(tmp_path), queue, silent)
+    before = supervisor._drain.changes
+    supervisor.drain(None)
+    supervisor._drain_as_told(False, before)
+    assert supervisor._drain.draining
+    supervisor._drain_as_told(False, supervisor._drain.changes)
+    assert not supervisor._drain.draining
 
 
 def test_it_outlives_a_queue_that_is_away_at_the_start(tmp_path: Path, queue: MemoryQueue) -> None:
@@ -222,6 +251,15 @@ def test_a_queue_that_forgot_the_worker_gets_to_know_it_again(
         with queue.changed:
             queue.known.clear()
         queue.until(lambda: worker.settings.incarnation in queue.known)
+
+
+def test_a_refused_claim_does_not_wait_for_the_heartbeat(
+    tmp_path: Path, queue: MemoryQueue
+) -> None:
+    with running(tmp_path, queue, heartbeat=60.0):
+        queue.until(lambda: queue.registrations)
+        with queue.changed:
+            queue.known.clear()
         job = sh("true")
         queue.add(job)
         assert queue.outcome(job).succeeded
@@ -246,8 +284,11 @@ def test_a_worker_whose_name_was_taken_ends_and_writes_nothing(
 def test_the_file_of_the_health_check_is_kept_young(tmp_path: Path, queue: MemoryQueue) -> None:
     queue.set_away(True)
     with running(tmp_path, queue) as worker:
+        alive = worker.settings.paths.alive
         queue.until(lambda: queue.asked)
-        worker.settings.paths.alive.unlink()
-        asked = queue.asked
-        queue.until(lambda: queue.asked > asked + 3)
-        assert worker.settings.paths.alive.exists()
+        alive.unlink()
+        eventually(alive.exists)
+        queue.set_away(False)
+        queue.until(lambda: queue.registrations)
+        alive.unlink()
+        eventually(alive.exists)
