@@ -492,3 +492,34 @@ def test_events_resume_after_an_id(lab: Lab, queue: Queue) -> None:
     end = later[-1].transitions[0]
     assert (end.was, end.worker, end.cause) == (Status.RUNNING, "worker-1", Cause.EXIT)
     assert queue.events(later[-1].id, block=0.01) == []
+
+
+def test_swept_jobs_go_to_the_head_in_their_order(lab: Lab, queue: Queue) -> None:
+    ids = lab.submit(4)
+    lab.worker("inc-1")
+    lab.claim("inc-1", 3)
+    lab.expire(*ids[:3])
+    assert queue.tick() == 3
+    assert [lease[0] for lease in lab.claim("inc-1", 9)] == ids
+
+
+def test_nothing_wakes_a_worker_for_a_cancelled_job(lab: Lab, queue: Queue) -> None:
+    (job_id,) = lab.submit()
+    queue.cancel(job_id)
+    assert not queue.wait_work(["default"], 0.01)
+
+
+def test_a_renewal_never_shortens_a_lease(lab: Lab, queue: Queue) -> None:
+    lease = lab.running()
+    far = 9_999_999_999_999
+    lab.redis.zadd(f"{lab.prefix}leases", {lease[0]: far})
+    queue.renew("inc-1", [lease])
+    assert lab.redis.zscore(f"{lab.prefix}leases", lease[0]) == far
+
+
+def test_verdicts_come_in_the_order_asked(lab: Lab, queue: Queue) -> None:
+    lease = lab.running()
+    asked = [(MISSING, 1), lease, (lease[0], 9)]
+    expected = [Verdict.MISSING, Verdict.OK, Verdict.STALE]
+    assert queue.renew("inc-1", asked).verdicts == expected
+    assert queue.hand_back("inc-1", asked, Cause.SCALE_DOWN) == expected
