@@ -42,6 +42,7 @@ def create_app(settings: Settings, queue: AsyncQueue) -> FastAPI:
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         loops = [
             asyncio.create_task(service.keeper.run()),
+            asyncio.create_task(service.keeper.breathe()),
             asyncio.create_task(service.feed.run()),
         ]
         for loop in loops:

@@ -40,11 +40,15 @@ class Position:
 async def follow(service: Service, job_id: str, start: Position) -> AsyncIterator[bytes]:
     """Yield server-sent events: ``log`` and ``status``, and ``end`` last of all.
 
-    The stream also ends, without ``end``, when the master stops: the follower comes back with the
-    id of the last ``log`` event.
+    The stream also ends, without ``end``, when the master stops or Redis is away at its start: the
+    follower comes back with the id of the last ``log`` event.
     """
     with service.feed.watch(job_id) as watch:
-        follower = _Follower(service, await service.queue.get(job_id), start)
+        try:
+            job = await service.queue.get(job_id)
+        except QueueError:
+            return  # the answer has begun, so this is all that can be said: come back later
+        follower = _Follower(service, job, start)
         try:
             async for piece in follower.pieces(watch):
                 yield piece

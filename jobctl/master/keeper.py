@@ -38,10 +38,17 @@ class Keeper:
                 # Quick at first: `jobctl up` waits for this moment.
                 rest = self._pause
                 self._pause = min(self._pause * 2, _LONGEST_PAUSE)
-            # Says that this process runs, not that Redis does: restarting the master would not
-            # bring Redis back.
-            self._settings.alive_file.touch()
             await asyncio.sleep(rest)
+
+    async def breathe(self) -> None:
+        """Touch the health file for ever.
+
+        Apart from the ticks: it says that this process runs, not that Redis does, and a restart
+        of the master would not bring Redis back.
+        """
+        while True:
+            self._settings.alive_file.touch()
+            await asyncio.sleep(self._settings.tick_interval)
 
     async def _sweep(self) -> None:
         """Tick until less than a full batch was due, letting requests in between."""

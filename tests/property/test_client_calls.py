@@ -133,6 +133,14 @@ def test_an_absent_master_is_one_sentence_with_a_hint() -> None:
             assert "jobctl up" in absent.value.hint
 
 
+def test_a_proxy_in_the_environment_is_not_used(
+    master: RunningMaster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+    with master.client() as client:
+        assert client.jobs()["jobs"] == []
+
+
 def test_submit_many_takes_a_generator_in_chunks_and_counts(client: Client) -> None:
     counts: list[int] = []
     taken = itertools.count()

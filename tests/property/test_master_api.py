@@ -399,6 +399,19 @@ def test_without_redis_calls_are_refused_and_go_on_when_it_is_back(
             assert [row["status"] for row in ended] == ["succeeded"]
 
 
+def test_a_redis_that_hangs_is_not_ready(tmp_path: Path) -> None:
+    with RedisServer() as redis, running_master(redis, tmp_path) as master:
+        with redis.frozen(), master.client() as client:
+            answer = client.ready()
+            assert (answer["ready"], answer["redis"]) == (False, False)
+            assert httpx.get(master.url + "/livez", trust_env=False).status_code == 200
+            alive = tmp_path / "alive"
+            alive.unlink()
+            eventually(alive.exists)
+        with master.client() as client:
+            eventually(lambda: client.ready()["ready"])
+
+
 def test_the_master_starts_before_redis_and_says_so(tmp_path: Path) -> None:
     with RedisServer() as redis:
         redis.stop()

@@ -6,6 +6,7 @@ from typing import Any, cast
 
 from jobctl.client.sse import parse
 from jobctl.master.feed import Feed
+from jobctl.master.follow import Position, follow
 from jobctl.master.keeper import Keeper
 from jobctl.master.models import SpecIn
 from jobctl.master.routes.events import _stream
@@ -105,6 +106,18 @@ def test_a_follower_of_events_gets_each_once_in_order() -> None:
     assert asyncio.run(run()) == ["2-0", "3-0", "4-0", "5-0", "6-0", "7-0"]
 
 
+def test_streams_that_cannot_begin_end_quietly() -> None:
+    async def run() -> list[str]:
+        queue = SaidQueue(events=[Unavailable("gone")], get=[Unavailable("gone")])
+        service = Service(settings(), queue.as_queue())
+        service.feed.position = "5-0"
+        pieces = [piece async for piece in _stream(service, "2-0")]
+        pieces += [piece async for piece in follow(service, "job", Position(1, 0))]
+        return [read.name for read in parse(pieces)]
+
+    assert asyncio.run(run()) == ["open"]
+
+
 def test_a_follower_that_does_not_read_is_cut_off() -> None:
     async def run() -> list[int]:
         feed = Feed(SaidQueue().as_queue(), backlog=3)
@@ -134,7 +147,6 @@ def test_the_keeper_sets_redis_up_again_after_every_interruption(tmp_path: Path)
     setup = ["ensure_library", "configure"]
     ticks = ["tick"] * 4
     assert asyncio.run(run()) == ["ensure_library", *setup, *ticks, *setup, "tick", "tick"]
-    assert (tmp_path / "alive").exists()
 
 
 def test_the_keeper_is_not_ready_while_redis_is_away(tmp_path: Path) -> None:
@@ -143,6 +155,21 @@ def test_the_keeper_is_not_ready_while_redis_is_away(tmp_path: Path) -> None:
         keeper = Keeper(queue.as_queue(), settings(tmp_path))
         await until_silent(queue, keeper.run())
         assert (keeper.ready, keeper.reason) == (False, "gone")
+
+    asyncio.run(run())
+
+
+def test_the_health_file_is_touched_again_and_again(tmp_path: Path) -> None:
+    async def run() -> None:
+        keeper = Keeper(SaidQueue().as_queue(), settings(tmp_path))
+        breathing = asyncio.create_task(keeper.breathe())
+        alive = tmp_path / "alive"
+        for _ in range(2):
+            async with asyncio.timeout(30):
+                while not alive.exists():
+                    await asyncio.sleep(0)
+            alive.unlink()
+        breathing.cancel()
 
     asyncio.run(run())
 

@@ -11,7 +11,7 @@ from jobctl.master.errors import ApiError
 from jobctl.master.feed import Subscription
 from jobctl.master.service import Service, ServiceDep
 from jobctl.master.views import event_view
-from jobctl.queue import Event
+from jobctl.queue import Event, QueueError
 
 router = APIRouter(tags=["events"])
 
@@ -45,10 +45,12 @@ async def _stream(service: Service, last_id: str) -> AsyncIterator[bytes]:
         # Sent before anything else: once it is read, nothing that happens can be missed.
         position = last_id or subscription.position
         yield sse.event("open", {}, position)
-        if last_id:
+        try:
             async for event in _missed(service, last_id, subscription):
                 position = event.id
                 yield _render(event)
+        except QueueError:
+            return  # the answer has begun, so this is all that can be said: come back later
         while True:
             try:
                 latest = await subscription.next(limits.stream_heartbeat)
@@ -64,8 +66,8 @@ async def _stream(service: Service, last_id: str) -> AsyncIterator[bytes]:
 async def _missed(
     service: Service, last_id: str, subscription: Subscription
 ) -> AsyncIterator[Event]:
-    """Read from Redis what came after ``last_id`` and before the subscription."""
-    while _after(subscription.position, last_id):
+    """Read from Redis what came after ``last_id`` (if any) and before the subscription."""
+    while last_id and _after(subscription.position, last_id):
         batch = await service.queue.events(last_id, block=0)
         for event in batch:
             yield event
