@@ -25,6 +25,9 @@ class FakeMaster:
         self.statuses: dict[str, str] = {}
         self.unregistered: set[str] = set()
         self.stale: set[str] = set()
+        """Workers of whom only an earlier process registered."""
+        self.elsewhere: set[str] = set()
+        """Workers that registered from an earlier container."""
         self.reluctant: set[str] = set()
         """Workers that hold on to their jobs while they drain."""
         self.requests: list[str] = []
@@ -88,7 +91,7 @@ class FakeMaster:
         workers = [
             {
                 "name": name,
-                "container": box.id[:12],
+                "container": "0" * 12 if name in self.elsewhere else box.id[:12],
                 "status": self._status(name),
                 "jobs": self.jobs.get(name, []),
                 "started_at": self._registered_at(name, box),
@@ -115,7 +118,6 @@ class FakeMaster:
         return 200, {}
 
     def _registered_at(self, name: str, box: Box) -> str:
-        # A worker of whom only an earlier process registered.
         moment = box.started_at - 1000 if name in self.stale else box.started_at + 1
         return datetime.fromtimestamp(moment, UTC).isoformat()
 

@@ -7,6 +7,8 @@ import pytest
 
 from jobctl.cluster import NameTaken, Plan
 from jobctl.cluster.errors import ClusterError
+from jobctl.cluster.observed import observe
+from jobctl.cluster.plan_down import plan_down
 from jobctl.engine.protocol import ContainerSpec, Network, Volume
 from tests.support.cluster_in_memory import PROJECT, ClusterInMemory
 from tests.support.fake_master import FakeMaster
@@ -208,6 +210,21 @@ def test_the_subnet_cannot_change_under_a_running_cluster(demo: ClusterInMemory)
     with pytest.raises(ClusterError, match="subnet") as caught:
         demo.plan({"network": {"subnet": "172.31.0.0/24"}})
     assert "down" in caught.value.hint
+
+
+def test_down_stops_the_workers_first_and_removes_the_ground_last(demo: ClusterInMemory) -> None:
+    demo.up()
+    plan = plan_down(observe(demo.engine, PROJECT), volumes=True, grace=2.0)
+    after = graph(plan)
+    stops = {f"stop worker-{n}" for n in (1, 2, 3)}
+    assert set(after["stop redis-1"]) == set(after["stop master-1"]) == stops
+    assert all(after[name] == () for name in stops)
+    removed = {
+        name for name in after if name.startswith("remove") and name.endswith(("-1", "-2", "-3"))
+    }
+    assert set(after["remove network demo-net"]) == removed
+    assert set(after["remove volume demo-jobs"]) == removed
+    assert next(a for a in plan.actions if a.id == "stop worker-1").seconds == 7
 
 
 @pytest.mark.parametrize(

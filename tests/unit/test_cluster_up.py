@@ -20,10 +20,12 @@ from jobctl.cluster import (
     owner,
     seed,
 )
+from jobctl.cluster.action import Action, Plan
 from jobctl.cluster.errors import ClusterError
 from jobctl.cluster.events import Event
-from jobctl.engine.protocol import Conflict, EngineError
-from tests.support.cluster_in_memory import PROJECT, ClusterInMemory
+from jobctl.cluster.executor import Executor
+from jobctl.engine.protocol import Conflict, EngineError, NotFound
+from tests.support.cluster_in_memory import PROJECT, ClusterInMemory, Engine
 from tests.support.fake_master import FakeMaster
 from tests.support.memory_world import Killed, World
 
@@ -157,8 +159,10 @@ def test_the_secrets_survive(demo: ClusterInMemory) -> None:
     demo.up()
     before = stored(demo, "secrets")
     demo.up({"master": {"memory": "128MB"}})
+    assert connection(PROJECT).token.encode() == before["/token"]
     demo.down()
     demo.up()
+    assert connection(PROJECT).token.encode() == before["/token"]
     assert stored(demo, "secrets") == before
 
 
@@ -328,18 +332,19 @@ def wait_event(demo: ClusterInMemory) -> threading.Event:
     return told
 
 
+@pytest.mark.parametrize("how", ["unregistered", "elsewhere"])
 def test_it_is_ready_when_every_worker_has_registered_from_its_container(
-    demo: ClusterInMemory,
+    demo: ClusterInMemory, how: str
 ) -> None:
     demo.up(wait=True)
     assert [event.text for event in demo.events if event.kind == "wait"] == []
-    demo.master.unregistered = {"worker-2"}
+    setattr(demo.master, how, {"worker-2"})
     told = wait_event(demo)
     waiting = threading.Thread(target=lambda: demo.up(wait=True))
     waiting.start()
     assert told.wait(10)
     assert waiting.is_alive()
-    demo.master.unregistered = set()
+    setattr(demo.master, how, set())
     waiting.join(10)
     assert not waiting.is_alive()
     assert "worker-2" in demo.events[0].text
@@ -393,6 +398,59 @@ def test_a_conflict_is_planned_again(demo: ClusterInMemory) -> None:
     report = demo.up()
     assert report.rounds == 2
     assert demo.states() == FIVE
+
+
+def test_a_scale_between_plan_and_write_is_not_undone(
+    demo: ClusterInMemory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    demo.up()
+    scaled = threading.Event()
+    take = seed.Seed.__enter__
+
+    def scale_first(self: seed.Seed) -> seed.Seed:
+        if not scaled.is_set():
+            scaled.set()
+            demo.scale({"default": 5})
+        return take(self)
+
+    monkeypatch.setattr(seed.Seed, "__enter__", scale_first)
+    report = demo.up({"logs": {"files": 4}})
+    assert report.overrides == {"default": 5}
+    assert report.rounds == 2
+    assert len(demo.states()) == 7
+
+
+def test_after_a_failure_nothing_more_is_begun(demo: ClusterInMemory) -> None:
+    demo.up()
+    failed, first_stopped = threading.Event(), threading.Event()
+
+    class Patient(Engine):
+        """Takes its time to stop the first, until something failed, and more for the second."""
+
+        def clone(self) -> "Patient":
+            return Patient(self.world)
+
+        def stop(self, name: str, timeout: float) -> None:
+            assert (failed if name == "demo-worker-1" else first_stopped).wait(10)
+            super().stop(name, timeout)
+
+    def watch(event: Event) -> None:
+        if event.state == "failed":
+            failed.set()
+        if (event.subject, event.state) == ("worker-1", "done"):
+            first_stopped.set()
+
+    actions = (
+        Action("stop", "container", "worker-1", "test", "demo-worker-1", seconds=1.0),
+        Action("stop", "container", "worker-2", "test", "demo-worker-2", seconds=1.0),
+        Action("remove", "container", "worker-1", "test", "demo-worker-1", ("stop worker-1",)),
+        Action("start", "container", "nobody", "test", "demo-nobody"),
+    )
+    executor = Executor(PROJECT, Patient(demo.world), None, watch)
+    with pytest.raises(NotFound):
+        executor.execute(Plan(actions))
+    assert demo.states()["demo-worker-1"] == "exited"
+    assert [a.id for a in executor.outcome.done] == ["stop worker-1", "stop worker-2"]
 
 
 def test_another_failure_is_raised_as_it_is(demo: ClusterInMemory) -> None:
