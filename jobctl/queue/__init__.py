@@ -8,7 +8,7 @@ write of a worker carries its attempt, and a stale attempt is refused.
 """
 
 from .aclient import AsyncQueue
-from .calls import MAX_BLOCK, Lease
+from .call import MAX_BLOCK, Lease
 from .client import Queue
 from .connect import connect, connect_async
 from .errors import (

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Any
 
 from . import codec
+from .call import MAX_BLOCK, Arg, Call, Command, Lease
 from .errors import InvalidSpec, UnknownJob
 from .model import (
     MAX_BATCH,
@@ -28,34 +28,6 @@ from .model import (
     WorkerInfo,
 )
 from .status import Cause, Status, Verdict
-
-T = TypeVar("T")
-
-Lease = tuple[str, int]
-"""A job's id and the attempt that was handed out."""
-
-Arg = str | int | float
-
-MAX_BLOCK = 5.0
-"""Longest blocking wait in seconds: shorter than the socket timeout (see connect.py)."""
-
-
-@dataclass(frozen=True)
-class Call(Generic[T]):
-    """One atomic call of a library function, named without the library's prefix."""
-
-    function: str
-    args: tuple[Arg, ...]
-    decode: Callable[[Any], T]
-
-
-@dataclass(frozen=True)
-class Command(Generic[T]):
-    """One plain Redis command, built from the project's key prefix."""
-
-    build: Callable[[str], tuple[Arg, ...]]
-    decode: Callable[[Any], T]
-
 
 # -- producers ---------------------------------------------------------------------
 

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import redis
 
 from . import calls
-from .calls import Call, Command, Lease
+from .call import Call, Command, Lease
 from .library import function_name, source
 from .model import (
     Event,

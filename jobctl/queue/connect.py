@@ -16,7 +16,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from .aclient import AsyncQueue
-from .calls import MAX_BLOCK
+from .call import MAX_BLOCK
 from .client import Queue
 
 SOCKET_TIMEOUT = MAX_BLOCK + 5.0

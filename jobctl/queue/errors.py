@@ -14,8 +14,6 @@ QueueError
 `str(error)` is one sentence; `hint` is what to try next ("" if there is nothing).
 """
 
-
-
 from __future__ import annotations
 
 

@@ -14,15 +14,12 @@ from jobctl.queue import (
     Outcome,
     Queue,
     Status,
-    Superseded,
     UnknownJob,
-    UnknownWorker,
     Verdict,
-    WorkerStatus,
     WrongStatus,
     new_id,
 )
-from tests.support.queue_lab import FAILED, LEASE, OK, Lab
+from tests.support.queue_lab import FAILED, OK, Lab
 
 MISSING = "0" * 26
 
@@ -61,25 +58,6 @@ def test_claims_are_first_in_first_out_and_in_the_order_of_queues(lab: Lab, queu
     jobs = queue.claim("inc-1", 9, ["urgent", "default"])
     assert [job.id for job in jobs] == [*urgent, *first]
     assert {job.attempt for job in jobs} == {1}
-
-
-def test_a_worker_that_is_not_registered_gets_nothing(lab: Lab, queue: Queue) -> None:
-    lab.submit()
-    assert queue.wait_work(["default"], 1)
-    with pytest.raises(UnknownWorker):
-        queue.claim("stranger", 1, ["default"])
-    # The token it used up is there again.
-    assert queue.wait_work(["default"], 1)
-    queue.tick()
-
-
-def test_a_token_lost_with_its_worker_comes_back_with_the_next_tick(lab: Lab, queue: Queue) -> None:
-    lab.submit()
-    assert queue.wait_work(["default"], 1)
-    assert not queue.wait_work(["default"], 0.01)
-    queue.tick()
-    assert queue.wait_work(["default"], 1)
-    queue.tick()
 
 
 def test_reports_show_at_once_and_the_checkpoint_lives_on(lab: Lab, queue: Queue) -> None:
@@ -176,107 +154,6 @@ def test_the_fence(lab: Lab, queue: Queue) -> None:
     assert queue.finish("inc-2", [Finish(MISSING, 1, OK)])[0] == [Verdict.MISSING]
 
 
-def test_three_crashes_are_quarantine(lab: Lab, queue: Queue) -> None:
-    (job_id,) = lab.submit()
-    for round_ in (1, 2, 3):
-        lab.worker(f"inc-{round_}")
-        lab.claim(f"inc-{round_}")
-        queue.release(f"inc-{round_}")
-    job = queue.get(job_id)
-    assert (job.status, job.crashes, job.cause) == (Status.FAILED, 3, Cause.WORKER_LOST)
-    assert (job.failures, job.accepted) == (0, None)
-    assert "quarantined" in job.reason
-    assert [entry.cause for entry in job.history] == [Cause.WORKER_LOST] * 3
-
-
-@pytest.mark.parametrize("cause", [Cause.SCALE_DOWN, Cause.WATCHDOG])
-def test_a_death_by_order_costs_nothing(lab: Lab, queue: Queue, cause: Cause) -> None:
-    lease = lab.running()
-    assert queue.release("inc-1", cause) == 1
-    job = queue.get(lease[0])
-    assert (job.status, job.crashes, job.failures) == (Status.QUEUED, 0, 0)
-    assert job.history[0].cause is cause
-
-
-def test_returned_jobs_go_to_the_head_in_their_order(lab: Lab, queue: Queue) -> None:
-    ids = lab.submit(5)
-    lab.worker("inc-1")
-    leases = lab.claim("inc-1", 4)
-    queue.hand_back("inc-1", leases[2:], Cause.SCALE_DOWN)
-    queue.release("inc-1")
-    lab.worker("inc-2")
-    assert [lease[0] for lease in lab.claim("inc-2", 9)] == ids
-    job = queue.get(ids[3])
-    assert (job.attempt, job.crashes, job.history) == (2, 0, ())
-
-
-def test_expired_leases_are_swept(lab: Lab, queue: Queue) -> None:
-    first, second = lab.submit(2)
-    lab.worker("inc-1")
-    queue.start("inc-1", lab.claim("inc-1", 2))
-    lab.expire(first, second)
-    assert queue.tick(limit=1) == 1
-    assert queue.tick(limit=1) == 1
-    job = queue.get(first)
-    assert (job.status, job.crashes) == (Status.QUEUED, 1)
-    assert job.history[0].reason == "its lease ended"
-
-
-@pytest.mark.parametrize("caller", ["tick", "claim", "renew", "finish"])
-def test_after_a_gap_every_lease_first_gets_a_full_one(lab: Lab, queue: Queue, caller: str) -> None:
-    lease = lab.running()
-    lab.worker("inc-2", "worker-2")
-
-    def look() -> None:
-        if caller == "tick":
-            queue.tick()
-        elif caller == "claim":
-            queue.claim("inc-2", 0, ["default"])
-        elif caller == "renew":
-            queue.renew("inc-2", [])
-        else:
-            queue.finish("inc-2", [])
-
-    lab.expire(lease[0])
-    lab.nobody_swept_for(0.6 * LEASE)
-    look()
-    look()
-    assert queue.get(lease[0]).status is Status.RUNNING
-    lab.end_grace()
-    lab.nobody_swept_for(0.4 * LEASE)
-    look()
-    assert queue.get(lease[0]).status is Status.QUEUED
-
-
-def test_a_renewed_lease_does_not_end(lab: Lab, queue: Queue) -> None:
-    lease = lab.running()
-    lab.expire(lease[0])
-    assert queue.renew("inc-1", [lease]) == ([Verdict.OK], False, True)
-    assert queue.tick() == 0
-    assert queue.get(lease[0]).status is Status.RUNNING
-
-
-def test_a_claim_lost_with_its_reply_comes_back_at_no_cost(lab: Lab, queue: Queue) -> None:
-    ids = lab.submit(3)
-    lab.worker("inc-1")
-    lost, fresh, known = lab.claim("inc-1", 3)
-    lab.age_claim(lost[0])
-    lab.age_claim(known[0])
-    assert queue.renew("inc-1", [known]).verdicts == [Verdict.OK]
-    statuses = [queue.get(job_id).status for job_id in ids]
-    assert statuses == [Status.QUEUED, Status.CLAIMED, Status.CLAIMED]
-    job = queue.get(lost[0])
-    assert (job.crashes, job.failures, job.history) == (0, 0, ())
-    assert queue.start("inc-1", [fresh]) == [Verdict.OK]
-
-
-def test_a_running_job_is_never_taken_for_a_lost_claim(lab: Lab, queue: Queue) -> None:
-    lease = lab.running()
-    lab.age_claim(lease[0])
-    queue.renew("inc-1", [])
-    assert queue.get(lease[0]).status is Status.RUNNING
-
-
 def test_cancel_before_the_start_is_immediate(lab: Lab, queue: Queue) -> None:
     (waiting,) = lab.submit()
     assert queue.cancel(waiting).status is Status.CANCELLED
@@ -354,99 +231,6 @@ def test_history_is_bounded(lab: Lab, queue: Queue) -> None:
     assert [entry.attempt for entry in queue.get(job_id).history] == [*range(6, 26)]
 
 
-def test_a_new_incarnation_proves_the_old_one_dead(lab: Lab, queue: Queue) -> None:
-    lease = lab.running("inc-1")
-    lab.worker("inc-2")
-    assert queue.get(lease[0]).crashes == 1
-    assert not queue.renew("inc-1", []).known
-    # A paused process that wakes up must not take the name back.
-    with pytest.raises(Superseded):
-        lab.worker("inc-1")
-    assert [worker.incarnation for worker in queue.workers()] == ["inc-2"]
-
-
-def test_registering_again_changes_nothing(lab: Lab, queue: Queue) -> None:
-    lease = lab.running("inc-1")
-    queue.drain("worker-1", None)
-    lab.worker("inc-1")
-    (worker,) = queue.workers()
-    assert worker.jobs == (lease[0],)
-    assert worker.status is WorkerStatus.DRAINING
-
-
-def test_draining(lab: Lab, queue: Queue) -> None:
-    lease = lab.running()
-    lab.submit()
-    queue.drain("worker-1", 7.5)
-    assert queue.wait_message("inc-1", 1) == Message(MessageKind.DRAIN, grace=7.5)
-    assert queue.wait_work(["default"], 1)
-    assert queue.claim("inc-1", 5, ["default"]) == []
-    # What the draining worker did not take still wakes another one.
-    assert queue.wait_work(["default"], 1)
-    _, jobs = queue.finish("inc-1", [], claim=5, queues=["default"])
-    assert jobs == []
-    assert queue.workers()[0].status is WorkerStatus.DRAINING
-    assert queue.renew("inc-1", [lease]).draining
-    said_again = queue.wait_message("inc-1", 1)
-    assert said_again is not None
-    assert said_again.grace is not None
-    assert said_again.grace <= 7.5
-    queue.finish("inc-1", [Finish(*lease, OK)])
-    assert queue.workers()[0].status is WorkerStatus.DRAINED
-    queue.undrain("worker-1")
-    assert queue.wait_message("inc-1", 1) == Message(MessageKind.UNDRAIN)
-    assert len(queue.claim("inc-1", 5, ["default"])) == 1
-    with pytest.raises(UnknownWorker):
-        queue.drain("worker-9", None)
-    with pytest.raises(UnknownWorker):
-        queue.undrain("worker-9")
-
-
-def test_drain_without_a_limit_is_said_once(lab: Lab, queue: Queue) -> None:
-    lab.worker("inc-1")
-    queue.drain("worker-1", None)
-    assert queue.wait_message("inc-1", 1) == Message(MessageKind.DRAIN, grace=None)
-    assert queue.renew("inc-1", []).draining
-    assert queue.wait_message("inc-1", 0.01) is None
-
-
-def test_a_silent_worker_is_lost_and_in_the_end_forgotten(lab: Lab, queue: Queue) -> None:
-    lab.worker("inc-1")
-    assert queue.workers()[0].status is WorkerStatus.IDLE
-    lab.silence("inc-1", leases=2)
-    assert queue.workers()[0].status is WorkerStatus.LOST
-    queue.tick()
-    assert queue.workers()
-    lab.silence("inc-1", leases=61)
-    queue.tick()
-    assert queue.workers() == []
-    assert not queue.renew("inc-1", []).known
-    lab.worker("inc-1")
-
-
-def test_nobody_is_lost_right_after_a_gap(lab: Lab, queue: Queue) -> None:
-    lab.worker("inc-1")
-    lab.silence("inc-1", leases=100)
-    lab.nobody_swept_for(LEASE)
-    queue.tick()
-    assert queue.workers()[0].status is WorkerStatus.IDLE
-
-
-def test_a_busy_worker_is_never_forgotten(lab: Lab, queue: Queue) -> None:
-    lab.running()
-    lab.silence("inc-1", leases=100)
-    queue.tick()
-    assert queue.workers()[0].status is WorkerStatus.LOST
-
-
-def test_deregister_hands_back(lab: Lab, queue: Queue) -> None:
-    lease = lab.running()
-    queue.deregister("inc-1")
-    assert queue.workers() == []
-    job = queue.get(lease[0])
-    assert (job.status, job.crashes) == (Status.QUEUED, 0)
-
-
 def test_listing_pages_newest_first(lab: Lab, queue: Queue) -> None:
     ids = lab.submit(3) + lab.submit(2, name="twin") + lab.submit(2)
     lab.worker("inc-1")
@@ -492,29 +276,6 @@ def test_events_resume_after_an_id(lab: Lab, queue: Queue) -> None:
     end = later[-1].transitions[0]
     assert (end.was, end.worker, end.cause) == (Status.RUNNING, "worker-1", Cause.EXIT)
     assert queue.events(later[-1].id, block=0.01) == []
-
-
-def test_swept_jobs_go_to_the_head_in_their_order(lab: Lab, queue: Queue) -> None:
-    ids = lab.submit(4)
-    lab.worker("inc-1")
-    lab.claim("inc-1", 3)
-    lab.expire(*ids[:3])
-    assert queue.tick() == 3
-    assert [lease[0] for lease in lab.claim("inc-1", 9)] == ids
-
-
-def test_nothing_wakes_a_worker_for_a_cancelled_job(lab: Lab, queue: Queue) -> None:
-    (job_id,) = lab.submit()
-    queue.cancel(job_id)
-    assert not queue.wait_work(["default"], 0.01)
-
-
-def test_a_renewal_never_shortens_a_lease(lab: Lab, queue: Queue) -> None:
-    lease = lab.running()
-    far = 9_999_999_999_999
-    lab.redis.zadd(f"{lab.prefix}leases", {lease[0]: far})
-    queue.renew("inc-1", [lease])
-    assert lab.redis.zscore(f"{lab.prefix}leases", lease[0]) == far
 
 
 def test_verdicts_come_in_the_order_asked(lab: Lab, queue: Queue) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from jobctl.queue import (
+    MAX_BLOCK,
     Cause,
     JobSpec,
     Message,
@@ -75,9 +76,9 @@ def test_an_event_lists_its_transitions_in_order() -> None:
 @pytest.mark.parametrize("timeout", [0, -1, 0.0001, 5, 3600])
 def test_a_wait_never_blocks_for_ever_nor_longer_than_the_socket(timeout: float) -> None:
     blocked = calls.wait_work(["q"], timeout).build("{p}:")[-1]
-    assert 0 < float(blocked) <= calls.MAX_BLOCK
+    assert 0 < float(blocked) <= MAX_BLOCK
     command = calls.events("$", timeout, 10).build("{p}:")
-    assert 1 <= int(command[command.index("BLOCK") + 1]) <= 1000 * calls.MAX_BLOCK
+    assert 1 <= int(command[command.index("BLOCK") + 1]) <= 1000 * MAX_BLOCK
 
 
 def test_too_big_a_batch_is_refused_before_redis_sees_it() -> None:
