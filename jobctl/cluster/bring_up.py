@@ -68,7 +68,7 @@ def up(
             run.connection,
             run.expected,
             on_event=on_event,
-            restarted=run.restarted,
+            revived=run.revived,
         )
     done = Plan(tuple(replace(action, after=()) for action in run.done))
     seconds = time.monotonic() - began
@@ -143,10 +143,10 @@ class _Up:
             state.save(project, self.connection)
 
     @property
-    def restarted(self) -> frozenset[str]:
-        """The containers that were there before and were started again."""
+    def revived(self) -> frozenset[str]:
+        """The containers that were there before and were started again or thawed."""
         created = {a.target for a in self.done if a.verb == "create"}
-        return frozenset({a.target for a in self.done if a.verb == "start"} - created)
+        return frozenset({a.target for a in self.done if a.verb in ("start", "unpause")} - created)
 
     def _open_volumes(self, seen: Observed) -> Seed:
         """Return a seed to read kept volumes through, all of which exist with our labels."""

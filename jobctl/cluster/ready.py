@@ -31,11 +31,12 @@ def wait_ready(
     expected: set[str],
     *,
     on_event: OnEvent,
-    restarted: frozenset[str] = frozenset(),
+    revived: frozenset[str] = frozenset(),
 ) -> None:
     """Wait for the expected containers (by container name).
 
-    Those ``restarted`` keep their id, so an earlier process's registration does not count for them.
+    Those ``revived`` (started again, thawed) keep their id, and their bad health for a while: an
+    earlier process's registration does not count for them, nor does an earlier health check.
     Raises StartFailed when a container ended, keeps restarting or is unhealthy, and ClusterError
     after `WITHIN` seconds, saying what is missing.
     """
@@ -47,11 +48,11 @@ def wait_ready(
     try:
         while True:
             if time.monotonic() >= watch_at:
-                rows = _watch(engine, project, expected)
+                rows = _watch(engine, project, expected, revived)
                 watch_at = time.monotonic() + _WATCH_EVERY
             missing = _missing(_readiness(api), rows, expected)
-            if not missing and restarted:
-                missing = _not_back(engine, api, rows, restarted)
+            if not missing and revived:
+                missing = _not_back(engine, api, rows, revived)
             if not missing:
                 if told:
                     on_event(Event("wait", "ready", "all is ready", "done"))
@@ -95,9 +96,9 @@ def _missing(answer: Readiness | None, rows: Mapping[str, Container], expected: 
 
 
 def _not_back(
-    engine: Engine, api: MasterApi, rows: Mapping[str, Container], restarted: frozenset[str]
+    engine: Engine, api: MasterApi, rows: Mapping[str, Container], revived: frozenset[str]
 ) -> str:
-    """Name the restarted workers whose registration is older than their container's start.
+    """Name the revived workers whose registration is older than their container's start.
 
     Both times are of the engine's host: Redis runs there too.
     """
@@ -106,7 +107,7 @@ def _not_back(
     except ClusterError:
         return "the master"
     late = []
-    for name in sorted(restarted & rows.keys()):
+    for name in sorted(revived & rows.keys()):
         row = rows[name]
         detail = engine.inspect(row.id) if labels.POOL in row.labels else None
         load = loads.get(instance_of(row))
@@ -115,12 +116,15 @@ def _not_back(
     return ", ".join(late)
 
 
-def _watch(engine: Engine, project: str, expected: set[str]) -> dict[str, Container]:
+def _watch(
+    engine: Engine, project: str, expected: set[str], revived: frozenset[str]
+) -> dict[str, Container]:
     """List the expected containers and raise StartFailed for one that cannot become ready."""
     rows = {row.name: row for row in engine.containers(labels.shared(project))}
     for name in sorted(expected & rows.keys()):
         row = rows[name]
-        if row.state in ("exited", "dead", "restarting") or row.health == "unhealthy":
+        ended = row.state in ("exited", "dead", "restarting")
+        if ended or (row.health == "unhealthy" and name not in revived):
             raise _failed(engine, project, row)
     return rows
 

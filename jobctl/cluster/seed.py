@@ -9,11 +9,11 @@ from types import TracebackType
 
 from jobctl.cluster import labels, names, owner, secrets, spec
 from jobctl.cluster.archive import File, pack, unpack
-from jobctl.cluster.errors import ClusterError
+from jobctl.cluster.errors import ClusterError, NameTaken
 from jobctl.cluster.observed import Stored, stored_in
 from jobctl.cluster.secrets import Secrets
 from jobctl.cluster.spec import Generation, Spec
-from jobctl.engine.protocol import Conflict, Container, ContainerSpec, Engine, Mount, NotFound
+from jobctl.engine.protocol import Conflict, Container, ContainerSpec, Engine, Mount
 
 _PATIENCE = 60.0
 _POLL = 0.05
@@ -116,7 +116,7 @@ class Seed:
         if held is None:
             return
         if not labels.is_ours(held.labels, self._project):
-            raise ClusterError(
+            raise NameTaken(
                 f"A container named {self._name} already exists and does not belong to this "
                 "cluster.",
                 f"docker rm {self._name}, or use another name: jobctl -p OTHER up",
@@ -132,8 +132,5 @@ class Seed:
             time.sleep(_POLL)
 
     def _holder(self) -> Container | None:
-        try:
-            rows = self._engine.containers({})
-        except NotFound:
-            return None
+        rows = self._engine.containers({})
         return next((row for row in rows if row.name == self._name), None)

@@ -364,6 +364,16 @@ def test_a_registration_from_before_the_restart_does_not_count(demo: ClusterInMe
     assert not waiting.is_alive()
 
 
+def test_a_thawed_worker_need_not_have_been_healthy_while_frozen(demo: ClusterInMemory) -> None:
+    demo.up(wait=True)
+    demo.engine.pause("demo-worker-2")
+    demo.world.set_health("demo-worker-2", "unhealthy")
+    report = demo.up(wait=True)
+    assert report.plan.lines() == ["unpause worker-2: it is paused"]
+    with pytest.raises(StartFailed, match="worker-2 is unhealthy"):
+        demo.up(wait=True)
+
+
 @pytest.mark.parametrize("how", ["exited", "unhealthy"])
 def test_a_container_that_cannot_live_fails_it_with_its_last_words(
     demo: ClusterInMemory, how: str
