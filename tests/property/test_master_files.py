@@ -265,7 +265,8 @@ def test_a_follower_that_leaves_is_forgotten(
     job = started(worker)
     feed = master.app.state.service.feed
     with http.stream("GET", f"/jobs/{job.id}/logs", params={"follow": 1}) as stream:
-        next(events(stream))
+        seen = events(stream)  # kept: a forgotten iterator would close the stream
+        next(seen)
         assert job.id in feed._watches
     eventually(lambda: job.id not in feed._watches)
     worker.finish(job)
