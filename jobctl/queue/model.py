@@ -158,7 +158,7 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Finish:
-    """A worker's word on an attempt; `started_at` (ms) counts if `start` never came."""
+    """A worker's word on an attempt; `started_at` (ms) is when its command began."""
 
     id: str
     attempt: int

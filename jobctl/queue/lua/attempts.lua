@@ -132,7 +132,8 @@ local function finish(ctx, item)
       fields[#fields + 1] = item[name]
     end
   end
-  if not job.started_at and item.started_at ~= '' then
+  if item.started_at ~= '' then
+    -- Better than what `start` wrote: that call came when the job had run a while.
     job.started_at = tonumber(item.started_at)
     fields[#fields + 1] = 'started_at'
     fields[#fields + 1] = item.started_at
