@@ -5,7 +5,8 @@ import random
 from jobctl.cluster import labels
 from jobctl.cluster.errors import ClusterError, NotUp
 from jobctl.cluster.observed import instance_of
-from jobctl.engine.protocol import Conflict, Engine, NotFound
+from jobctl.engine.errors import Conflict, NotFound
+from jobctl.engine.protocol import Engine
 
 
 def kill_worker(

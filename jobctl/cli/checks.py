@@ -14,7 +14,7 @@ from jobctl.cli.context import Session
 from jobctl.cli.errors import failure
 
 if TYPE_CHECKING:
-    from jobctl.engine.protocol import EngineInfo
+    from jobctl.engine.model import EngineInfo
 
 OLDEST_API = (1, 41)
 ROOM = 2 << 30

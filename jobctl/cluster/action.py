@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from jobctl.cluster.spec import Spec
-from jobctl.engine.protocol import ContainerSpec
+from jobctl.engine.model import ContainerSpec
 
 Verb = Literal["build", "create", "write", "start", "unpause", "undrain", "drain", "stop", "remove"]
 Kind = Literal["image", "network", "volume", "spec", "container"]

@@ -7,7 +7,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from jobctl.cluster import names, secrets
-from jobctl.engine.protocol import ContainerSpec, HealthCheck, Mount, Port
+from jobctl.engine.model import ContainerSpec, HealthCheck, Mount, Port
 
 if TYPE_CHECKING:
     from jobctl.config import Config, Pool

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from jobctl.cluster.events import Event, OnEvent
-from jobctl.engine.protocol import Conflict, NotFound
+from jobctl.engine.errors import Conflict, NotFound
 
 T = TypeVar("T")
 

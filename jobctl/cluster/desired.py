@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from jobctl.cluster import containers, labels, names
 from jobctl.cluster.spec import Spec
-from jobctl.engine.protocol import ContainerSpec
+from jobctl.engine.model import ContainerSpec
 
 if TYPE_CHECKING:
     from jobctl.config import Config

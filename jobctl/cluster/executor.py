@@ -14,8 +14,10 @@ from jobctl.cluster.secrets import Secrets
 from jobctl.cluster.seed import Seed
 from jobctl.cluster.state import Connection
 from jobctl.cluster.threads import EngineThreads
-from jobctl.engine import protocol
-from jobctl.engine.protocol import Conflict, Engine
+from jobctl.engine import errors as engine_errors
+from jobctl.engine.errors import Conflict, NotFound
+from jobctl.engine.model import ContainerSpec
+from jobctl.engine.protocol import Engine
 
 _PAST = {
     "build": "built",
@@ -151,7 +153,7 @@ class Executor:
             api.close()
 
 
-def _spec(action: Action) -> protocol.ContainerSpec:
+def _spec(action: Action) -> ContainerSpec:
     assert action.container is not None
     return action.container
 
@@ -179,7 +181,7 @@ def _remove_network(engine: Engine, action: Action) -> None:
 def _start(engine: Engine, action: Action) -> None:
     try:
         engine.start(action.target)
-    except protocol.PortTaken as error:
+    except engine_errors.PortTaken as error:
         # The engine leaves the container behind, created.
         engine.remove(action.target)
         port = f"port {error.port}" if error.port else "the port of the master"
@@ -191,5 +193,5 @@ def _start(engine: Engine, action: Action) -> None:
 
 def _most_telling(failures: list[BaseException]) -> BaseException:
     """Return the failure to raise: one that planning again could cure is only a consequence."""
-    curable = (Conflict, protocol.NotFound)
+    curable = (Conflict, NotFound)
     return next((f for f in failures if not isinstance(f, curable)), failures[0])

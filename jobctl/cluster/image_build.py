@@ -11,7 +11,8 @@ from jobctl.cluster.events import Event, OnEvent
 from jobctl.cluster.image_context import Role, context, digest, image_tag
 from jobctl.cluster.image_source import WAY_LABEL, Choice, Way
 from jobctl.config import Config
-from jobctl.engine.protocol import Engine, EngineError
+from jobctl.engine.errors import EngineError
+from jobctl.engine.protocol import Engine
 
 ROLE_LABEL = "jobctl.role"
 

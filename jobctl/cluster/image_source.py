@@ -13,7 +13,9 @@ from typing import Literal
 from jobctl.cluster import image_debian
 from jobctl.cluster.errors import ClusterError
 from jobctl.config import Config
-from jobctl.engine.protocol import Engine, EngineError, Image, NotFound
+from jobctl.engine.errors import EngineError, NotFound
+from jobctl.engine.model import Image
+from jobctl.engine.protocol import Engine
 
 Way = Literal["registry", "debian"]
 

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from jobctl.cluster import labels, names
 from jobctl.cluster.observed import instance_of
 from jobctl.cluster.threads import EngineThreads
-from jobctl.engine.protocol import Container, ContainerDetail, Engine
+from jobctl.engine.model import Container, ContainerDetail
+from jobctl.engine.protocol import Engine
 
 _ORDER = (names.REDIS, names.MASTER)
 

@@ -11,7 +11,8 @@ from jobctl.cluster.owner import is_abandoned
 from jobctl.cluster.secrets import Secrets
 from jobctl.cluster.spec import Generation
 from jobctl.cluster.state import Connection
-from jobctl.engine.protocol import Container, Engine, Network
+from jobctl.engine.model import Container, Network
+from jobctl.engine.protocol import Engine
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from jobctl.cluster.errors import ClusterError, NameTaken
 from jobctl.cluster.observed import Observed, instance_of
 from jobctl.cluster.removal import remove_container, remove_worker
 from jobctl.config.units import parse_duration
-from jobctl.engine.protocol import Container
+from jobctl.engine.model import Container
 
 _ABSENT = "it does not exist"
 _REMOVERS = {

@@ -13,7 +13,9 @@ from jobctl.cluster.events import Event, OnEvent
 from jobctl.cluster.master_api import MasterApi, Readiness
 from jobctl.cluster.observed import instance_of
 from jobctl.cluster.state import Connection
-from jobctl.engine.protocol import Container, Engine, NotFound
+from jobctl.engine.errors import NotFound
+from jobctl.engine.model import Container
+from jobctl.engine.protocol import Engine
 
 WITHIN = 90.0
 """Seconds until a cluster that is still not ready counts as broken."""

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from jobctl.cluster.action import Action, PlanBuilder
 from jobctl.cluster.containers import stop_timeout
 from jobctl.cluster.observed import Observed, instance_of
-from jobctl.engine.protocol import Container
+from jobctl.engine.model import Container
 
 # What the engine can only stop after it was thawed.
 _ALIVE = ("running", "restarting", "paused")

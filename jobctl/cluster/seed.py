@@ -13,7 +13,9 @@ from jobctl.cluster.errors import ClusterError, NameTaken
 from jobctl.cluster.observed import Stored, stored_in
 from jobctl.cluster.secrets import Secrets
 from jobctl.cluster.spec import Generation, Spec
-from jobctl.engine.protocol import Conflict, Container, ContainerSpec, Engine, Mount
+from jobctl.engine.errors import Conflict
+from jobctl.engine.model import Container, ContainerSpec, Mount
+from jobctl.engine.protocol import Engine
 
 _PATIENCE = 60.0
 _POLL = 0.05

@@ -4,8 +4,8 @@ from jobctl.engine.containers import DockerContainers
 from jobctl.engine.docker import Docker
 from jobctl.engine.endpoint import Endpoint
 from jobctl.engine.images import DockerImages
+from jobctl.engine.model import EngineInfo
 from jobctl.engine.networks import DockerNetworks
-from jobctl.engine.protocol import EngineInfo
 
 
 class DockerEngine(DockerContainers, DockerImages, DockerNetworks):

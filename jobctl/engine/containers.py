@@ -8,14 +8,8 @@ from urllib.parse import quote
 
 from jobctl.engine import translate
 from jobctl.engine.docker import ANSWER_TIMEOUT, Docker, by_label
-from jobctl.engine.protocol import (
-    Conflict,
-    Container,
-    ContainerDetail,
-    ContainerSpec,
-    Executed,
-    NotFound,
-)
+from jobctl.engine.errors import Conflict, NotFound
+from jobctl.engine.model import Container, ContainerDetail, ContainerSpec, Executed
 
 _EXEC_POLL = 0.01  # s
 

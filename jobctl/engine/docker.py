@@ -16,8 +16,8 @@ from docker.utils import version_lt
 
 from jobctl.engine import failures
 from jobctl.engine.endpoint import Endpoint
+from jobctl.engine.errors import EngineError
 from jobctl.engine.frames import payloads
-from jobctl.engine.protocol import EngineError
 
 # The newest API whose answers translate.py knows; older engines are spoken to in their own.
 _API = "1.45"

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from jobctl.engine.protocol import EngineUnreachable
+from jobctl.engine.errors import EngineUnreachable
 
 DEFAULT_SOCKET = "unix:///var/run/docker.sock"
 

@@ -6,7 +6,7 @@ Pure: takes status codes, texts and exceptions apart, raises nothing itself.
 import re
 from collections.abc import Iterator
 
-from jobctl.engine.protocol import (
+from jobctl.engine.errors import (
     Conflict,
     EngineDenied,
     EngineError,

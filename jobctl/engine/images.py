@@ -7,8 +7,9 @@ from pathlib import Path
 
 from jobctl.engine import failures, translate
 from jobctl.engine.docker import Docker
+from jobctl.engine.errors import BuildFailed, EngineError, NotFound
+from jobctl.engine.model import Image
 from jobctl.engine.progress import Transcript
-from jobctl.engine.protocol import BuildFailed, EngineError, Image, NotFound
 
 
 class DockerImages:

@@ -5,7 +5,8 @@ from typing import Any
 
 from jobctl.engine import translate
 from jobctl.engine.docker import Docker, by_label
-from jobctl.engine.protocol import Conflict, Network, NotFound, Volume
+from jobctl.engine.errors import Conflict, NotFound
+from jobctl.engine.model import Network, Volume
 
 
 class DockerNetworks:

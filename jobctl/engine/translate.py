@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, cast
 
-from jobctl.engine.protocol import (
+from jobctl.engine.model import (
     Container,
     ContainerDetail,
     ContainerSpec,

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from jobctl.engine import open_engine
-from jobctl.engine.protocol import EngineError, EngineUnreachable
+from jobctl.engine.errors import EngineError, EngineUnreachable
 from tests.support.engine_proxy import engine_proxy
 
 

@@ -2,7 +2,9 @@
 
 import pytest
 
-from jobctl.engine.protocol import Conflict, Engine, HealthCheck, NotFound, Port
+from jobctl.engine.errors import Conflict, NotFound
+from jobctl.engine.model import HealthCheck, Port
+from jobctl.engine.protocol import Engine
 from tests.support.engine_lab import Lab, free_port, together
 from tests.support.eventually import eventually
 

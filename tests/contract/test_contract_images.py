@@ -6,7 +6,7 @@ from pathlib import Path
 import docker
 import pytest
 
-from jobctl.engine.protocol import BuildFailed, EngineError
+from jobctl.engine.errors import BuildFailed, EngineError
 from tests.support.engine_lab import Lab, tar_of
 
 

@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from jobctl.engine.protocol import NotFound
+from jobctl.engine.errors import NotFound
 from tests.support.engine_lab import Lab
 
 

@@ -4,7 +4,8 @@ from contextlib import suppress
 
 import pytest
 
-from jobctl.engine.protocol import Conflict, Engine, EngineError, NotFound
+from jobctl.engine.errors import Conflict, EngineError, NotFound
+from jobctl.engine.protocol import Engine
 from tests.support.engine_lab import Lab, together
 
 

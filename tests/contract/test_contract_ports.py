@@ -4,7 +4,8 @@ import socket
 
 import pytest
 
-from jobctl.engine.protocol import Port, PortTaken
+from jobctl.engine.errors import PortTaken
+from jobctl.engine.model import Port
 from tests.support.engine_lab import Lab, free_port
 
 

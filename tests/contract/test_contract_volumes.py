@@ -2,7 +2,8 @@
 
 import pytest
 
-from jobctl.engine.protocol import Conflict, EngineError, Mount, NotFound
+from jobctl.engine.errors import Conflict, EngineError, NotFound
+from jobctl.engine.model import Mount
 from tests.support.engine_lab import Lab, files_in, tar_of
 
 

@@ -10,7 +10,7 @@ from jobctl.cluster import NotUp, connection, down, ps, scale, up
 from jobctl.cluster.archive import unpack
 from jobctl.cluster.master_api import MasterApi
 from jobctl.config import Config
-from jobctl.engine.protocol import Conflict
+from jobctl.engine.errors import Conflict
 from tests.engine.conftest import MakeCluster
 from tests.support.live import LiveCluster
 

@@ -12,7 +12,9 @@ from jobctl.cluster.image_context import Role, context
 from jobctl.cluster.images import ROLES, ImageReport, base_way, ensure_images
 from jobctl.config import Config
 from jobctl.engine import open_engine
-from jobctl.engine.protocol import BuildFailed, ContainerSpec, Engine, Mount
+from jobctl.engine.errors import BuildFailed
+from jobctl.engine.model import ContainerSpec, Mount
+from jobctl.engine.protocol import Engine
 from tests.support.tiny_image import ensure_tiny_image
 
 MIB = 1 << 20

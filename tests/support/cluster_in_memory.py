@@ -9,20 +9,9 @@ from jobctl.cluster.images import image_tags
 from jobctl.config import Config
 from tests.support.fake_master import FakeMaster
 from tests.support.memory_engine import MemoryEngine
-from tests.support.memory_files import FileTree
-from tests.support.memory_world import Box, World
+from tests.support.memory_world import World
 
 PROJECT = "demo"
-
-
-class Engine(MemoryEngine):
-    """The in-memory engine, for archives put at "/": their paths must not begin with two slashes."""
-
-    def clone(self) -> "Engine":
-        return Engine(self.world)
-
-    def _place(self, box: Box, path: str) -> tuple[FileTree, str, bool]:
-        return super()._place(box, "/" + path.lstrip("/"))
 
 
 class ClusterInMemory:
@@ -30,7 +19,7 @@ class ClusterInMemory:
 
     def __init__(self, world: World, master: FakeMaster) -> None:
         self.world = world
-        self.engine = Engine(world)
+        self.engine = MemoryEngine(world)
         self.master = master
         self.events: list[Event] = []
         for tag in image_tags(self.config()).values():

@@ -11,7 +11,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from jobctl.engine.protocol import ContainerDetail, ContainerSpec, Engine
+from jobctl.engine.model import ContainerDetail, ContainerSpec
+from jobctl.engine.protocol import Engine
 from tests.support.eventually import eventually
 
 

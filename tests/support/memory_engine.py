@@ -7,16 +7,13 @@ tests/contract holds it to the behaviour of the real one. Tests set its ``world`
 import posixpath
 from collections.abc import Iterator, Mapping
 
-from jobctl.engine.protocol import (
-    Conflict,
+from jobctl.engine.errors import Conflict, EngineError, NotFound, PortTaken
+from jobctl.engine.model import (
     Container,
     ContainerDetail,
     ContainerSpec,
-    EngineError,
     EngineInfo,
     Executed,
-    NotFound,
-    PortTaken,
     Volume,
 )
 from tests.support import memory_files
@@ -149,7 +146,7 @@ class MemoryEngine(MemoryNetworks, MemoryImages):
         if not writable:
             raise EngineError(f"{path} in container {container} is read-only.")
         for name, info, content in memory_files.unpack(data):
-            target, file, _writable = self._place(box, posixpath.normpath(f"{path}/{name}"))
+            target, file, _writable = self._place(box, posixpath.join(path, name))
             target.put(file, info, content)
 
     def get_archive(self, container: str, path: str) -> bytes | None:

@@ -5,7 +5,8 @@ from dataclasses import replace
 from pathlib import Path
 from string import Template
 
-from jobctl.engine.protocol import BuildFailed, EngineError, Image, NotFound
+from jobctl.engine.errors import BuildFailed, EngineError, NotFound
+from jobctl.engine.model import Image
 from tests.support import memory_files
 from tests.support.memory_world import World, mutating
 

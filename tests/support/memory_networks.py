@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping
 
-from jobctl.engine.protocol import Conflict, Network, NotFound, Volume
+from jobctl.engine.errors import Conflict, NotFound
+from jobctl.engine.model import Network, Volume
 from tests.support.memory_files import FileTree
 from tests.support.memory_world import ALIVE, Box, World, mutating
 

@@ -8,17 +8,8 @@ from functools import wraps
 from hashlib import sha256
 from typing import Concatenate, ParamSpec, Protocol, TypeVar
 
-from jobctl.engine.protocol import (
-    ContainerSpec,
-    EngineError,
-    Executed,
-    Health,
-    Image,
-    Network,
-    NotFound,
-    State,
-    Volume,
-)
+from jobctl.engine.errors import EngineError, NotFound
+from jobctl.engine.model import ContainerSpec, Executed, Health, Image, Network, State, Volume
 from tests.support.memory_files import FileTree
 
 ALIVE: frozenset[State] = frozenset({"running", "paused"})

@@ -17,7 +17,7 @@ from jobctl.cli.text import Table
 from jobctl.cluster.events import Event
 from jobctl.config import ConfigError
 from jobctl.config.errors import Problem
-from jobctl.engine.protocol import BuildFailed, EngineUnreachable
+from jobctl.engine.errors import BuildFailed, EngineUnreachable
 from tests.support.cli_session import A, B, FakeClient, FakeParts, job, run
 
 HEAVY = {"pydantic", "docker", "httpx", "rich", "yaml", "redis", "requests", "asyncio"}

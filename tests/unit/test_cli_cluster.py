@@ -12,7 +12,8 @@ from jobctl.client import Unauthorized, Unreachable
 from jobctl.cluster import DownReport, InstanceRow, NotUp, ScaleReport, UpReport, state
 from jobctl.cluster.action import Action, Plan
 from jobctl.cluster.events import Event
-from jobctl.engine.protocol import EngineInfo, EngineUnreachable
+from jobctl.engine.errors import EngineUnreachable
+from jobctl.engine.model import EngineInfo
 from tests.support.cli_session import NOW, A, B, FakeClient, FakeParts, job, run
 
 PLAN = Plan(

@@ -9,7 +9,7 @@ import pytest
 
 from jobctl.cluster import ClusterError, NotUp, connection, kill_worker, owner, ps, scale
 from jobctl.cluster.errors import UnknownPool
-from jobctl.engine.protocol import NotFound
+from jobctl.engine.errors import NotFound
 from tests.support.cluster_in_memory import PROJECT, ClusterInMemory
 from tests.support.fake_master import FakeMaster
 from tests.support.memory_world import Killed, World

@@ -9,7 +9,7 @@ from jobctl.cluster import NameTaken, Plan
 from jobctl.cluster.errors import ClusterError
 from jobctl.cluster.observed import observe
 from jobctl.cluster.plan_down import plan_down
-from jobctl.engine.protocol import ContainerSpec, Network, Volume
+from jobctl.engine.model import ContainerSpec, Network, Volume
 from tests.support.cluster_in_memory import PROJECT, ClusterInMemory
 from tests.support.fake_master import FakeMaster
 from tests.support.memory_files import FileTree

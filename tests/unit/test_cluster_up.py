@@ -24,9 +24,10 @@ from jobctl.cluster.action import Action, Plan
 from jobctl.cluster.errors import ClusterError
 from jobctl.cluster.events import Event
 from jobctl.cluster.executor import Executor
-from jobctl.engine.protocol import Conflict, EngineError, NotFound
-from tests.support.cluster_in_memory import PROJECT, ClusterInMemory, Engine
+from jobctl.engine.errors import Conflict, EngineError, NotFound
+from tests.support.cluster_in_memory import PROJECT, ClusterInMemory
 from tests.support.fake_master import FakeMaster
+from tests.support.memory_engine import MemoryEngine
 from tests.support.memory_world import Killed, World
 
 FIVE = {
@@ -434,7 +435,7 @@ def test_after_a_failure_nothing_more_is_begun(demo: ClusterInMemory) -> None:
     demo.up()
     failed, first_stopped = threading.Event(), threading.Event()
 
-    class Patient(Engine):
+    class Patient(MemoryEngine):
         """Takes its time to stop the first, until something failed, and more for the second."""
 
         def clone(self) -> "Patient":

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from jobctl.engine.endpoint import DEFAULT_SOCKET, Endpoint, resolve
-from jobctl.engine.protocol import EngineUnreachable
+from jobctl.engine.errors import EngineUnreachable
 
 
 def _context(home: Path, name: str, url: str, **more: object) -> Path:

@@ -3,7 +3,7 @@
 import pytest
 
 from jobctl.engine import failures
-from jobctl.engine.protocol import (
+from jobctl.engine.errors import (
     Conflict,
     EngineDenied,
     EngineError,

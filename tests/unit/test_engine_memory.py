@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from jobctl.engine.protocol import EngineError
+from jobctl.engine.errors import EngineError
 from tests.support.engine_lab import Lab
 from tests.support.memory_engine import MemoryEngine
 from tests.support.memory_world import Killed, Mutation, World

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from jobctl.engine import translate
-from jobctl.engine.protocol import ContainerSpec, HealthCheck, Mount, Port
+from jobctl.engine.model import ContainerSpec, HealthCheck, Mount, Port
 
 
 def _spec(**changes: Any) -> ContainerSpec:

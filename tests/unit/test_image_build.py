@@ -15,7 +15,7 @@ from jobctl.cluster.image_build import ca_bundle
 from jobctl.cluster.image_context import role_files
 from jobctl.cluster.images import SERVICE_ROLES, base_way, ensure_images, image_tags
 from jobctl.config import Config
-from jobctl.engine.protocol import Image
+from jobctl.engine.model import Image
 from tests.support.memory_engine import MemoryEngine
 
 CA = b"-----BEGIN CERTIFICATE-----\n"

@@ -8,7 +8,7 @@ import pytest
 
 from jobctl.cluster.image_source import choose, name_of, registry_silence
 from jobctl.config import Config
-from jobctl.engine.protocol import EngineError, NotFound
+from jobctl.engine.errors import EngineError, NotFound
 from tests.support.memory_engine import MemoryEngine
 
 BASE = "registry.example:5000/team/python:3.11@sha256:" + "a" * 64

@@ -1,0 +1,172 @@
+"""What jobctl asks of a container engine and what it is told, as plain data.
+
+Sizes are bytes, durations and timestamps are seconds (timestamps since the epoch), CPU shares are
+cores (0.5 = half a core).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+State = Literal["created", "running", "paused", "restarting", "removing", "exited", "dead"]
+Health = Literal["none", "starting", "healthy", "unhealthy"]
+
+
+@dataclass(frozen=True)
+class Mount:
+    """A named volume or a host folder inside a container."""
+
+    kind: Literal["volume", "bind"]
+    source: str
+    target: str
+    read_only: bool = False
+
+
+@dataclass(frozen=True)
+class HealthCheck:
+    """A command run inside the container; exit code 0 means healthy."""
+
+    command: tuple[str, ...]
+    interval: float = 10.0
+    timeout: float = 3.0
+    retries: int = 3
+    start_period: float = 10.0
+
+
+@dataclass(frozen=True)
+class Port:
+    """A container port published on one address of the host."""
+
+    host_ip: str
+    host_port: int
+    container_port: int
+
+
+@dataclass(frozen=True)
+class ContainerSpec:
+    """Everything that a container of ours is created with.
+
+    All capabilities are dropped but ``cap_add``; no-new-privileges, ``init`` and equal memory and
+    swap limits are not optional and therefore have no field. ``command`` is the whole argv: the
+    image's entrypoint does not apply to it (an empty one means what the image says).
+    """
+
+    name: str
+    image: str
+    command: tuple[str, ...]
+    network: str
+    aliases: tuple[str, ...]
+    cpus: float
+    memory: int
+    pids: int
+    labels: Mapping[str, str]
+    health: HealthCheck | None
+    env: Mapping[str, str] = field(default_factory=dict)
+    mounts: tuple[Mount, ...] = ()
+    tmpfs: Mapping[str, str] = field(default_factory=dict)
+    ports: tuple[Port, ...] = ()
+    user: str = ""
+    cap_add: tuple[str, ...] = ()
+    read_only: bool = True
+    restart: Literal["no", "unless-stopped"] = "unless-stopped"
+    stop_timeout: int = 10
+    log_max_size: str = "10m"
+    log_max_files: int = 3
+
+
+@dataclass(frozen=True)
+class Container:
+    """One row of the engine's container list."""
+
+    id: str
+    name: str
+    image: str
+    image_id: str
+    state: State
+    labels: Mapping[str, str]
+    created: float
+    health: Health = "none"
+    addresses: Mapping[str, str] = field(default_factory=dict)
+    status: str = ""
+
+
+@dataclass(frozen=True)
+class ContainerDetail:
+    """What inspecting one container adds: how it ended, and its limits as the engine holds them."""
+
+    id: str
+    name: str
+    state: State
+    health: Health
+    exit_code: int
+    oom_killed: bool
+    error: str
+    started_at: float
+    finished_at: float
+    restart_count: int
+    pid: int
+    cpus: float
+    memory: int
+    memory_swap: int
+    pids: int
+    user: str
+    cap_add: tuple[str, ...]
+    cap_drop: tuple[str, ...]
+    security: tuple[str, ...]
+    read_only: bool
+    init: bool
+    restart: str
+    env: tuple[str, ...]
+    ports: tuple[Port, ...]
+    log_config: Mapping[str, str]
+    labels: Mapping[str, str]
+    addresses: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Network:
+    """A user-defined network."""
+
+    id: str
+    name: str
+    driver: str
+    labels: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Volume:
+    """A named volume."""
+
+    name: str
+    labels: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Image:
+    """A local image."""
+
+    id: str
+    tags: tuple[str, ...]
+    labels: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class EngineInfo:
+    """Which engine answers, and what named it (``DOCKER_HOST``, ``context NAME``, ``default``)."""
+
+    id: str
+    version: str
+    api: str
+    endpoint: str
+    source: str
+    cpus: int
+    memory: int
+    cgroup: str
+
+
+@dataclass(frozen=True)
+class Executed:
+    """The end of a command run inside a container (stdout and stderr interleaved)."""
+
+    exit_code: int
+    output: bytes
