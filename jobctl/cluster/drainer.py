@@ -1,6 +1,6 @@
 """Draining workers through the master: one thread asks, and watches until they hold no job.
 
-However many workers drain, they do so at the same time and cost one small request every 50 ms.
+However many workers drain, they do so at the same time and cost one small request every 20 ms.
 """
 
 import threading
@@ -13,7 +13,7 @@ from jobctl.cluster.errors import MasterRefused, MasterSilent
 from jobctl.cluster.master_api import MasterApi, WorkerLoad
 from jobctl.cluster.state import Connection
 
-_POLL = 0.05
+_POLL = 0.02
 _PATIENCE = 5.0
 """How long (seconds) a silent master is asked again, and a hand-back may take after the grace."""
 

@@ -26,7 +26,8 @@ def plan(wanted: Desired, seen: Observed) -> Plan:
     change that a running cluster cannot make.
     """
     pools = {name: _Pool(pool, seen) for name, pool in wanted.pools.items()}
-    instances = [_Wanted(t, 1, wanted, seen) for t in (wanted.redis, wanted.master)]
+    # The master first: it takes longest to come up, and the engine starts few at a time.
+    instances = [_Wanted(t, 1, wanted, seen) for t in (wanted.master, wanted.redis)]
     for pool in pools.values():
         template = pool.desired.template
         instances += [_Wanted(template, number, wanted, seen) for number in pool.numbers]

@@ -1,6 +1,6 @@
-"""The plan of `down`: workers go first, then the master and Redis, then the rest. Pure."""
+"""The plan of `down`: workers and the master go first, then Redis, then the rest. Pure."""
 
-from jobctl.cluster import labels
+from jobctl.cluster import labels, names
 from jobctl.cluster.action import Action, Plan, PlanBuilder
 from jobctl.cluster.containers import SHORT_STOP, stop_timeout
 from jobctl.cluster.observed import Observed
@@ -12,8 +12,8 @@ _CAUSE = "the cluster goes down"
 def plan_down(seen: Observed, *, volumes: bool, grace: float) -> Plan:
     """Return what removes a cluster, or as much of it as there is.
 
-    ``grace`` is how long (seconds) a worker that could not be drained gets for its jobs. Redis and
-    the master outlive the workers, so that these can hand back what they hold.
+    ``grace`` is how long (seconds) a worker that could not be drained gets for its jobs. Redis
+    outlives the workers, so that these can hand back what they hold.
     """
     builder = PlanBuilder()
     removed = [
@@ -25,7 +25,9 @@ def plan_down(seen: Observed, *, volumes: bool, grace: float) -> Plan:
     workers_gone = builder.ids("stop")
     for _, row in sorted(seen.containers.items()):
         if labels.POOL not in row.labels:
-            gone = remove_container(builder, row, _CAUSE, seconds=SHORT_STOP, after=workers_gone)
+            needed = row.labels.get(labels.SERVICE) == names.REDIS
+            after = workers_gone if needed else ()
+            gone = remove_container(builder, row, _CAUSE, seconds=SHORT_STOP, after=after)
             removed.append(gone)
     removed.append("remove seed")
     for name in sorted(seen.networks):

@@ -21,6 +21,7 @@ _PATIENCE = 60.0
 _POLL = 0.05
 
 # Folders as the parts of the cluster need them, whatever the image that first mounts them has.
+_PARENT = "jobctl"
 _FOLDERS = (
     File(spec.FOLDER, None, 0, 0, 0o755),
     File("seed/jobs", None, 0, secrets.MASTER_UID, 0o751),
@@ -60,10 +61,9 @@ class Seed:
 
     def read(self) -> Stored:
         """Return what the volumes hold."""
-        files: dict[str, bytes] = {}
-        for folder in (secrets.FOLDER, spec.FOLDER):
-            files |= unpack(self._engine.get_archive(self._name, f"/{folder}"))
-        return stored_in(files, self._project)
+        # Both folders lie in one, and here nothing else does: one archive tells it all.
+        archive = self._engine.get_archive(self._name, f"/{_PARENT}")
+        return stored_in(unpack(archive), self._project)
 
     def write(self, wanted: Spec, base_generation: int) -> Secrets:
         """Write the spec and whatever secrets are missing, in one archive; return the secrets.

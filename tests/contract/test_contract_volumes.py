@@ -53,6 +53,18 @@ def test_files_outlive_the_container_that_they_came_through(lab: Lab) -> None:
     assert whole == {"data/sub/file": b"text", "data/top": b""}
 
 
+def test_a_folder_is_fetched_with_what_is_mounted_in_it(lab: Lab) -> None:
+    mounts = (
+        Mount("volume", lab.volume("v"), "/data/first", read_only=False),
+        Mount("volume", lab.volume("w"), "/data/second", read_only=False),
+    )
+    name = lab.create("a", mounts=mounts)
+    lab.engine.put_archive(name, "/data/first", tar_of({"file": b"1"}))
+    lab.engine.put_archive(name, "/data/second", tar_of({"file": b"2"}))
+    whole = files_in(lab.engine.get_archive(name, "/data"))
+    assert whole == {"data/first/file": b"1", "data/second/file": b"2"}
+
+
 def test_a_path_that_is_missing_is_none(lab: Lab) -> None:
     name = lab.create("a", **_with(lab.volume("v")))
     assert lab.engine.get_archive(name, "/data/none") is None

@@ -153,8 +153,22 @@ class MemoryEngine(MemoryNetworks, MemoryImages):
         with self.world.changed:
             if (box := self.world.find(container)) is None:
                 return None
-            tree, inner, _writable = self._place(box, path)
+            tree, inner = self._view(box, path)
             return memory_files.pack(tree, inner, posixpath.basename(path.rstrip("/")) or "/")
+
+    def _view(self, box: Box, path: str) -> tuple[FileTree, str]:
+        """Return a tree that holds a path, with what is mounted below it, and the path within."""
+        below = posixpath.normpath(path).rstrip("/") + "/"
+        mounts = [mount for mount in box.spec.mounts if mount.target.startswith(below)]
+        if not mounts:
+            return self._place(box, path)[:2]
+        whole = FileTree(dict(box.files.entries))
+        whole.make_folder(posixpath.normpath(path))
+        for mount in mounts:
+            whole.make_folder(mount.target)
+            for name, entry in self._place(box, mount.target)[0].entries.items():
+                whole.entries[mount.target + name] = entry
+        return whole, posixpath.normpath(path)
 
     def _place(self, box: Box, path: str) -> tuple[FileTree, str, bool]:
         """Find the file system that holds a path, the path within it, whether it is writable."""

@@ -20,6 +20,9 @@ class FileTree:
     def put(self, path: str, info: tarfile.TarInfo, data: bytes) -> None:
         self.entries[path] = (info, data)
 
+    def make_folder(self, path: str) -> None:
+        self.entries.setdefault(path, (_folder(), b""))
+
     def below(self, path: str) -> dict[str, tuple[tarfile.TarInfo, bytes]]:
         prefix = path.rstrip("/") + "/"
         return {name: entry for name, entry in self.entries.items() if name.startswith(prefix)}
