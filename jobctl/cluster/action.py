@@ -17,8 +17,8 @@ class Action:
 
     ``target`` is the engine's name of it. ``after`` holds the ids of actions that must be done
     first. ``seconds`` is the grace of a drain (None: as long as its jobs take) or what a stopping
-    container gets to end. ``container``, ``labels``, ``subnet`` and ``spec`` say what to create or
-    write.
+    container gets to end; ``force`` removes a container that still runs. ``container``,
+    ``labels``, ``subnet`` and ``spec`` say what to create or write.
     """
 
     verb: Verb
@@ -28,6 +28,7 @@ class Action:
     target: str = ""
     after: tuple[str, ...] = ()
     seconds: float | None = None
+    force: bool = False
     container: ContainerSpec | None = None
     labels: Mapping[str, str] = field(default_factory=dict)
     subnet: str | None = None

@@ -131,7 +131,9 @@ class Executor:
             ("unpause", "container"): lambda engine: engine.unpause(action.target),
             ("undrain", "container"): lambda _engine: self._undrain(action),
             ("stop", "container"): lambda engine: engine.stop(action.target, action.seconds or 0.0),
-            ("remove", "container"): lambda engine: engine.remove(action.target),
+            ("remove", "container"): lambda engine: engine.remove(
+                action.target, force=action.force
+            ),
             ("remove", "network"): lambda engine: _remove_network(engine, action),
             ("remove", "volume"): lambda engine: engine.remove_volume(action.target),
         }

@@ -80,19 +80,25 @@ def instance_of(container: Container) -> str:
     return container.labels.get(labels.INSTANCE, container.name)
 
 
-def observe(engine: Engine, project: str, images: Sequence[str] = ()) -> Observed:
+def observe(
+    engine: Engine, project: str, images: Sequence[str] = (), *, kept: Connection | None = None
+) -> Observed:
     """Take the snapshot.
 
     The engine is asked for everything, once a kind, so that what has a name of ours without our
-    label shows too.
+    label shows too. When the master answers on a ``kept`` connection, the volumes are not read.
     """
     rows, networks, volumes = engine.containers({}), engine.networks({}), engine.volumes({})
     kinds = (("container", rows), ("network", networks), ("volume", volumes))
     ours = {row.name: row for row in rows if labels.is_ours(row.labels, project)}
     seed = ours.pop(names.seed(project), None)
     master = ours.get(names.container(project, f"{names.MASTER}-1"))
-    stored = _stored(engine, master) if master else None
-    connection = _connection(engine, master, stored) if master and stored else None
+    runs = master is not None and master.state == "running"
+    stored, connection, loads = None, kept, _loads(kept) if runs and kept else None
+    if master and loads is None:
+        stored = _stored(engine, master)
+        connection = _connection(engine, master, stored) if stored else None
+        loads = _loads(connection) if connection else None
     return Observed(
         project,
         containers=ours,
@@ -110,7 +116,7 @@ def observe(engine: Engine, project: str, images: Sequence[str] = ()) -> Observe
         seed_abandoned=seed is not None
         and is_abandoned(seed.labels.get(labels.OWNER, ""), seed.created),
         connection=connection,
-        loads=_loads(connection) if connection else None,
+        loads=loads,
     )
 
 

@@ -9,15 +9,20 @@ from jobctl.cluster.removal import remove_container
 _CAUSE = "the cluster goes down"
 
 
-def plan_down(seen: Observed, *, volumes: bool, grace: float) -> Plan:
+def plan_down(seen: Observed, *, volumes: bool, grace: float, drained: bool = False) -> Plan:
     """Return what removes a cluster, or as much of it as there is.
+
+    When no worker holds a job any more (``drained``) and the volumes go too, nobody has anything
+    left to write: then all containers are removed at once, by force.
 
     ``grace`` is how long (seconds) a worker that could not be drained gets for its jobs. Redis
     outlives the workers, so that these can hand back what they hold.
     """
     builder = PlanBuilder()
+    force = drained and volumes
+    seconds = stop_timeout(grace)
     removed = [
-        remove_container(builder, row, _CAUSE, seconds=stop_timeout(grace)) for row in seen.workers
+        remove_container(builder, row, _CAUSE, seconds=seconds, force=force) for row in seen.workers
     ]
     if seen.seed is not None:
         cause = "an unfinished `up` left it"
@@ -27,8 +32,9 @@ def plan_down(seen: Observed, *, volumes: bool, grace: float) -> Plan:
         if labels.POOL not in row.labels:
             needed = row.labels.get(labels.SERVICE) == names.REDIS
             after = workers_gone if needed else ()
-            gone = remove_container(builder, row, _CAUSE, seconds=SHORT_STOP, after=after)
-            removed.append(gone)
+            removed.append(
+                remove_container(builder, row, _CAUSE, seconds=SHORT_STOP, after=after, force=force)
+            )
     removed.append("remove seed")
     for name in sorted(seen.networks):
         builder.add(Action("remove", "network", f"network {name}", _CAUSE, name), removed)

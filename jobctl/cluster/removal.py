@@ -29,11 +29,22 @@ def remove_worker(
 
 
 def remove_container(
-    builder: PlanBuilder, row: Container, cause: str, *, seconds: float, after: Iterable[str] = ()
+    builder: PlanBuilder,
+    row: Container,
+    cause: str,
+    *,
+    seconds: float,
+    after: Iterable[str] = (),
+    force: bool = False,
 ) -> str:
-    """Add the stop (if it lives) and removal of a container; return the id of the last step."""
+    """Add the stop (if it lives) and removal of a container; return the id of the last step.
+
+    With ``force`` there is no stop: whatever runs in it is killed.
+    """
     name = instance_of(row)
     before = list(after)
+    if force:
+        return builder.add(Action("remove", "container", name, cause, row.name, force=True), before)
     if row.state == "paused":
         before.append(builder.add(Action("unpause", "container", name, cause, row.name), before))
     if row.state in _ALIVE:

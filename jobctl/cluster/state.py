@@ -7,6 +7,7 @@ import json
 import os
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from secrets import token_hex
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ def save(project: str, connection: Connection) -> None:
         return
     target = path(project)
     target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    fresh = target.with_name(f".{target.name}.{os.getpid()}")
+    fresh = target.with_name(f".{target.name}.{token_hex(4)}")
     opened = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(opened, "w", encoding="utf-8") as file:
         json.dump(asdict(connection), file)

@@ -40,11 +40,12 @@ def down(
 
     def attempt() -> None:
         nonlocal handed_back
-        seen = observe(engine, project)
-        handed_back += _drain(seen, grace, on_event)
+        seen = observe(engine, project, kept=state.load(project))
+        back, drained = _drain(seen, grace, on_event)
+        handed_back += back
         executor = Executor(project, engine, None, on_event)
         try:
-            executor.execute(plan_down(seen, volumes=volumes, grace=grace))
+            executor.execute(plan_down(seen, volumes=volumes, grace=grace, drained=drained))
         finally:
             removed.extend(a.subject for a in executor.outcome.done if a.verb == "remove")
 
@@ -53,15 +54,18 @@ def down(
     return DownReport(removed, handed_back)
 
 
-def _drain(seen: Observed, grace: float, on_event: OnEvent) -> int:
-    """Drain all workers at once; return how many of their jobs went back to the queue."""
+def _drain(seen: Observed, grace: float, on_event: OnEvent) -> tuple[int, bool]:
+    """Drain all workers at once.
+
+    Returns how many of their jobs went back to the queue, and whether no worker holds any now.
+    """
     names = [instance_of(row) for row in seen.workers if row.state == "running"]
     if not names:
-        return 0
+        return 0, True
     if seen.connection is None or seen.loads is None:
         text = "the master does not answer: the stop signal makes workers hand their jobs back"
         on_event(Event("info", "workers", text))
-        return 0
+        return 0, False
     busy = sum(len(load.jobs) for load in seen.loads.values())
     if busy:
         text = f"{busy} running jobs get {grace:g} s, then they go back to the queue"
@@ -81,4 +85,4 @@ def _drain(seen: Observed, grace: float, on_event: OnEvent) -> int:
     if busy:
         text = f"{back} jobs went back to the queue"
         on_event(Event("wait", "workers", text, "done" if all(drained) else "failed"))
-    return back
+    return back, all(drained)

@@ -227,6 +227,18 @@ def test_down_keeps_redis_for_the_workers_and_the_ground_to_the_end(demo: Cluste
     assert next(a for a in plan.actions if a.id == "stop worker-1").seconds == 7
 
 
+def test_a_drained_cluster_that_goes_with_its_volumes_is_removed_at_once(
+    demo: ClusterInMemory,
+) -> None:
+    demo.up()
+    seen = observe(demo.engine, PROJECT)
+    plan = plan_down(seen, volumes=True, grace=2.0, drained=True)
+    containers = [action for action in plan.actions if action.kind == "container"]
+    assert {(a.verb, a.force, a.after) for a in containers} == {("remove", True, ())}
+    kept = plan_down(seen, volumes=False, grace=2.0, drained=True)
+    assert not any(action.force for action in kept.actions)
+
+
 @pytest.mark.parametrize(
     ("kind", "name"),
     [("container", "demo-master-1"), ("network", "demo-net"), ("volume", "demo-redis")],
