@@ -1,6 +1,6 @@
 """``python -m jobctl``: the same as the ``jobctl`` command."""
 
-from jobctl.cli.main import main
+from jobctl.cli.main import run
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    run()
