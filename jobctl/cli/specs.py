@@ -120,9 +120,14 @@ def stdin_text(data: bytes) -> str:
 
 
 def expand_array(spec: Spec, indexes: range, name: str) -> Iterator[Spec]:
-    """Yield one spec per index; ``name`` is what the array's jobs have in common."""
+    """Yield one spec per index, with ``{}`` replaced by it in its argv.
+
+    ``name`` is what the array's jobs have in common.
+    """
+    argv: list[str] = spec["argv"]
     for index in indexes:
-        yield spec | {"array": name, "array_index": index}
+        words = [word.replace(PLACEHOLDER, str(index)) for word in argv]
+        yield spec | {"argv": words, "array": name, "array_index": index}
 
 
 def check_placeholder(argv: Sequence[str]) -> None:

@@ -9,10 +9,10 @@ from urllib.parse import quote
 
 from jobctl.client import following, waiting
 from jobctl.client.errors import ClientError, Invalid, Unavailable, UnknownJob, Unreachable
-from jobctl.client.ids import is_id, new_id
 from jobctl.client.specs import chunks, prepare
 from jobctl.client.transport import Transport
 from jobctl.client.types import Artifacts, Event, FollowEvent, Job, JobRow, Page, Worker
+from jobctl.queue.ids import is_id, new_id
 
 _LOG_BLOCK = 4 * 1024 * 1024
 

@@ -5,7 +5,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from jobctl.client.ids import new_id
+from jobctl.queue.ids import new_id
 
 _CHUNK_BYTES = 4 * 1024 * 1024
 

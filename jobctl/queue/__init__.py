@@ -7,10 +7,10 @@ At-least-once execution, exactly one accepted terminal result per run of a job: 
 write of a worker carries its attempt, and a stale attempt is refused.
 """
 
-from .aclient import AsyncQueue
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from .call import MAX_BLOCK, Lease
-from .client import Queue
-from .connect import connect, connect_async
 from .errors import (
     Denied,
     Full,
@@ -45,6 +45,19 @@ from .model import (
     WorkerStatus,
 )
 from .status import Cause, Status, Verdict
+
+if TYPE_CHECKING:
+    from .aclient import AsyncQueue
+    from .client import Queue
+    from .connecting import connect, connect_async
+
+# What needs the Redis client is loaded when it is asked for: words, ids and models cost little.
+_LAZY = {
+    "AsyncQueue": "aclient",
+    "Queue": "client",
+    "connect": "connecting",
+    "connect_async": "connecting",
+}
 
 __all__ = [
     "MAX_BATCH",
@@ -87,3 +100,9 @@ __all__ = [
     "is_id",
     "new_id",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LAZY:
+        return getattr(import_module(f"{__name__}.{_LAZY[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -68,11 +68,11 @@ def test_what_is_no_array_is_refused(text: str) -> None:
         specs.array(text)
 
 
-def test_array_specs_differ_in_their_index_only() -> None:
+def test_each_job_of_an_array_has_its_index() -> None:
     made = list(specs.expand_array({"argv": ["echo", "{}"]}, range(2), "a1"))
     assert made == [
-        {"argv": ["echo", "{}"], "array": "a1", "array_index": 0},
-        {"argv": ["echo", "{}"], "array": "a1", "array_index": 1},
+        {"argv": ["echo", "0"], "array": "a1", "array_index": 0},
+        {"argv": ["echo", "1"], "array": "a1", "array_index": 1},
     ]
 
 

@@ -16,7 +16,7 @@ from jobctl.cli.ending import follow_to_end, report_waited, tell_end, wait_for
 from jobctl.cli.errors import UsageError
 from jobctl.cli.registry import command
 from jobctl.cli.specs import Spec
-from jobctl.client.ids import new_id
+from jobctl.queue.ids import new_id
 
 
 def submit(
@@ -51,7 +51,7 @@ def submit(
     ] = False,
     array: Annotated[
         str | None,
-        typer.Option(metavar="A-B", help="One job per index; each reads JOBCTL_ARRAY_INDEX."),
+        typer.Option(metavar="A-B", help="One job per index; {} becomes it."),
     ] = None,
     each: Annotated[
         Path | None,
