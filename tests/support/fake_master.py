@@ -36,6 +36,7 @@ class FakeMaster:
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+            wbufsize = -1  # head and body in one packet: two would wait 40 ms for the first's ACK
 
             def do_GET(self) -> None:
                 self._answer(*fake.get(self.path))
