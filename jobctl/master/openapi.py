@@ -1,7 +1,11 @@
-"""``python -m jobctl.master.openapi > docs/openapi.json``: the document of the HTTP API."""
+"""``python -m jobctl.master.openapi > docs/openapi.json``: the document of the HTTP API.
+
+``--check FILE`` prints nothing and fails when the file holds another document.
+"""
 
 import json
 import sys
+from pathlib import Path
 from typing import Any
 
 from jobctl.master.app import create_app
@@ -20,5 +24,18 @@ def rendered() -> str:
     return json.dumps(document(), indent=2, sort_keys=True) + "\n"
 
 
+def main(arguments: list[str]) -> int:
+    """Print the document, or compare a file with it; returns the exit code."""
+    match arguments:
+        case ["--check", file]:
+            if Path(file).read_text(encoding="utf-8") != rendered():
+                command = "python -m jobctl.master.openapi"
+                sys.stderr.write(f"{file} is stale\nnext: {command} > {file}\n")
+                return 1
+        case _:
+            sys.stdout.write(rendered())
+    return 0
+
+
 if __name__ == "__main__":
-    sys.stdout.write(rendered())
+    sys.exit(main(sys.argv[1:]))

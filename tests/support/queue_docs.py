@@ -1,10 +1,11 @@
 """Draws the queue's table of transitions into docs/queue.md: `python -m tests.support.queue_docs`.
 
-Only what stands between the markers is generated; the rest of the page is written by hand.
+`--check` changes nothing and fails when the page is stale. Only what stands between the markers is generated; the rest of the page is written by hand.
 """
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 from jobctl.queue.status import TERMINAL, TRANSITIONS
@@ -35,5 +36,16 @@ def _table() -> str:
     return "\n".join(["| from | to | by |", "|---|---|---|", *rows])
 
 
+def main(arguments: list[str]) -> int:
+    """Refresh the page, or with ``--check`` compare it; returns the exit code."""
+    page = PAGE.read_text(encoding="utf-8")
+    if arguments != ["--check"]:
+        PAGE.write_text(rendered(page), encoding="utf-8")
+    elif rendered(page) != page:
+        sys.stderr.write("docs/queue.md is stale\nnext: python -m tests.support.queue_docs\n")
+        return 1
+    return 0
+
+
 if __name__ == "__main__":
-    PAGE.write_text(rendered(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
+    sys.exit(main(sys.argv[1:]))

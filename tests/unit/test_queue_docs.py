@@ -2,14 +2,30 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import pytest
+
 from jobctl.queue import Cause
-from tests.support.queue_docs import BEGIN, END, PAGE, rendered
+from tests.support import queue_docs
+from tests.support.queue_docs import BEGIN, END, PAGE, main, rendered
 
 
 def test_the_diagram_is_fresh() -> None:
     page = PAGE.read_text(encoding="utf-8")
     assert page.count(BEGIN) == page.count(END) == 1
     assert rendered(page) == page, "run: python -m tests.support.queue_docs"
+
+
+def test_a_stale_diagram_is_noticed_and_refreshed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = tmp_path / "queue.md"
+    page.write_text(PAGE.read_text(encoding="utf-8").replace("queued", "waiting"))
+    monkeypatch.setattr(queue_docs, "PAGE", page)
+    assert main(["--check"]) == 1
+    assert main([]) == 0
+    assert main(["--check"]) == 0
 
 
 def test_every_cause_is_explained() -> None:
