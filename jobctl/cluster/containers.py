@@ -52,7 +52,7 @@ def redis(config: "Config", image: str) -> ContainerSpec:
             Mount("volume", names.volume(config.name, "redis"), "/data"),
             Mount("volume", names.volume(config.name, "secrets"), _SECRETS, read_only=True),
         ),
-        tmpfs={"/tmp": _TMP.format(size=16 * _MB)},  # noqa: S108
+        tmpfs={"/tmp": _TMP.format(size=12 * _MB)},  # noqa: S108
         user=f"{secrets.REDIS_UID}:{secrets.REDIS_UID}",
         health=HealthCheck(
             ("sh", "-c", "redis-cli --no-auth-warning --user health --pass - ping | grep -q PONG"),
@@ -93,7 +93,7 @@ def master(config: "Config", image: str) -> ContainerSpec:
                 "volume", names.volume(config.name, "control"), "/jobctl/control", read_only=True
             ),
         ),
-        tmpfs={"/tmp": _TMP.format(size=16 * _MB)},  # noqa: S108
+        tmpfs={"/tmp": _TMP.format(size=12 * _MB)},  # noqa: S108
         ports=(Port("127.0.0.1", settings.port, MASTER_PORT),),
         user=f"{secrets.MASTER_UID}:{secrets.MASTER_UID}",
         health=_file_age(_ALIVE_MASTER, 15.0, interval=15.0),

@@ -90,9 +90,9 @@ class Pool(Section):
     pids: Pids = Field(
         default=128, description="Cap on the processes and threads of each worker and its jobs."
     )
-    tmp: Annotated[Size, size_within("1MB", "16MB")] = Field(
-        default=16 << 20,
-        description="Size of /tmp, 1MB to 16MB. It is memory and counts towards `memory`; large "
+    tmp: Annotated[Size, size_within("1MB", "12MB")] = Field(
+        default=12 << 20,
+        description="Size of /tmp, 1MB to 12MB. It is memory and counts towards `memory`; large "
         "files belong in the job's output folder.",
     )
     concurrency: Annotated[int, Field(ge=1, le=64)] = Field(

@@ -26,8 +26,8 @@ Json = dict[str, Any]
 
 _NANO = 1_000_000_000
 # /dev/shm is writable even under a read-only root and counts towards the memory cap; Docker's
-# default of 64 MB is half of a small worker.
-_SHM = 16 * 1024 * 1024
+# default of 64 MB is half of a small worker. With /tmp at its largest, 16 MB are in memory in all.
+_SHM = 3 * 1024 * 1024
 _SUBSECONDS = re.compile(r"(\.\d{1,6})\d*")
 
 

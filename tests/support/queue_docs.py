@@ -1,6 +1,7 @@
 """Draws the queue's table of transitions into docs/queue.md: `python -m tests.support.queue_docs`.
 
-`--check` changes nothing and fails when the page is stale. Only what stands between the markers is generated; the rest of the page is written by hand.
+`--check` changes nothing and fails when the page is stale. Only what stands between the markers is
+generated; the rest of the page is written by hand.
 """
 
 from __future__ import annotations

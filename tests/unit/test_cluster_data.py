@@ -15,6 +15,7 @@ from jobctl.cluster.desired import Desired, desired
 from jobctl.cluster.secrets import Secrets
 from jobctl.cluster.spec import Generation, Spec
 from jobctl.config import Config
+from jobctl.engine.translate import create_payload
 
 IMAGES = {"redis": "redis:1", "master": "master:1", "worker": "worker:1"}
 SOME = Secrets("token", "master password", "worker password")
@@ -153,6 +154,15 @@ def test_every_container_is_limited_checked_and_rotated() -> None:
         assert (container.log_max_size, container.log_max_files) == (str(1 << 20), 2)
         assert container.restart == "unless-stopped"
         assert "JOBCTL_TOKEN" not in container.env
+
+
+def test_no_container_holds_more_than_16_mb_of_files_in_memory() -> None:
+    made = wanted({})
+    for template in (made.redis, made.master, *(pool.template for pool in made.pools.values())):
+        spec = template.instance(1).container
+        sizes = [int(options.partition("size=")[2]) for options in spec.tmpfs.values()]
+        host = create_payload(spec)["HostConfig"]
+        assert 0 < sum(sizes) + host["ShmSize"] <= 16 << 20
 
 
 def test_redis_never_drops_a_job() -> None:

@@ -15,7 +15,7 @@ MB = 1 << 20
 def test_the_defaults_are_the_promised_ones() -> None:
     config = loads("name: x")
     pool = config.workers["default"]
-    assert (pool.replicas, pool.cpus, pool.memory, pool.tmp) == (3, 0.5, 128 * MB, 16 * MB)
+    assert (pool.replicas, pool.cpus, pool.memory, pool.tmp) == (3, 0.5, 128 * MB, 12 * MB)
     assert (pool.concurrency, pool.queues, pool.user, pool.grace) == (2, ("default",), "job", 10.0)
     assert (config.redis.memory, config.redis.maxmemory) == (256 * MB, 128 * MB)
     assert (config.redis.durability, config.master.port) == ("strict", 8470)

@@ -101,7 +101,7 @@ POOL = "name: x\nworkers:\n  default:\n    "
             "2: build.base_image: must be an image such as "
             "python:3.11-slim-bookworm@sha256:<64 hex digits>; it is 'my image'",
         ),
-        (POOL + "tmp: 17MB", "4: workers.default.tmp: must be 16MB or less, not 17MB"),
+        (POOL + "tmp: 13MB", "4: workers.default.tmp: must be 12MB or less, not 13MB"),
         (POOL + "memory: 6MB", "4: workers.default.memory: must be 64MB or more, not 6MB"),
         (
             POOL + "memory: much",
