@@ -8,7 +8,7 @@ from jobctl.cluster import labels, names
 from jobctl.cluster.action import Action
 from jobctl.cluster.converge import converge
 from jobctl.cluster.desired import Desired, desired
-from jobctl.cluster.errors import NotUp, UnknownPool
+from jobctl.cluster.errors import ClusterError, NotUp, UnknownPool
 from jobctl.cluster.events import OnEvent, ignore
 from jobctl.cluster.executor import Executor
 from jobctl.cluster.observed import Observed, observe
@@ -75,7 +75,13 @@ def _wanted(seen: Observed, pools: Mapping[str, int]) -> Desired:
     if seen.master is None or seen.generation is None:
         raise NotUp(f"The cluster {seen.project} is not up.", "jobctl up")
     spec = seen.generation.spec
-    config = Config.model_validate(spec.config)
+    try:
+        config = Config.model_validate(spec.config)
+    except ValueError as error:
+        # Its cluster.yaml was fine when it was stored: this jobctl knows other settings.
+        raise ClusterError(
+            f"The cluster {seen.project} was brought up by another version of jobctl.", "jobctl up"
+        ) from error
     overrides = dict(spec.overrides)
     for name, count in pools.items():
         if name not in config.workers:

@@ -3,11 +3,12 @@
 import random
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from jobctl.cluster import ClusterError, NotUp, connection, kill_worker, owner, ps, scale
+from jobctl.cluster import ClusterError, NotUp, connection, kill_worker, owner, ps, scale, spec
 from jobctl.cluster.errors import UnknownPool
 from jobctl.engine.errors import NotFound
 from tests.support.cluster_in_memory import PROJECT, ClusterInMemory
@@ -223,6 +224,26 @@ def test_scale_needs_a_cluster_and_a_pool(demo: ClusterInMemory) -> None:
     with pytest.raises(NotUp) as caught:
         demo.scale({"default": 2})
     assert caught.value.hint == "jobctl up"
+
+
+def test_a_cluster_of_another_version_is_brought_up_before_it_is_scaled(
+    demo: ClusterInMemory,
+) -> None:
+    _, tree = demo.world.volumes["demo-control"]
+    [(path, (info, data))] = [(p, e) for p, e in tree.entries.items() if e[0].isfile()]
+    now = spec.newest({path: data})
+    assert now is not None
+    older: dict[str, object] = {**now.spec.config, "a-setting-of-then": 1}
+    stored = spec.file(replace(now, spec=replace(now.spec, config=older))).data
+    assert stored is not None
+    info.size = len(stored)
+    tree.entries[path] = (info, stored)
+    with pytest.raises(ClusterError, match="another version of jobctl") as raised:
+        demo.scale({"default": 4})
+    assert raised.value.hint == "jobctl up"
+    demo.up()
+    demo.scale({"default": 4})
+    assert len(workers(demo)) == 4
 
 
 def test_a_scale_that_died_is_completed_by_up(demo: ClusterInMemory) -> None:
