@@ -30,12 +30,14 @@ def test_submit_sends_every_option(tmp_path: Path) -> None:
     given.write_bytes(b"\x00\xff")
     [spec] = submitted(
         *("--name", "n", "--env", "A=1", "--env", "B=x=y", "--stdin", str(given), "--id", B),
+        *("--queue", "large"),
         *("--timeout", "1m", "--grace", "2", "--max-attempts", "3", "--backoff", "500ms"),
         *("--", "cat"),
     )
     assert spec == {
         "argv": ["cat"],
         "name": "n",
+        "queue": "large",
         "env": {"A": "1", "B": "x=y"},
         "stdin_base64": "AP8=",
         "id": B,

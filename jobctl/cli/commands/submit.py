@@ -26,6 +26,9 @@ def submit(
         list[str] | None, typer.Argument(metavar="-- CMD ARG", help="What to run.")
     ] = None,
     name: Annotated[str, typer.Option(metavar="TEXT", help="A name to find the job by.")] = "",
+    queue: Annotated[
+        str, typer.Option(metavar="QUEUE", help="Which workers run it: see `queues` of the pools.")
+    ] = "",
     env: Annotated[
         list[str] | None, typer.Option(metavar="KEY=VALUE", help="A variable; repeatable.")
     ] = None,
@@ -86,6 +89,7 @@ def submit(
         base["argv"] = specs.command(argv or [], shell=shell)
     base |= _said(
         name=name or None,
+        queue=queue or None,
         timeout=None if timeout is None else specs.duration(timeout, "--timeout"),
         grace=None if grace is None else specs.duration(grace, "--grace"),
         max_attempts=max_attempts,
