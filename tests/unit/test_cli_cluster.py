@@ -1,4 +1,4 @@
-"""up, down, ps, scale, chaos, config, init and doctor, with a cluster that is a fake."""
+"""up, down, ps, scale and chaos, with a cluster that is a fake."""
 
 import os
 import sys
@@ -7,14 +7,13 @@ from typing import Any
 
 import pytest
 
-import jobctl.cluster
 from jobctl.client import Unauthorized, Unreachable
-from jobctl.cluster import DownReport, InstanceRow, NotUp, ScaleReport, UpReport, state
+from jobctl.cluster import DownReport, NotUp, ScaleReport, UpReport, state
 from jobctl.cluster.action import Action, Plan
 from jobctl.cluster.events import Event
 from jobctl.engine.errors import EngineUnreachable
-from jobctl.engine.model import EngineInfo
-from tests.support.cli_session import NOW, A, B, FakeClient, FakeParts, job, run
+from tests.support.cli_cluster import ROWS, FakeEngine, fake
+from tests.support.cli_session import A, B, FakeClient, FakeParts, job, run
 
 PLAN = Plan(
     (
@@ -23,35 +22,6 @@ PLAN = Plan(
     ),
     ("Something to know.",),
 )
-
-
-class FakeEngine:
-    """An engine that answers ``info`` and knows no image."""
-
-    def info(self) -> EngineInfo:
-        return EngineInfo("id", "28.5", "1.45", "unix:///x", "DOCKER_HOST", 2, 8 << 30, "2")
-
-    def image(self, ref: str) -> None:
-        return None
-
-    def close(self) -> None:
-        return None
-
-
-class Recorder:
-    """Stands in for one operation of the cluster and remembers how it was called."""
-
-    def __init__(self, result: Any, *events: Event) -> None:
-        self.result, self.events = result, events
-        self.calls: list[tuple[tuple[Any, ...], dict[str, Any]]] = []
-
-    def __call__(self, *args: Any, on_event: Any = None, **options: Any) -> Any:
-        self.calls.append((args, options))
-        for event in self.events:
-            on_event(event)
-        if isinstance(self.result, BaseException):
-            raise self.result
-        return self.result
 
 
 @pytest.fixture
@@ -64,36 +34,6 @@ def file(tmp_path: Path) -> str:
     path = tmp_path / "cluster.yaml"
     path.write_text("name: demo\nworkers: {default: {replicas: 3}, gpu: {replicas: 1}}\n")
     return str(path)
-
-
-def fake(monkeypatch: pytest.MonkeyPatch, name: str, result: Any, *events: Event) -> Recorder:
-    recorder = Recorder(result, *events)
-    monkeypatch.setattr(jobctl.cluster, name, recorder, raising=False)
-    return recorder
-
-
-def row(name: str, service: str, **fields: Any) -> InstanceRow:
-    known = {
-        "state": "running",
-        "health": "healthy",
-        "image": "i",
-        "cpus": 0.5,
-        "memory": 128 << 20,
-        "created": NOW - 90,
-        "restarts": 0,
-        "address": "10.0.0.2",
-        "ports": "",
-        "exit": "",
-    }
-    pool = "default" if service == "worker" else ""
-    return InstanceRow(name=name, service=service, pool=pool, **{**known, **fields})
-
-
-ROWS = [
-    row("master-1", "master"),
-    row("worker-1", "worker"),
-    row("worker-2", "worker", state="exited", exit="exit code 137"),
-]
 
 
 def test_up_says_what_it_did(monkeypatch: pytest.MonkeyPatch, parts: FakeParts, file: str) -> None:
@@ -318,60 +258,3 @@ def test_a_cluster_that_is_not_up_is_told(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(parts, "connection", nowhere)
     ran = run("jobs", parts=parts)
     assert (ran.code, ran.err) == (1, "error: The cluster demo is not up.\nnext: jobctl up\n")
-
-
-def test_config_is_checked_and_shown(file: str) -> None:
-    ran = run("-f", file, "config", "validate")
-    assert ran.out == f"{file} is valid: project demo, workers: 3 default, 1 gpu\n"
-    assert "memory: 128MB" in run("-f", file, "config", "show").out
-    data = run("-f", file, "config", "show", "--output", "json").envelope["data"]
-    assert data["workers"]["gpu"]["replicas"] == 1
-    assert '"$schema"' in run("config", "schema").out
-    Path(file).write_text("name: demo\nworkrs: {}\nlease: no\n")
-    ran = run("-f", file, "config", "validate")
-    assert ran.code == 1
-    assert len([line for line in ran.err.splitlines() if line.startswith("error: ")]) == 2
-
-
-def test_init_writes_a_file_that_is_valid(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    ran = run("init", "--name", "farm")
-    assert (ran.code, "wrote cluster.yaml" in ran.out, "jobctl up" in ran.err) == (0, True, True)
-    assert "project farm" in run("-f", "cluster.yaml", "config", "validate").out
-    assert run("init").code == 1
-    assert run("init", "--force", "--template", "full").code == 0
-    assert "minimal" in run("init", "--force", "--template", "none").err
-
-
-def test_doctor_reports_all_and_fails_for_what_stops(
-    monkeypatch: pytest.MonkeyPatch, parts: FakeParts, file: str
-) -> None:
-    fake(monkeypatch, "ps", [])
-    monkeypatch.setattr("shutil.which", lambda _: "/usr/bin/mmdebstrap")
-    found = run("-f", file, "--output", "json", "doctor", parts=parts).envelope["data"]["checks"]
-    by_name = {check["about"]: check for check in found}
-    assert list(by_name) == ["file", "engine", "cgroup", "images", "disk", "cluster", "port"]
-    assert "28.5 (API 1.45) at unix:///x (DOCKER_HOST)" in by_name["engine"]["said"]
-
-    fake(monkeypatch, "ps", ROWS)
-    ran = run("-f", file, "doctor", parts=parts)
-    assert ran.code == 1
-    assert "next (cluster): jobctl up" in ran.out
-    assert "worker-2" in ran.out
-
-
-def test_doctor_goes_on_without_file_or_engine(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    parts = FakeParts()
-
-    def nothing() -> Any:
-        raise EngineUnreachable("No engine answers.", "script/bootstrap")
-
-    monkeypatch.setattr(parts, "engine", nothing)
-    ran = run("-f", str(tmp_path / "none.yaml"), "--output", "json", "doctor", parts=parts)
-    found = {check["about"]: check for check in ran.envelope["data"]["checks"]}
-    assert ran.code == 1
-    assert found["file"]["state"] == found["engine"]["state"] == "fail"
-    assert found["engine"]["hint"] == "script/bootstrap"
-    assert "disk" in found

@@ -1,4 +1,4 @@
-"""`up` on an engine in memory: it is safe to repeat, and to cut short at any moment."""
+"""`up` on an engine in memory: what it makes, what it waits for, what it refuses."""
 
 import json
 import stat
@@ -15,33 +15,19 @@ from jobctl.cluster import (
     PortTaken,
     StartFailed,
     connection,
-    labels,
-    names,
     owner,
     seed,
 )
-from jobctl.cluster.action import Action, Plan
 from jobctl.cluster.errors import ClusterError
 from jobctl.cluster.events import Event
-from jobctl.cluster.executor import Executor
-from jobctl.engine.errors import Conflict, EngineError, NotFound
 from tests.support.cluster_in_memory import PROJECT, ClusterInMemory
 from tests.support.fake_master import FakeMaster
-from tests.support.memory_engine import MemoryEngine
-from tests.support.memory_world import Killed, World
+from tests.support.memory_world import World
 
 FIVE = {
     f"demo-{name}": "running"
     for name in ("master-1", "redis-1", "worker-1", "worker-2", "worker-3")
 }
-
-
-@pytest.fixture
-def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> type[ClusterInMemory]:
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
-    # The world's clock is not ours: a lock of this moment must not look old.
-    monkeypatch.setattr(owner, "STALE_AFTER", float("inf"))
-    return ClusterInMemory
 
 
 @pytest.fixture
@@ -57,27 +43,6 @@ def demo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ClusterInM
 def stored(demo: ClusterInMemory, role: str) -> dict[str, bytes]:
     _, tree = demo.world.volumes[f"{PROJECT}-{role}"]
     return {name: data for name, (info, data) in tree.entries.items() if info.isfile()}
-
-
-def make_volumes(demo: ClusterInMemory) -> str:
-    """Make the volumes as an `up` does before it takes the lock; return the seed's image."""
-    for role in names.VOLUME_ROLES:
-        demo.engine.create_volume(f"{PROJECT}-{role}", labels.for_volume(PROJECT, role))
-    return next(tag for tag in demo.world.images if "worker" in tag)
-
-
-def whole_state(demo: ClusterInMemory) -> dict[str, object]:
-    """Everything that two ups of the same file must agree on (secrets are random)."""
-    return {
-        "containers": {
-            name: (box.state, dict(box.spec.labels), box.spec.command, dict(box.spec.env))
-            for name, box in demo.world.boxes.items()
-        },
-        "networks": {n.name: dict(n.labels) for n in demo.world.networks.values()},
-        "volumes": {name: dict(volume.labels) for name, (volume, _) in demo.world.volumes.items()},
-        "secrets": sorted(stored(demo, "secrets")),
-        "specs": [json.loads(data) for data in stored(demo, "control").values()],
-    }
 
 
 def test_the_second_up_changes_nothing(demo: ClusterInMemory) -> None:
@@ -96,64 +61,6 @@ def test_from_elsewhere_too(demo: ClusterInMemory) -> None:
     demo.mutations()
     demo.up(file="/home/you/other.yaml")
     assert demo.mutations() == []
-
-
-def test_an_up_that_dies_after_any_call_is_completed_by_the_next(
-    make: type[ClusterInMemory], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    # The process that dies here is this one, which lives on: say that it does not.
-    monkeypatch.setattr(owner, "is_gone", lambda _owner: True)
-    world = World()
-    with FakeMaster(world, PROJECT) as master:
-        undisturbed = make(world, master)
-        undisturbed.up()
-        calls = len(undisturbed.mutations())
-        expected = whole_state(undisturbed)
-        assert calls > 15
-        for step in range(1, calls + 1):
-            master.world = world = World()
-            demo = make(world, master)
-            # Dead is dead: nothing gets through after the call either, from whichever thread.
-            world.fail("*", step, Killed(), after=True)
-            for later in range(step + 1, step + 40):
-                world.fail("*", later, Killed())
-            with pytest.raises(Killed):
-                demo.up()
-            world.faults.clear()
-            demo.up()
-            assert whole_state(demo) == expected, f"died after call {step}"
-            demo.mutations()
-            demo.up()
-            assert demo.mutations() == []
-
-
-def test_a_config_edit_that_dies_after_any_call_is_completed_by_the_next(
-    make: type[ClusterInMemory], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(owner, "is_gone", lambda _owner: True)
-    edit = {"logs": {"files": 5}, "workers": {"default": {"replicas": 2}}}
-    world = World()
-    with FakeMaster(world, PROJECT) as master:
-        undisturbed = make(world, master)
-        undisturbed.up()
-        undisturbed.mutations()
-        undisturbed.up(edit)
-        calls = len(undisturbed.mutations())
-        for step in range(1, calls + 1):
-            master.world = world = World()
-            master.draining.clear()
-            demo = make(world, master)
-            demo.up()
-            world.fail("*", step, Killed(), after=True)
-            for later in range(step + 1, step + 40):
-                world.fail("*", later, Killed())
-            with pytest.raises(Killed):
-                demo.up(edit)
-            world.faults.clear()
-            demo.up(edit)
-            four = {name: state for name, state in FIVE.items() if name != "demo-worker-3"}
-            assert demo.states() == four, f"died after call {step}"
-            assert demo.plan(edit).empty
 
 
 def test_the_secrets_survive(demo: ClusterInMemory) -> None:
@@ -208,70 +115,6 @@ def test_the_newest_whole_spec_counts(demo: ClusterInMemory) -> None:
     assert demo.up().overrides == {"default": 5}
     demo.up({"logs": {"files": 4}})
     assert sorted(stored(demo, "control")) == [f"/spec-{n}.json" for n in (1, 2, 3, 4)]
-
-
-def test_two_ups_at_once_end_in_one_cluster(demo: ClusterInMemory) -> None:
-    failures: list[BaseException] = []
-
-    def run() -> None:
-        try:
-            demo.up()
-        except BaseException as error:  # noqa: BLE001 - whatever it is, the test shows it
-            failures.append(error)
-
-    both = [threading.Thread(target=run) for _ in range(2)]
-    for thread in both:
-        thread.start()
-    for thread in both:
-        thread.join()
-    assert failures == []
-    assert demo.states() == FIVE
-    assert len(demo.world.networks) == 1
-    assert list(stored(demo, "control")) == ["/spec-1.json"]
-
-
-def test_a_lock_that_is_held_is_waited_for(
-    demo: ClusterInMemory, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    tags = make_volumes(demo)
-    with seed.Seed(demo.engine, PROJECT, tags):
-        waiting = threading.Event()
-        demo_up = threading.Thread(target=demo.up)
-        original = seed.Seed._holder
-
-        def seen(self: seed.Seed) -> object:
-            waiting.set()
-            return original(self)
-
-        monkeypatch.setattr(seed.Seed, "_holder", seen)
-        demo_up.start()
-        assert waiting.wait(10)
-        assert not stored(demo, "secrets")
-    demo_up.join()
-    assert demo.states() == FIVE
-
-
-@pytest.mark.parametrize("reason", ["old", "dead"])
-def test_a_lock_that_nobody_holds_any_more_is_broken(
-    demo: ClusterInMemory, monkeypatch: pytest.MonkeyPatch, reason: str
-) -> None:
-    if reason == "old":
-        monkeypatch.setattr(owner, "STALE_AFTER", 30.0)
-    else:
-        monkeypatch.setattr(owner, "is_gone", lambda _owner: True)
-    seed.Seed(demo.engine, PROJECT, make_volumes(demo)).__enter__()
-    demo.up()
-    assert demo.states() == FIVE
-
-
-def test_this_process_is_not_gone_and_one_that_ended_is() -> None:
-    mine = owner.current()
-    assert not owner.is_gone(mine)
-    place, _, _ = mine.rpartition(" ")[0].rpartition(" ")
-    assert owner.is_gone(f"{place} 999999999 1")
-    assert owner.is_gone(mine + "0")
-    assert not owner.is_gone("another-boot pid:[1] 1 1")
-    assert not owner.is_gone("")
 
 
 def test_a_scale_override_is_kept_until_it_is_reset(demo: ClusterInMemory) -> None:
@@ -402,72 +245,6 @@ def test_it_gives_up_in_time_and_says_what_is_missing(
     demo.master.unregistered = {"worker-1", "worker-3"}
     with pytest.raises(ClusterError, match="worker-1, worker-3"):
         demo.up(wait=True)
-
-
-def test_a_conflict_is_planned_again(demo: ClusterInMemory) -> None:
-    demo.world.fail("start", 3, Conflict("It is being removed."))
-    report = demo.up()
-    assert report.rounds == 2
-    assert demo.states() == FIVE
-
-
-def test_a_scale_between_plan_and_write_is_not_undone(
-    demo: ClusterInMemory, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    demo.up()
-    scaled = threading.Event()
-    take = seed.Seed.__enter__
-
-    def scale_first(self: seed.Seed) -> seed.Seed:
-        if not scaled.is_set():
-            scaled.set()
-            demo.scale({"default": 5})
-        return take(self)
-
-    monkeypatch.setattr(seed.Seed, "__enter__", scale_first)
-    report = demo.up({"logs": {"files": 4}})
-    assert report.overrides == {"default": 5}
-    assert report.rounds == 2
-    assert len(demo.states()) == 7
-
-
-def test_after_a_failure_nothing_more_is_begun(demo: ClusterInMemory) -> None:
-    demo.up()
-    failed, first_stopped = threading.Event(), threading.Event()
-
-    class Patient(MemoryEngine):
-        """Takes its time to stop the first, until something failed, and more for the second."""
-
-        def clone(self) -> "Patient":
-            return Patient(self.world)
-
-        def stop(self, name: str, timeout: float) -> None:
-            assert (failed if name == "demo-worker-1" else first_stopped).wait(10)
-            super().stop(name, timeout)
-
-    def watch(event: Event) -> None:
-        if event.state == "failed":
-            failed.set()
-        if (event.subject, event.state) == ("worker-1", "done"):
-            first_stopped.set()
-
-    actions = (
-        Action("stop", "container", "worker-1", "test", "demo-worker-1", seconds=1.0),
-        Action("stop", "container", "worker-2", "test", "demo-worker-2", seconds=1.0),
-        Action("remove", "container", "worker-1", "test", "demo-worker-1", ("stop worker-1",)),
-        Action("start", "container", "nobody", "test", "demo-nobody"),
-    )
-    executor = Executor(PROJECT, Patient(demo.world), None, watch)
-    with pytest.raises(NotFound):
-        executor.execute(Plan(actions))
-    assert demo.states()["demo-worker-1"] == "exited"
-    assert [a.id for a in executor.outcome.done] == ["stop worker-1", "stop worker-2"]
-
-
-def test_another_failure_is_raised_as_it_is(demo: ClusterInMemory) -> None:
-    demo.world.fail("start", 2, EngineError("No space left on device."))
-    with pytest.raises(EngineError, match="No space left"):
-        demo.up()
 
 
 def test_the_connection_is_kept_for_this_user_alone_and_can_be_recovered(

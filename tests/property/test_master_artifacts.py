@@ -1,0 +1,149 @@
+"""Files of a job over HTTP: the accepted attempt's, and nothing outside its output folder."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from jobctl.queue import Cause, Job, JobSpec, new_id
+from tests.support.redis_server import RedisServer
+from tests.support.running_master import TOKEN, PlayedWorker, RunningMaster, running_master
+
+
+@pytest.fixture(scope="module")
+def master(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningMaster]:
+    with (
+        RedisServer() as redis,
+        running_master(redis, tmp_path_factory.mktemp("master"), read_block=64) as running,
+    ):
+        yield running
+
+
+@pytest.fixture(scope="module")
+def http(master: RunningMaster) -> Iterator[httpx.Client]:
+    headers = {"Authorization": f"Bearer {TOKEN}"}
+    with httpx.Client(base_url=master.url, headers=headers, trust_env=False) as client:
+        yield client
+
+
+@pytest.fixture
+def worker(master: RunningMaster) -> Iterator[PlayedWorker]:
+    played = PlayedWorker(master)
+    yield played
+    played.queue.deregister(played.incarnation)
+
+
+def submit(worker: PlayedWorker, **fields: Any) -> str:
+    job_id = new_id()
+    worker.queue.submit([JobSpec(id=job_id, argv=("true",), **fields)])
+    return job_id
+
+
+def started(worker: PlayedWorker, **fields: Any) -> Job:
+    job_id = submit(worker, **fields)
+    job = worker.start()
+    assert job.id == job_id
+    return job
+
+
+def test_artifacts_are_listed_and_downloaded(worker: PlayedWorker, http: httpx.Client) -> None:
+    job = started(worker)
+    output = worker.output(job)
+    (output / "deep" / "er").mkdir(parents=True)
+    (output / "deep" / "er" / "ä b%.bin").write_bytes(bytes(range(256)) * 10)
+    (output / "a.txt").write_bytes(b"")
+    path = f"/jobs/{job.id}/artifacts"
+    early = http.get(path)
+    assert (early.status_code, early.json()["error"]["code"]) == (409, "wrong-status")
+    worker.finish(job)
+    assert http.get(path).json() == {
+        "attempt": 1,
+        "files": [{"path": "a.txt", "size": 0}, {"path": "deep/er/ä b%.bin", "size": 2560}],
+    }
+    answer = http.get(f"{path}/deep/er/ä b%25.bin")
+    assert answer.content == bytes(range(256)) * 10
+    assert answer.headers["X-Artifact-Attempt"] == "1"
+    assert answer.headers["Content-Type"] == "application/octet-stream"
+    assert "%C3%A4%20b%25.bin" in answer.headers["Content-Disposition"]
+    assert http.get(f"{path}/a.txt").content == b""
+
+
+def test_artifacts_of_another_attempt_and_of_none(worker: PlayedWorker, http: httpx.Client) -> None:
+    job_id = submit(worker)
+    first = worker.start()
+    (worker.output(first) / "f").write_text("first")
+    worker.queue.hand_back(worker.incarnation, [(job_id, 1)], Cause.SCALE_DOWN)
+    second = worker.start()
+    (worker.output(second) / "f").write_text("second")
+    worker.finish(second)
+    path = f"/jobs/{job_id}/artifacts"
+    assert http.get(f"{path}/f").text == "second"
+    assert http.get(f"{path}/f", params={"attempt": 1}).text == "first"
+    assert http.get(path, params={"attempt": 9}).json() == {"attempt": 9, "files": []}
+    assert http.get(path, params={"attempt": "1/../2"}).status_code == 422
+    never = submit(worker)
+    worker.queue.cancel(never)
+    assert http.get(f"/jobs/{never}/artifacts").json() == {"attempt": None, "files": []}
+
+
+def test_nothing_outside_the_output_folder_is_reached(
+    master: RunningMaster, worker: PlayedWorker, http: httpx.Client, tmp_path: Path
+) -> None:
+    job = started(worker)
+    other = started(worker)
+    worker.write(other, b"another job's log")
+    (tmp_path / "secret").write_text("secret")
+    output = worker.output(job)
+    (output / "inside").write_text("fine")
+    (output / "folder").mkdir()
+    (output / "link").symlink_to(tmp_path / "secret")
+    (output / "near").symlink_to("inside")
+    (output / "linked-folder").symlink_to(tmp_path)
+    (output / "up").symlink_to("../..")
+    os.mkfifo(output / "fifo")
+    worker.finish(job)
+    path = f"/jobs/{job.id}/artifacts"
+    assert [f["path"] for f in http.get(path).json()["files"]] == ["inside"]
+    tried = [
+        "link",
+        "near",
+        "linked-folder/secret",
+        "up/log",
+        "fifo",
+        "folder",
+        "folder/",
+        "missing",
+        "..%2Flog",
+        "%2e%2e/log",
+        "%2e%2e%2f%2e%2e%2f%2e%2e%2f" + f"{other.id}%2F1%2Flog",
+        "%2Fetc%2Fpasswd",
+        "inside%00",
+        "folder%2F..%2Finside",
+        ".%2Finside",
+        "%2F" + str(tmp_path / "secret"),
+        "x" * 300,
+    ]
+    for inner in tried:
+        # As it is on the wire: the client library would tidy the dots away.
+        url = httpx.URL(master.url).copy_with(raw_path=f"{path}/{inner}".encode())
+        answer = http.get(url)
+        assert answer.status_code == 404, inner
+        assert answer.json()["error"]["code"] in ("unknown-artifact", "not-found"), inner
+    worker.finish(other)
+
+
+def test_an_output_folder_that_is_a_link_is_not_followed(
+    worker: PlayedWorker, http: httpx.Client, tmp_path: Path
+) -> None:
+    job = started(worker)
+    (tmp_path / "secret").write_text("secret")
+    (worker.folder(job) / "output").symlink_to(tmp_path)
+    (worker.folder(job) / "log").symlink_to(tmp_path / "secret")
+    worker.finish(job)
+    path = f"/jobs/{job.id}"
+    assert http.get(f"{path}/artifacts").json()["files"] == []
+    assert http.get(f"{path}/artifacts/secret").status_code == 404
+    assert http.get(f"{path}/logs").content == b""

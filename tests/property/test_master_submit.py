@@ -1,0 +1,162 @@
+"""Submitting over HTTP: one job or many, once however often sent, or refused in one sentence."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from jobctl.queue import new_id
+from tests.support.redis_server import RedisServer
+from tests.support.running_master import TOKEN, RunningMaster, running_master
+
+
+@pytest.fixture(scope="module")
+def redis() -> Iterator[RedisServer]:
+    with RedisServer() as server:
+        yield server
+
+
+@pytest.fixture
+def master(redis: RedisServer, tmp_path: Path) -> Iterator[RunningMaster]:
+    with running_master(redis, tmp_path) as running:
+        yield running
+
+
+@pytest.fixture
+def http(master: RunningMaster) -> Iterator[httpx.Client]:
+    headers = {"Authorization": f"Bearer {TOKEN}"}
+    with httpx.Client(base_url=master.url, headers=headers, trust_env=False) as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def shared(redis: RedisServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
+    """A master for requests that leave nothing behind."""
+    headers = {"Authorization": f"Bearer {TOKEN}"}
+    with (
+        running_master(redis, tmp_path_factory.mktemp("shared")) as master,
+        httpx.Client(base_url=master.url, headers=headers, trust_env=False) as client,
+    ):
+        yield client
+
+
+def error(answer: httpx.Response) -> dict[str, object]:
+    detail: dict[str, object] = answer.json()["error"]
+    assert {"code", "message", "hint"} <= detail.keys()
+    return detail
+
+
+def test_a_job_is_submitted_with_the_defaults_of_the_cluster(http: httpx.Client) -> None:
+    answer = http.post("/jobs", json={"argv": ["echo", "hi"], "env": {"A": "ä"}, "stdin": "x"})
+    assert answer.status_code == 202
+    job = answer.json()
+    assert (job["status"], job["argv"], job["env"]) == ("queued", ["echo", "hi"], {"A": "ä"})
+    assert (job["max_attempts"], job["timeout"], job["grace"]) == (1, None, 10.0)
+    assert job["has_stdin"]
+    assert "stdin" not in job
+    assert job["submitted_at"].endswith("Z")
+    assert job["finished_at"] is None
+    assert http.get(f"/jobs/{job['id']}").json() == job
+
+
+def test_submitting_the_same_id_twice_makes_one_job(http: httpx.Client) -> None:
+    spec = {"id": new_id(), "argv": ["true"]}
+    first, second = http.post("/jobs", json=spec), http.post("/jobs", json=spec)
+    assert first.json() == second.json()
+    assert len(http.get("/jobs").json()["jobs"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("spec", "said"),
+    [
+        ({}, "argv"),
+        ({"argv": []}, "argv"),
+        ({"argv": "ls -l"}, "argv"),
+        ({"argv": [""]}, "command"),
+        ({"argv": ["a\0b"]}, "NUL"),
+        ({"argv": ["a"], "id": "short"}, "short"),
+        ({"argv": ["a"], "timeout": 0}, "timeout"),
+        ({"argv": ["a"], "timeout": "soon"}, "timeout"),
+        ({"argv": ["a"], "grace": -1}, "grace"),
+        ({"argv": ["a"], "max_attempts": 0}, "max_attempts"),
+        ({"argv": ["a"], "max_atempts": 2}, "max_atempts"),
+        ({"argv": ["a"], "queue": "no such name"}, "queue"),
+        ({"argv": ["a"], "env": {"A=B": "x"}}, "A=B"),
+        ({"argv": ["a"], "env": {"JOBCTL_JOB": "x"}}, "JOBCTL_JOB"),
+        ({"argv": ["a"], "stdin": "x", "stdin_base64": "eA=="}, "not both"),
+        ({"argv": ["a"], "stdin_base64": "%"}, "base64"),
+        ({"argv": ["a"], "backoff": {"base": 90.0}}, "backoff"),
+    ],
+)
+def test_a_bad_spec_is_refused_in_one_sentence(
+    shared: httpx.Client, spec: dict[str, object], said: str
+) -> None:
+    answer = shared.post("/jobs", json=spec)
+    assert answer.status_code == 422
+    message = str(error(answer)["message"])
+    assert said in message
+    assert "\n" not in message
+    assert shared.get("/jobs").json()["jobs"] == []
+
+
+def test_broken_json_and_unknown_paths_have_the_same_form(http: httpx.Client) -> None:
+    assert error(http.post("/jobs", content=b"{nope"))["code"] == "invalid"
+    assert error(http.get("/nothing"))["code"] == "not-found"
+    assert error(http.delete("/jobs"))["code"] == "method-not-allowed"
+    for path in ("/jobs/nope", f"/jobs/{new_id()}", "/jobs/..%2F..%2Fetc"):
+        answer = http.get(path)
+        assert answer.status_code == 404, path
+        assert "\n" not in str(error(answer)["message"])
+
+
+def test_a_body_over_the_cap_is_refused(redis: RedisServer, tmp_path: Path) -> None:
+    headers = {"Authorization": f"Bearer {TOKEN}"}
+    spec = {"argv": ["x" * 3000]}
+    with running_master(redis, tmp_path, body_bytes=2000) as master:
+        one = httpx.post(master.url + "/jobs", json=spec, headers=headers, trust_env=False)
+        line = json.dumps(spec)
+        many = httpx.post(
+            master.url + "/jobs:batch",
+            content=f'{{"argv":["a"]}}\n{line}\n',
+            headers=headers,
+            trust_env=False,
+        )
+    assert (one.status_code, error(one)["code"]) == (413, "too-large")
+    assert (many.status_code, error(many)["code"]) == (413, "too-large")
+    assert (error(many)["line"], error(many)["accepted"]) == (2, 1)
+
+
+def test_a_batch_keeps_its_order_and_is_idempotent(http: httpx.Client) -> None:
+    ids = [new_id() for _ in range(1203)]
+    lines = "\n".join(json.dumps({"id": name, "argv": ["true"]}) for name in ids)
+    first = http.post("/jobs:batch", content=lines)
+    second = http.post("/jobs:batch", content=lines + "\n\n")
+    assert first.status_code == 202
+    assert first.json() == {"submitted": 1203, "created": 1203, "ids": ids}
+    assert second.json() == {"submitted": 1203, "created": 0, "ids": ids}
+    assert http.get("/stats").json()["counts"]["queued"] == 1203
+
+
+def test_a_bad_line_is_named_and_the_lines_before_it_are_in(http: httpx.Client) -> None:
+    good = [json.dumps({"argv": ["true"]}) for _ in range(700)]
+    answer = http.post("/jobs:batch", content="\n".join([*good, '{"argv": []}', *good]))
+    assert answer.status_code == 422
+    detail = error(answer)
+    assert (detail["line"], detail["accepted"]) == (701, 700)
+    assert "Line 701: argv" in str(detail["message"])
+    assert "700 jobs" in str(detail["message"])
+    assert http.get("/stats").json()["counts"]["queued"] == 700
+
+
+def test_a_batch_has_a_limit(redis: RedisServer, tmp_path: Path) -> None:
+    with running_master(redis, tmp_path, batch_lines=3) as master:
+        answer = httpx.post(
+            master.url + "/jobs:batch",
+            content='{"argv":["a"]}\n' * 4,
+            headers={"Authorization": f"Bearer {TOKEN}"},
+            trust_env=False,
+        )
+    assert answer.status_code == 413
+    assert error(answer)["accepted"] == 3

@@ -1,0 +1,79 @@
+"""What needs no cluster: config, init and doctor."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from jobctl.engine.errors import EngineUnreachable
+from tests.support.cli_cluster import ROWS, FakeEngine, fake
+from tests.support.cli_session import A, FakeClient, FakeParts, job, run
+
+
+@pytest.fixture
+def parts() -> FakeParts:
+    return FakeParts(FakeClient(job(A)), FakeEngine())
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> str:
+    path = tmp_path / "cluster.yaml"
+    path.write_text("name: demo\nworkers: {default: {replicas: 3}, gpu: {replicas: 1}}\n")
+    return str(path)
+
+
+def test_config_is_checked_and_shown(file: str) -> None:
+    ran = run("-f", file, "config", "validate")
+    assert ran.out == f"{file} is valid: project demo, workers: 3 default, 1 gpu\n"
+    assert "memory: 128MB" in run("-f", file, "config", "show").out
+    data = run("-f", file, "config", "show", "--output", "json").envelope["data"]
+    assert data["workers"]["gpu"]["replicas"] == 1
+    assert '"$schema"' in run("config", "schema").out
+    Path(file).write_text("name: demo\nworkrs: {}\nlease: no\n")
+    ran = run("-f", file, "config", "validate")
+    assert ran.code == 1
+    assert len([line for line in ran.err.splitlines() if line.startswith("error: ")]) == 2
+
+
+def test_init_writes_a_file_that_is_valid(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    ran = run("init", "--name", "farm")
+    assert (ran.code, "wrote cluster.yaml" in ran.out, "jobctl up" in ran.err) == (0, True, True)
+    assert "project farm" in run("-f", "cluster.yaml", "config", "validate").out
+    assert run("init").code == 1
+    assert run("init", "--force", "--template", "full").code == 0
+    assert "minimal" in run("init", "--force", "--template", "none").err
+
+
+def test_doctor_reports_all_and_fails_for_what_stops(
+    monkeypatch: pytest.MonkeyPatch, parts: FakeParts, file: str
+) -> None:
+    fake(monkeypatch, "ps", [])
+    monkeypatch.setattr("shutil.which", lambda _: "/usr/bin/mmdebstrap")
+    found = run("-f", file, "--output", "json", "doctor", parts=parts).envelope["data"]["checks"]
+    by_name = {check["about"]: check for check in found}
+    assert list(by_name) == ["file", "engine", "cgroup", "images", "disk", "cluster", "port"]
+    assert "28.5 (API 1.45) at unix:///x (DOCKER_HOST)" in by_name["engine"]["said"]
+
+    fake(monkeypatch, "ps", ROWS)
+    ran = run("-f", file, "doctor", parts=parts)
+    assert ran.code == 1
+    assert "next (cluster): jobctl up" in ran.out
+    assert "worker-2" in ran.out
+
+
+def test_doctor_goes_on_without_file_or_engine(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parts = FakeParts()
+
+    def nothing() -> Any:
+        raise EngineUnreachable("No engine answers.", "script/bootstrap")
+
+    monkeypatch.setattr(parts, "engine", nothing)
+    ran = run("-f", str(tmp_path / "none.yaml"), "--output", "json", "doctor", parts=parts)
+    found = {check["about"]: check for check in ran.envelope["data"]["checks"]}
+    assert ran.code == 1
+    assert found["file"]["state"] == found["engine"]["state"] == "fail"
+    assert found["engine"]["hint"] == "script/bootstrap"
+    assert "disk" in found
