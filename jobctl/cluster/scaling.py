@@ -71,6 +71,7 @@ def scale(
 def _wanted(seen: Observed, pools: Mapping[str, int]) -> Desired:
     """Return the running cluster as it should be, with other replicas."""
     from jobctl.config import Config  # noqa: PLC0415 - pydantic is for those who scale
+    from jobctl.config.pools import MAX_REPLICAS  # noqa: PLC0415
 
     if seen.master is None or seen.generation is None:
         raise NotUp(f"The cluster {seen.project} is not up.", "jobctl up")
@@ -87,6 +88,12 @@ def _wanted(seen: Observed, pools: Mapping[str, int]) -> Desired:
         if name not in config.workers:
             known = ", ".join(names.worker_service(pool) for pool in sorted(config.workers))
             raise UnknownPool(f"There is no pool {name}; there is {known}.", "jobctl ps")
+        if count > MAX_REPLICAS:
+            service = names.worker_service(name)
+            raise ClusterError(
+                f"{count} workers are more than a pool can have ({MAX_REPLICAS}).",
+                f"jobctl scale {service}={MAX_REPLICAS}",
+            )
         overrides[name] = count
     overrides = {p: n for p, n in sorted(overrides.items()) if n != config.workers[p].replicas}
     return desired(replace(spec, overrides=overrides), config, labels.file_of(seen.master.labels))

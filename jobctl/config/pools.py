@@ -75,11 +75,15 @@ class Mount(Section):
         return str(target)
 
 
+MAX_REPLICAS = 500
+"""Workers in a pool at the most: a bridge network has about a thousand places, UIDs end at 65535."""
+
+
 class Pool(Section):
     """A pool of equal workers: worker-1, worker-2, … (in a pool `gpu`: worker-gpu-1, …)."""
 
-    replicas: Annotated[int, Field(ge=0, le=1000)] = Field(
-        default=3, description="How many workers. `jobctl scale` overrides it."
+    replicas: Annotated[int, Field(ge=0, le=MAX_REPLICAS)] = Field(
+        default=3, description="How many workers, at most 500. `jobctl scale` overrides it."
     )
     cpus: Cpus = Field(default=0.5, description="Cap of each worker in cores: 0.5 is half a core.")
     memory: Annotated[Size, size_within("64MB")] = Field(

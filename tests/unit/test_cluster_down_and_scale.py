@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from jobctl.cluster import ClusterError, NotUp, connection, kill_worker, owner, ps, scale, spec
-from jobctl.cluster.errors import UnknownPool
+from jobctl.cluster.errors import ClusterError, UnknownPool
 from jobctl.engine.errors import NotFound
 from tests.support.cluster_in_memory import PROJECT, ClusterInMemory
 from tests.support.fake_master import FakeMaster
@@ -215,6 +215,13 @@ def test_scale_without_a_master_says_so(demo: ClusterInMemory) -> None:
     demo.world.end("demo-master-1", 137)
     assert sorted(demo.scale({"default": 1}).removed) == ["worker-2", "worker-3"]
     assert workers(demo) == ["worker-1"]
+
+
+def test_nobody_scales_beyond_what_a_pool_can_have(demo: ClusterInMemory) -> None:
+    demo.up()
+    with pytest.raises(ClusterError, match="500"):
+        demo.scale({"default": 5000})
+    assert len(demo.states()) == 5
 
 
 def test_scale_needs_a_cluster_and_a_pool(demo: ClusterInMemory) -> None:
