@@ -76,7 +76,7 @@ class Mount(Section):
 
 
 MAX_REPLICAS = 500
-"""Workers in a pool at the most: a bridge network has about a thousand places, UIDs end at 65535."""
+"""The most workers of a pool: a bridge network has some thousand places, UIDs end at 65535."""
 
 
 class Pool(Section):

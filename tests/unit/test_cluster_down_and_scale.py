@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from jobctl.cluster import ClusterError, NotUp, connection, kill_worker, owner, ps, scale, spec
-from jobctl.cluster.errors import ClusterError, UnknownPool
+from jobctl.cluster.errors import UnknownPool
 from jobctl.engine.errors import NotFound
 from tests.support.cluster_in_memory import PROJECT, ClusterInMemory
 from tests.support.fake_master import FakeMaster
