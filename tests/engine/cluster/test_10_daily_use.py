@@ -1,10 +1,12 @@
 """What a user does every day: hand-back, following logs, reports, cancel, retry, compose."""
 
 import json
+import os
 import subprocess
 
+from bench.up.compose import binary
 from tests.engine.conftest import MakeCluster
-from tests.support.live import LiveCluster, until
+from tests.support.live import REPOSITORY, LiveCluster, until
 
 
 def test_down_hands_running_jobs_back_and_the_next_up_goes_on(cluster: LiveCluster) -> None:
@@ -131,6 +133,24 @@ def test_compose_and_docker_show_the_cluster(cluster: LiveCluster) -> None:
     ]
 
 
+def test_composes_own_commands_show_the_cluster(cluster: LiveCluster) -> None:
+    compose = binary(REPOSITORY / ".state" / "bench" / "up")
+
+    def shown(*arguments: str) -> str:
+        return subprocess.run(
+            [*compose, *arguments], capture_output=True, text=True, check=True
+        ).stdout
+
+    listed = {row["Name"]: row for row in json.loads(shown("ls", "--format", "json"))}
+    assert listed[cluster.project]["Status"] == "running(5)"
+    assert listed[cluster.project]["ConfigFiles"] == str(cluster.file)
+    rows = shown("-p", cluster.project, "ps", "--format", "{{.Service}} {{.Name}}").splitlines()
+    assert sorted(rows) == [
+        f"{instance.partition('-')[0]} {cluster.container(instance)}"
+        for instance in ("master-1", "redis-1", "worker-1", "worker-2", "worker-3")
+    ]
+
+
 def test_host_folders_reach_the_workers(make_cluster: MakeCluster) -> None:
     cluster = make_cluster()
     shared = cluster.folder / "shared"
@@ -146,3 +166,32 @@ def test_host_folders_reach_the_workers(make_cluster: MakeCluster) -> None:
     log = cluster.run("logs", job_id).out
     assert "from the host" in log
     assert "WROTE" not in log
+
+
+def test_jobs_of_the_caller_write_to_the_callers_folder(make_cluster: MakeCluster) -> None:
+    cluster = make_cluster()
+    mine = cluster.folder / "mine"
+    mine.mkdir()
+    os.chown(mine, 12345, 12346)
+    pool = {"replicas": 1, "mounts": [{"host": str(mine), "path": "/mine", "write": True}]}
+    cluster.write({"workers": {"default": {**pool, "user": "caller"}}})
+    refused = cluster.run("up", check=False, environment={"SUDO_UID": "0"})
+    assert "must not run as root" in refused.err
+    # As `sudo jobctl up` of that user does it.
+    cluster.run("up", environment={"SUDO_UID": "12345", "SUDO_GID": "12346"})
+    [job_id] = cluster.submit("--", "sh", "-c", "id -u; id -g; echo done > /mine/result")
+    cluster.wait(job_id)
+    assert cluster.run("logs", job_id).out == "12345\n12346\n"
+    result = mine / "result"
+    assert result.read_text() == "done\n"
+    assert (result.stat().st_uid, result.stat().st_gid) == (12345, 12346)
+
+
+def test_a_queue_leads_to_the_pool_that_serves_it(make_cluster: MakeCluster) -> None:
+    cluster = make_cluster()
+    pools = {"default": {"replicas": 1}, "large": {"replicas": 1, "queues": ["large"]}}
+    cluster.write({"workers": pools})
+    cluster.run("up")
+    ids = [cluster.submit("--queue", queue, "--", "true")[0] for queue in ("large", "default")]
+    cluster.wait(*ids)
+    assert [cluster.job(i)["worker"] for i in ids] == ["worker-large-1", "worker-1"]
