@@ -128,6 +128,18 @@ def test_failures_wait_longer_and_longer(lab: Lab, queue: Queue) -> None:
     assert [entry.attempt for entry in job.history] == [1, 2, 3]
 
 
+def test_jobs_that_failed_together_are_not_due_together(lab: Lab, queue: Queue) -> None:
+    lab.submit(20, max_attempts=2, backoff=Backoff(base=10, cap=10, jitter=0.5))
+    lab.worker("inc-1")
+    leases = lab.claim("inc-1", 20)
+    queue.finish("inc-1", [Finish(*lease, FAILED) for lease in leases])
+    jobs = [queue.get(job_id) for job_id, _ in leases]
+    waits = [((job.due_at or 0) - (job.history[-1].ended_at or 0)) / 1000 for job in jobs]
+    assert all(5 <= wait <= 15 for wait in waits)
+    assert len(set(waits)) > 10
+    assert min(waits) < 10 < max(waits)
+
+
 def test_a_repeated_finish_is_acknowledged_and_counts_once(lab: Lab, queue: Queue) -> None:
     lease = lab.running(max_attempts=2)
     for _ in range(2):
