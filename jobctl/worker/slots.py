@@ -21,8 +21,15 @@ class Slots:
         # The lowest number first: fewer UIDs in use, logs easier to read.
         self._free = set(range(count))
         self._changed = threading.Condition()
+        self._given: dict[int, Job] = {}
         self._draining = False
         self._closed = False
+        # All at once, before any job: one that forks without end can take every process the
+        # container may have, and then no thread could be started for the others.
+        for slot in range(count):
+            threading.Thread(
+                target=self._serve, args=(slot,), name=f"slot-{slot}", daemon=True
+            ).start()
 
     @property
     def open(self) -> bool:
@@ -68,15 +75,17 @@ class Slots:
         with self._changed:
             slot = min(self._free)
             self._free.remove(slot)
-        threading.Thread(
-            target=self._occupy, args=(slot, job), name=f"slot-{slot}", daemon=True
-        ).start()
-
-    def _occupy(self, slot: int, job: Job) -> None:
-        following: Job | None = job
-        while following is not None:
-            following = self._work(slot, following)
-        with self._changed:
-            self._free.add(slot)
+            self._given[slot] = job
             self._changed.notify_all()
-        self._on_free()
+
+    def _serve(self, slot: int) -> None:
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: slot in self._given)
+                following: Job | None = self._given.pop(slot)
+            while following is not None:
+                following = self._work(slot, following)
+            with self._changed:
+                self._free.add(slot)
+                self._changed.notify_all()
+            self._on_free()
