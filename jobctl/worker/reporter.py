@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import threading
 import time
+from contextlib import suppress
 
-from jobctl.queue import QueueError, Verdict
+from jobctl.queue import Full, QueueError, Verdict
 
 from .attempt import Attempt
 from .cause import Stop
@@ -43,13 +44,19 @@ class Reporter:
             self._changed.notify()
 
     def settle(self, attempt: Attempt) -> None:
-        """Delivers the job's last reports now, before its end. Raises QueueError."""
+        """Delivers the job's last reports now, before its end, unless there is no room for them.
+
+        Raises QueueError.
+        """
         with self._sending:
             with self._changed:
                 self._starts.discard(attempt)  # the end carries it
                 report = self._reports.get(attempt)
             if report is not None:
-                self._send_report(attempt, report)
+                # A full Redis takes the end but no report, and ends make it no emptier: a job
+                # that waited for room to say its last words would hold its slot for ever.
+                with suppress(Full):
+                    self._send_report(attempt, report)
                 with self._changed:
                     self._reports.pop(attempt, None)
 

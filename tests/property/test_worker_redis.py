@@ -149,6 +149,18 @@ def test_redis_killed_in_the_middle(
         assert [w.name for w in queue.workers()] == ["worker-1"]
 
 
+def test_a_job_that_reports_to_a_full_redis_still_ends(
+    redis: RedisServer, queue: Queue, tmp_path: Path, go: Path
+) -> None:
+    job_id = submit(queue, waiting_for(go, 'echo \'::jobctl {"step":"last"}\''))
+    with WorkerProcess(redis.socket, tmp_path), redis.client() as behind:
+        until_up(queue, job_id)
+        behind.config_set("maxmemory", "1")
+        go.touch()
+        job = end_of(queue, job_id)
+    assert (job.status, job.accepted, job.step) == (Status.SUCCEEDED, 1, "up")
+
+
 def test_a_new_process_of_the_same_name_takes_the_jobs_over_at_once(
     redis: RedisServer, queue: Queue, tmp_path: Path, go: Path
 ) -> None:
