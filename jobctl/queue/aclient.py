@@ -119,6 +119,9 @@ class AsyncQueue:
 
     async def ensure_library(self, *, replace: bool = False) -> None:
         """See `Queue.ensure_library`."""
+        # Loading needs memory: a full Redis would refuse even what it has already.
+        if replace and await self._read(calls.library()) == source():
+            return
         command = ("FUNCTION", "LOAD", *(("REPLACE",) if replace else ()), source())
         try:
             await self._send(*command)

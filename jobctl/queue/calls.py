@@ -14,6 +14,7 @@ from typing import Any
 from . import codec
 from .call import MAX_BLOCK, Arg, Call, Command, Lease
 from .errors import InvalidSpec, UnknownJob
+from .library import LIBRARY
 from .model import (
     MAX_BATCH,
     Event,
@@ -171,6 +172,18 @@ def wait_work(queues: Sequence[str], timeout: float) -> Command[bool]:
 
 
 # -- the master --------------------------------------------------------------------
+
+
+def library() -> Command[str | None]:
+    """The source of the library that Redis has; None without one."""
+
+    def decode(reply: Any) -> str | None:
+        return codec.pairs(reply[0])["library_code"] if reply else None
+
+    return Command(
+        lambda _p: ("FUNCTION", "LIST", "LIBRARYNAME", LIBRARY, "WITHCODE"),
+        decode,
+    )
 
 
 def configure(lease: float) -> Call[None]:

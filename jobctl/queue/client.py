@@ -140,6 +140,9 @@ class Queue:
 
     def ensure_library(self, *, replace: bool = False) -> None:
         """Load the function library if it is missing; `replace` even if it is there."""
+        # Loading needs memory: a full Redis would refuse even what it has already.
+        if replace and self._read(calls.library()) == source():
+            return
         command = ("FUNCTION", "LOAD", *(("REPLACE",) if replace else ()), source())
         try:
             self._send(*command)

@@ -161,6 +161,18 @@ def test_a_full_redis_refuses_submits_but_lets_jobs_finish(own: Lab) -> None:
     assert own.queue.get(lease[0]).status is Status.SUCCEEDED
 
 
+def test_a_full_redis_serves_with_the_library_that_it_has(own: Lab) -> None:
+    """A master that starts then must still become ready: only it is asked for more room."""
+    own.redis.config_set("maxmemory", "1")
+    own.queue.ensure_library(replace=True)
+    own.redis.config_set("maxmemory", "0")
+    send(own, "FUNCTION FLUSH")
+    own.redis.config_set("maxmemory", "1")
+    with pytest.raises(Full):
+        own.queue.ensure_library(replace=True)
+    own.redis.config_set("maxmemory", "0")
+
+
 def test_a_read_only_redis_is_unavailable(own: Lab) -> None:
     own.submit()
     own.redis.replicaof("127.0.0.1", "1")
