@@ -1,5 +1,7 @@
 """A job reaches neither the secrets, nor another job's files, nor the world by a symlink."""
 
+import subprocess
+
 from tests.support.live import LiveCluster, until
 
 SNOOP = """
@@ -23,9 +25,27 @@ def test_secrets_are_out_of_a_jobs_reach(cluster: LiveCluster) -> None:
     log = cluster.run("logs", job_id).out
     assert "Permission denied" in log
     assert "LEAKED" not in log
-    told = cluster.token
-    for container in cluster.engine.containers({"com.docker.compose.project": cluster.project}):
-        assert told not in str(cluster.engine.inspect(container.name))
+
+
+def test_secrets_are_in_no_inspect_and_no_log(cluster: LiveCluster) -> None:
+    cluster.run("submit", "--wait", "--", "true")
+    held = {"master-1": ("token", "redis-master"), "worker-1": ("redis-worker",)}
+    told = [
+        cluster.engine.execute(cluster.container(name), ("cat", f"/jobctl/secrets/{file}")).output
+        for name, files in held.items()
+        for file in files
+    ]
+    assert cluster.token.encode() in told
+    assert min(len(secret) for secret in told) >= 32
+    for row in cluster.engine.containers({"com.docker.compose.project": cluster.project}):
+        for command in ("inspect", "logs"):
+            shown = subprocess.run(
+                ["docker", command, row.name],
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                check=True,
+            ).stdout
+            assert [secret for secret in told if secret in shown] == [], (command, row.name)
 
 
 def test_another_jobs_log_and_output_cannot_be_written(cluster: LiveCluster) -> None:
