@@ -40,7 +40,8 @@ class Unavailable(QueueError):
 class Full(QueueError):
     """Redis is at its memory limit and refuses what would grow it."""
 
-    hint = "wait for jobs to finish, or raise redis.maxmemory in cluster.yaml and run: jobctl up"
+    # Jobs that end stay, so waiting does not help.
+    hint = "raise redis.maxmemory in cluster.yaml and run: jobctl up"
 
 
 class InvalidSpec(QueueError, ValueError):
