@@ -2,8 +2,6 @@
 
 import json
 
-import pytest
-
 from tests.engine.conftest import MakeCluster
 from tests.support.live import LiveCluster, until
 
@@ -21,8 +19,12 @@ print(json.dumps(used))
 HOG = "held = bytearray(300 * 1024 * 1024); print('survived')"
 
 
-@pytest.mark.parametrize("service", ["worker-1", "worker-2", "worker-3", "master-1", "redis-1"])
-def test_every_container_is_capped_and_confined(cluster: LiveCluster, service: str) -> None:
+def test_every_container_is_capped_and_confined(cluster: LiveCluster) -> None:
+    for service in ("worker-1", "worker-2", "worker-3", "master-1", "redis-1"):
+        assert_capped_and_confined(cluster, service)
+
+
+def assert_capped_and_confined(cluster: LiveCluster, service: str) -> None:
     detail = cluster.engine.inspect(cluster.container(service))
     assert detail is not None
     if service.startswith("worker"):
@@ -37,6 +39,8 @@ def test_every_container_is_capped_and_confined(cluster: LiveCluster, service: s
     assert detail.pids > 0
     assert detail.cap_drop == ("ALL",)
     assert any("no-new-privileges" in option for option in detail.security)
+    mine = [("127.0.0.1", cluster.port)] if service == "master-1" else []
+    assert [(port.host_ip, port.host_port) for port in detail.ports] == mine
     assert detail.read_only
     assert detail.init
     assert detail.health != "none"
