@@ -101,10 +101,14 @@ class Artifact(TypedDict):
 
 
 class Artifacts(TypedDict):
-    """The files of one attempt; None for a job that ended without one."""
+    """The files of one attempt; None for a job that ended without one.
+
+    ``complete`` is False when there are more files than the master lists.
+    """
 
     attempt: int | None
     files: list[Artifact]
+    complete: bool
 
 
 class Transition(TypedDict):

@@ -62,16 +62,16 @@ def _open_folder(name: str, parent: int | None) -> int:
         raise NotBeneathError(name) from error
 
 
-def walk(root: Path, parts: Sequence[str], limit: int) -> list[tuple[str, int]]:
+def walk(root: Path, parts: Sequence[str], limit: int) -> tuple[list[tuple[str, int]], bool]:
     """List (relative path, size in bytes) of the regular files beneath a folder, sorted by path.
 
-    Stops after ``limit`` files or folders. A folder that does not exist or may not be read counts
-    as empty.
+    Stops after ``limit`` files or folders; the second of the pair tells whether these are all. A
+    folder that does not exist or may not be read counts as empty.
     """
     found: list[tuple[str, int]] = []
     pending: list[tuple[str, ...]] = [()]
     folders = 0
-    while pending and len(found) < limit and folders < limit:
+    while pending and len(found) <= limit and folders < limit:
         folders += 1
         inner = pending.pop()
         try:
@@ -82,6 +82,8 @@ def walk(root: Path, parts: Sequence[str], limit: int) -> list[tuple[str, int]]:
                         pending.append(path)
                     elif entry.is_file(follow_symlinks=False):
                         found.append(("/".join(path), entry.stat(follow_symlinks=False).st_size))
+                        if len(found) > limit:
+                            break  # one more than is shown, to know that there is more
         except (NotBeneathError, OSError):
             continue
-    return sorted(found)[:limit]
+    return sorted(found[:limit]), not pending and len(found) <= limit

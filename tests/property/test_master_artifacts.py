@@ -62,6 +62,7 @@ def test_artifacts_are_listed_and_downloaded(worker: PlayedWorker, http: httpx.C
     assert http.get(path).json() == {
         "attempt": 1,
         "files": [{"path": "a.txt", "size": 0}, {"path": "deep/er/ä b%.bin", "size": 2560}],
+        "complete": True,
     }
     answer = http.get(f"{path}/deep/er/ä b%25.bin")
     assert answer.content == bytes(range(256)) * 10
@@ -82,11 +83,16 @@ def test_artifacts_of_another_attempt_and_of_none(worker: PlayedWorker, http: ht
     path = f"/jobs/{job_id}/artifacts"
     assert http.get(f"{path}/f").text == "second"
     assert http.get(f"{path}/f", params={"attempt": 1}).text == "first"
-    assert http.get(path, params={"attempt": 9}).json() == {"attempt": 9, "files": []}
+    assert http.get(path, params={"attempt": 9}).json() == {
+        "attempt": 9,
+        "files": [],
+        "complete": True,
+    }
     assert http.get(path, params={"attempt": "1/../2"}).status_code == 422
     never = submit(worker)
     worker.queue.cancel(never)
-    assert http.get(f"/jobs/{never}/artifacts").json() == {"attempt": None, "files": []}
+    answer = http.get(f"/jobs/{never}/artifacts").json()
+    assert answer == {"attempt": None, "files": [], "complete": True}
 
 
 def test_nothing_outside_the_output_folder_is_reached(

@@ -86,6 +86,7 @@ class FakeClient:
         self.calls: list[tuple[Any, ...]] = []
         self.events: Callable[[], Iterator[Any]] = lambda: iter(())
         self.files: list[dict[str, Any]] = []
+        self.complete = True
         self.closed = False
 
     def submit(self, spec: dict[str, Any]) -> dict[str, Any]:
@@ -135,7 +136,7 @@ class FakeClient:
 
     def artifacts(self, job_id: str, attempt: int | None = None) -> dict[str, Any]:
         self.job(job_id)
-        return {"attempt": attempt or 1, "files": self.files}
+        return {"attempt": attempt or 1, "files": self.files, "complete": self.complete}
 
     def artifact(self, job_id: str, path: str, dest: Path, attempt: int | None = None) -> None:
         dest.write_text(f"{job_id}:{path}")

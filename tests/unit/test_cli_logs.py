@@ -170,6 +170,17 @@ def test_artifacts_are_listed_without_being_downloaded(tmp_path: Path) -> None:
     assert run("artifacts", A, parts=FakeParts(client)).out == f"{A} left no files\n"
 
 
+def test_some_of_the_artifacts_are_never_passed_off_as_all(tmp_path: Path) -> None:
+    client = FakeClient(job(A))
+    client.files = [{"path": "a", "size": 1}]
+    client.complete = False
+    ran = run("artifacts", A, "--list", parts=FakeParts(client))
+    assert (ran.code, "more than these 1" in ran.err) == (0, True)
+    ran = run("artifacts", A, "-o", str(tmp_path / "out"), parts=FakeParts(client))
+    assert (ran.code, "more than the 1 files" in ran.err) == (1, True)
+    assert not (tmp_path / "out").exists()
+
+
 @pytest.mark.parametrize("path", ["../x", "/etc/x", "a/../../x", "", "."])
 def test_no_artifact_leaves_the_folder(tmp_path: Path, path: str) -> None:
     ran = download(tmp_path, path)

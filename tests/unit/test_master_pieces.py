@@ -158,9 +158,19 @@ def test_walking_stops_at_its_limit_and_takes_regular_files_only(tmp_path: Path)
         (tmp_path / f"f{number}").write_bytes(b"x" * number)
     (tmp_path / "loop").symlink_to(".")
     os.mkfifo(tmp_path / "fifo")
-    assert beneath.walk(tmp_path, (), 100) == [(f"f{n}", n) for n in range(5)]
-    assert len(beneath.walk(tmp_path, (), 2)) == 2
-    assert beneath.walk(tmp_path, ("missing",), 100) == []
+    everything = [(f"f{n}", n) for n in range(5)]
+    assert beneath.walk(tmp_path, (), 100) == (everything, True)
+    assert beneath.walk(tmp_path, (), 5) == (everything, True)
+    some, complete = beneath.walk(tmp_path, (), 2)
+    assert (len(some), complete) == (2, False)
+    assert beneath.walk(tmp_path, ("missing",), 100) == ([], True)
+
+
+def test_walking_says_so_when_it_leaves_folders_out(tmp_path: Path) -> None:
+    (tmp_path / "a/b/c").mkdir(parents=True)
+    (tmp_path / "a/b/c/file").touch()
+    assert beneath.walk(tmp_path, (), 3) == ([], False)
+    assert beneath.walk(tmp_path, (), 4) == ([("a/b/c/file", 0)], True)
 
 
 @pytest.mark.parametrize("path", ["", "/", "/a", "a/", "a//b", ".", "..", "a/../b", "a\0b"])

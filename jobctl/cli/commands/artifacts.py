@@ -30,12 +30,19 @@ def artifacts(
     one_id(job_id)
     found = session.client.artifacts(job_id, attempt=attempt)
     files, number = found["files"], found["attempt"]
-    data = {"job": job_id, "attempt": number, "files": files}
+    data = {"job": job_id, "attempt": number, "files": files, "complete": found["complete"]}
     if listing or not files:
         rows = [(file["path"], text.size(file["size"])) for file in files]
         table = text.Table(("file", "size"), rows, f"{job_id} left no files")
         session.out.result(data, table)
+        if not found["complete"] and not session.out.json:
+            session.out.note(f"there are more than these {len(files)}")
         return
+    if not found["complete"]:
+        # Some of the files would look like all of them.
+        message = f"Job {job_id} left more than the {len(files)} files that can be downloaded."
+        hint = "let the job pack them into one file, such as with tar"
+        raise CommandError(message, hint, "too-many-files")
     root = (folder or Path(job_id)).resolve()
     for file in files:
         target = beneath(root, file["path"])

@@ -28,10 +28,14 @@ class FileView(TypedDict):
 
 
 class FilesView(TypedDict):
-    """The files of one attempt; ``attempt`` is null for a job that ended without one."""
+    """The files of one attempt; ``attempt`` is null for a job that ended without one.
+
+    ``complete`` is false when there are more files than one answer holds.
+    """
 
     attempt: int | None
     files: list[FileView]
+    complete: bool
 
 
 @router.get("/jobs/{job_id}/artifacts", response_model=FilesView)
@@ -39,15 +43,16 @@ async def listing(job_id: JobId, service: ServiceDep, attempt: _Attempt = None) 
     """List the files of the accepted attempt, or of the one asked for."""
     chosen = await _chosen(service, job_id, attempt)
     files: list[tuple[str, int]] = []
+    complete = True
     if chosen is not None:
         settings = service.settings
         folder = (job_id, str(chosen), "output")
         most = settings.limits.artifact_files
-        files = await asyncio.to_thread(beneath.walk, settings.jobs_dir, folder, most)
+        files, complete = await asyncio.to_thread(beneath.walk, settings.jobs_dir, folder, most)
     # A name need not be UTF-8; what cannot be said in JSON is shown as "?".
     shown = [(path.encode("utf-8", "replace").decode(), size) for path, size in files]
     listed = [{"path": path, "size": size} for path, size in shown]
-    return JSONResponse({"attempt": chosen, "files": listed})
+    return JSONResponse({"attempt": chosen, "files": listed, "complete": complete})
 
 
 @router.get(
