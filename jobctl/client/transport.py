@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from jobctl.client.errors import ClientError, Unavailable, Unreachable, from_answer
+from jobctl.client.errors import ClientError, Invalid, Unavailable, Unreachable, from_answer
 
 if TYPE_CHECKING:
     import httpx
@@ -109,6 +109,8 @@ class Transport:
                 if not repeat:
                     raise
                 patience.pause(error)
+            except UnicodeEncodeError as error:
+                raise Invalid(f"The request is not UTF-8 text: {error.object!r:.80}.") from error
             except self._failures as error:
                 told = self._unreachable(error)
                 if not repeat and not isinstance(error, self._not_sent):

@@ -28,7 +28,8 @@ class HealthCheck:
 
     command: tuple[str, ...]
     interval: float = 10.0
-    timeout: float = 3.0
+    # Generous: on a host without a free core the start of a shell alone takes seconds.
+    timeout: float = 10.0
     retries: int = 3
     start_period: float = 10.0
 

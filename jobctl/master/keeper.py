@@ -20,6 +20,9 @@ class Keeper:
         """The library of this version is loaded and Redis answered the last time."""
         self.reason = "Redis has not answered yet."
         """Why not, in one sentence."""
+        # A tick that comes later than half a lease after the last one counts as a gap in which
+        # nobody could renew, and then sweeps nothing.
+        self._tick_interval = min(settings.tick_interval, settings.lease / 4)
 
     async def run(self) -> None:
         """Tick for ever. Redis may come late, go away, or come back without its functions."""
@@ -31,7 +34,7 @@ class Keeper:
                     self.ready = True
                 await self._sweep()
                 self._pause = _FIRST_PAUSE
-                rest = self._settings.tick_interval
+                rest = self._tick_interval
             except QueueError as error:
                 self.ready = False
                 self.reason = str(error)

@@ -7,13 +7,13 @@ import httpx
 
 from tests.support.eventually import eventually
 from tests.support.redis_server import RedisServer
-from tests.support.running_master import TOKEN, PlayedWorker, RunningMaster, running_master
-
-
-def error(answer: httpx.Response) -> dict[str, object]:
-    detail: dict[str, object] = answer.json()["error"]
-    assert {"code", "message", "hint"} <= detail.keys()
-    return detail
+from tests.support.running_master import (
+    TOKEN,
+    PlayedWorker,
+    RunningMaster,
+    error_of,
+    running_master,
+)
 
 
 def test_without_redis_calls_are_refused_and_go_on_when_it_is_back(
@@ -28,10 +28,10 @@ def test_without_redis_calls_are_refused_and_go_on_when_it_is_back(
         job = http.post("/jobs", json={"argv": ["a"]}).json()
         redis.stop()
         refused = http.post("/jobs", json={"argv": ["a"]})
-        assert (refused.status_code, error(refused)["code"]) == (503, "unavailable")
+        assert (refused.status_code, error_of(refused)["code"]) == (503, "unavailable")
         assert refused.headers["Retry-After"] == "1"
         batch = http.post("/jobs:batch", content='{"argv":["a"]}')
-        assert (batch.status_code, error(batch)["accepted"]) == (503, 0)
+        assert (batch.status_code, error_of(batch)["accepted"]) == (503, 0)
         assert http.get("/livez").status_code == 200
         assert http.get("/readyz").json()["ready"] is False
         assert "jobctl_redis_up 0" in http.get("/metrics").text
@@ -83,5 +83,18 @@ def test_a_full_redis_is_told_apart(tmp_path: Path) -> None:
             headers={"Authorization": f"Bearer {TOKEN}"},
             trust_env=False,
         )
-        assert (answer.status_code, error(answer)["code"]) == (507, "full")
+        assert (answer.status_code, error_of(answer)["code"]) == (507, "full")
         assert httpx.get(master.url + "/readyz", trust_env=False).status_code == 200
+
+
+def test_a_master_alone_takes_jobs_back_under_the_shortest_lease(tmp_path: Path) -> None:
+    with RedisServer() as redis:
+        master = RunningMaster(redis, tmp_path)
+        master.settings = master.settings.model_copy(update={"lease": 1.0, "tick_interval": 1.0})
+        with master, master.client() as client:
+            eventually(lambda: client.ready()["ready"])
+            job = client.submit(argv=["a"])
+            silent = PlayedWorker(master)
+            silent.start()
+            eventually(lambda: client.job(job["id"])["crashes"] == 1)
+            assert client.job(job["id"])["status"] == "queued"

@@ -7,7 +7,7 @@ from typing import TypeVar
 _T = TypeVar("_T")
 
 
-def eventually(look: Callable[[], _T], *, within: float = 30.0) -> _T:
+def eventually(look: Callable[[], _T], *, within: float = 60.0) -> _T:
     """Return the first truthy result; fail after ``within`` seconds with the last one."""
     deadline = time.monotonic() + within
     while not (seen := look()):

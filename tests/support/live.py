@@ -6,20 +6,17 @@ import secrets
 import socket
 import subprocess
 import sys
-import threading
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import yaml
 
 from jobctl.client import Client, ClientError
 from jobctl.engine import open_engine
 from jobctl.engine.protocol import Engine
-
-T = TypeVar("T")
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -43,17 +40,6 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
-
-
-def until(condition: Callable[[], T], *, within: float = 60.0, every: float = 0.1) -> T:
-    """Return the first true value of ``condition``; fail after ``within`` seconds."""
-    ticker = threading.Event()
-    for _ in range(max(1, int(within / every))):
-        value = condition()
-        if value:
-            return value
-        ticker.wait(every)
-    raise AssertionError(f"did not come true within {within:g} s: {condition}")
 
 
 class LiveCluster:

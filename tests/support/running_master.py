@@ -8,11 +8,23 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+import httpx
+
 from jobctl.client import Client
 from jobctl.master.app import create_app
 from jobctl.master.server import Server, make_server
 from jobctl.master.settings import Limits, Settings
-from jobctl.queue import Finish, Job, Outcome, Queue, WorkerInfo, connect, connect_async, new_id
+from jobctl.queue import (
+    Finish,
+    Job,
+    JobSpec,
+    Outcome,
+    Queue,
+    WorkerInfo,
+    connect,
+    connect_async,
+    new_id,
+)
 from tests.support.redis_server import RedisServer
 
 TOKEN = "the-token"
@@ -136,3 +148,22 @@ def running_master(redis: RedisServer, folder: Path, **limits: Any) -> Iterator[
             while not client.ready()["ready"]:
                 ready.wait(0.01)
         yield master
+
+
+def submit(worker: PlayedWorker, **fields: Any) -> str:
+    job_id = new_id()
+    worker.queue.submit([JobSpec(id=job_id, argv=("true",), **fields)])
+    return job_id
+
+
+def started(worker: PlayedWorker, **fields: Any) -> Job:
+    job_id = submit(worker, **fields)
+    job = worker.start()
+    assert job.id == job_id
+    return job
+
+
+def error_of(answer: httpx.Response) -> dict[str, object]:
+    detail: dict[str, object] = answer.json()["error"]
+    assert {"code", "message", "hint"} <= detail.keys()
+    return detail

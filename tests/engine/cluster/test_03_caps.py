@@ -3,7 +3,8 @@
 import json
 
 from tests.engine.conftest import MakeCluster
-from tests.support.live import LiveCluster, until
+from tests.support.eventually import eventually
+from tests.support.live import LiveCluster
 
 MIB = 1024 * 1024
 
@@ -64,7 +65,7 @@ def test_a_memory_hog_dies_of_oom_and_nothing_else_does(make_cluster: MakeCluste
     cluster.run("up")
     [before] = cluster.client.workers()
     [bystander] = cluster.submit("--", "sh", "-c", "until [ -e go ]; do sleep 0.1; done; echo fine")
-    until(lambda: cluster.job(bystander)["status"] == "running")
+    eventually(lambda: cluster.job(bystander)["status"] == "running")
     [hog] = cluster.submit("--", "python3", "-c", HOG)
     [shell_hog] = cluster.submit("--", "sh", "-c", f'python3 -c "{HOG}"; exit $?')
     cluster.wait(hog, shell_hog)

@@ -6,7 +6,8 @@ from collections.abc import Callable
 import pytest
 
 from tests.engine.conftest import MakeCluster
-from tests.support.live import LiveCluster, until
+from tests.support.eventually import eventually
+from tests.support.live import LiveCluster
 
 QUICK_LEASES = {"lease": "4s", "heartbeat": "1s"}
 
@@ -45,7 +46,7 @@ def test_killed_amid_jobs(
     total = size(90, 500)
     submitter = Submitter(cluster, total)
     submitter.start()
-    until(lambda: len(submitter.acknowledged) >= total // 3)
+    eventually(lambda: len(submitter.acknowledged) >= total // 3)
     cluster.engine.kill(cluster.container(part))
     cluster.run("up")
     submitter.join(timeout=300)

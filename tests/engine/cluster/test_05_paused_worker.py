@@ -1,7 +1,7 @@
 """A worker paused past its lease: another one takes over, and the late writes are refused."""
 
 from tests.engine.conftest import MakeCluster
-from tests.support.live import until
+from tests.support.eventually import eventually
 
 WORK = "echo attempt $JOBCTL_ATTEMPT > result; echo attempt $JOBCTL_ATTEMPT; sleep 4"
 
@@ -16,10 +16,10 @@ def test_late_writes_of_a_paused_worker_are_refused(make_cluster: MakeCluster) -
     )
     cluster.run("up")
     [job_id] = cluster.submit("--", "sh", "-c", WORK)
-    until(lambda: cluster.job(job_id)["status"] == "running")
+    eventually(lambda: cluster.job(job_id)["status"] == "running")
     first = cluster.job(job_id)["worker"]
     cluster.engine.pause(cluster.container(first))
-    until(lambda: cluster.job(job_id)["attempt"] == 2)
+    eventually(lambda: cluster.job(job_id)["attempt"] == 2)
     cluster.engine.unpause(cluster.container(first))
     cluster.wait(job_id)
 
@@ -33,6 +33,6 @@ def test_late_writes_of_a_paused_worker_are_refused(make_cluster: MakeCluster) -
     assert cluster.artifact(job_id, "result") == b"attempt 2\n"
     assert cluster.run("logs", job_id).out == "attempt 2\n"
     # The first worker noticed, gave the job up and goes on working.
-    until(lambda: {w["status"] for w in cluster.client.workers()} == {"idle"})
+    eventually(lambda: {w["status"] for w in cluster.client.workers()} == {"idle"})
     assert cluster.run("logs", job_id, "--attempt", "1").out == "attempt 1\n"
     assert cluster.artifact(job_id, "result") == b"attempt 2\n"

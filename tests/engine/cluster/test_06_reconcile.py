@@ -8,7 +8,8 @@ import pytest
 
 from tests.engine.conftest import MakeCluster
 from tests.support.engine_proxy import engine_proxy
-from tests.support.live import LiveCluster, until
+from tests.support.eventually import eventually
+from tests.support.live import LiveCluster
 
 
 def test_the_second_up_makes_no_mutation(cluster: LiveCluster, tmp_path: Path) -> None:
@@ -89,7 +90,7 @@ def test_every_container_gets_another_address_and_all_goes_on(cluster: LiveClust
     ended = list(cluster.client.wait(ids, timeout=120))
     assert {job["status"] for job in ended} == {"succeeded"}
     assert cluster.run("submit", "--wait", "--", "true").code == 0
-    until(lambda: len(cluster.client.workers()) == 3)
+    eventually(lambda: len(cluster.client.workers()) == 3)
 
 
 def identities(cluster: LiveCluster) -> dict[str, str]:

@@ -2,7 +2,8 @@
 
 from collections.abc import Callable
 
-from tests.support.live import LiveCluster, until
+from tests.support.eventually import eventually
+from tests.support.live import LiveCluster
 
 
 def test_up_and_back_with_jobs_running(
@@ -17,7 +18,7 @@ def test_up_and_back_with_jobs_running(
     assert before.items() <= grown.items()
 
     cluster.run("scale", "3", within=300)
-    until(lambda: len(cluster.client.workers()) == 3)
+    eventually(lambda: len(cluster.client.workers()) == 3)
     ended = list(cluster.client.wait(ids, timeout=600))
     assert len(ended) == jobs
     assert {job["status"] for job in ended} == {"succeeded"}
@@ -33,4 +34,4 @@ def test_a_scale_override_is_kept_by_up_until_it_is_reset(cluster: LiveCluster) 
     assert "scale" in again.err
     assert len(cluster.client.workers()) == 1
     cluster.run("up", "--reset-scale")
-    until(lambda: len(cluster.client.workers()) == 3)
+    eventually(lambda: len(cluster.client.workers()) == 3)

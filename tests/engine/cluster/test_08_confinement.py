@@ -2,7 +2,8 @@
 
 import subprocess
 
-from tests.support.live import LiveCluster, until
+from tests.support.eventually import eventually
+from tests.support.live import LiveCluster
 
 SNOOP = """
 for secret in /jobctl/secrets/token /jobctl/secrets/redis-worker /jobctl/secrets/users.acl; do
@@ -50,7 +51,7 @@ def test_secrets_are_in_no_inspect_and_no_log(cluster: LiveCluster) -> None:
 
 def test_another_jobs_log_and_output_cannot_be_written(cluster: LiveCluster) -> None:
     [victim] = cluster.submit("--", "sh", "-c", "echo mine > result; echo mine; sleep 600")
-    until(lambda: cluster.run("logs", victim).out == "mine\n")
+    eventually(lambda: cluster.run("logs", victim).out == "mine\n")
     attack = (
         f"cd /jobctl/jobs/{victim}/1 && echo TRAVERSED; "
         f"echo x >> /jobctl/jobs/{victim}/1/log && echo WROTE; "

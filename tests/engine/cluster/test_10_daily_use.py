@@ -6,7 +6,8 @@ import subprocess
 
 from bench.up.compose import binary
 from tests.engine.conftest import MakeCluster
-from tests.support.live import REPOSITORY, LiveCluster, until
+from tests.support.eventually import eventually
+from tests.support.live import REPOSITORY, LiveCluster
 
 
 def test_down_hands_running_jobs_back_and_the_next_up_goes_on(cluster: LiveCluster) -> None:
@@ -17,7 +18,7 @@ def test_down_hands_running_jobs_back_and_the_next_up_goes_on(cluster: LiveClust
     )
     [job_id] = cluster.submit("--", "sh", "-c", script)
     waiting = cluster.submit("--array", "0-9", "--", "true")
-    until(lambda: cluster.job(job_id)["step"] == "half")
+    eventually(lambda: cluster.job(job_id)["step"] == "half")
     seen = cluster.job(job_id)
     assert (seen["status"], seen["progress"]) == ("running", 40)
     assert seen["started_at"]
@@ -37,7 +38,7 @@ def test_follow_outlives_the_master_and_loses_no_line(cluster: LiveCluster) -> N
         "--", "sh", "-c", f"for i in $(seq {lines}); do echo line $i; sleep 0.1; done"
     )
     follower = cluster.spawn("logs", job_id, "-f")
-    until(lambda: "line 10\n" in cluster.run("logs", job_id, check=False).out)
+    eventually(lambda: "line 10\n" in cluster.run("logs", job_id, check=False).out)
     cluster.engine.kill(cluster.container("master-1"))
     cluster.run("up")
     out, err = follower.communicate(timeout=60)
@@ -52,7 +53,7 @@ def test_the_report_file_does_what_the_line_does(cluster: LiveCluster) -> None:
         "-c",
         """echo '{"progress": 67, "step": "encode"}' > $JOBCTL_REPORT; sleep 600""",
     )
-    until(lambda: cluster.job(job_id)["step"] == "encode")
+    eventually(lambda: cluster.job(job_id)["step"] == "encode")
     assert cluster.job(job_id)["progress"] == 67
     cluster.run("cancel", job_id)
     cluster.wait(job_id)
@@ -96,7 +97,7 @@ def test_attempts_are_retried_with_backoff_until_one_succeeds(cluster: LiveClust
 
 def test_kill_worker_and_up_recover_at_once(cluster: LiveCluster) -> None:
     ids = cluster.submit("--array", "0-11", "--", "sleep", "1")
-    until(lambda: any(worker["jobs"] for worker in cluster.client.workers()))
+    eventually(lambda: any(worker["jobs"] for worker in cluster.client.workers()))
     said = cluster.run("chaos", "kill-worker", "worker-2")
     assert "worker-2" in said.out + said.err
     rows = {row["name"]: row for row in cluster.json("ps")["instances"]}

@@ -1,7 +1,6 @@
 """Submitting over HTTP: one job or many, once however often sent, or refused in one sentence."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
@@ -9,43 +8,7 @@ import pytest
 
 from jobctl.queue import new_id
 from tests.support.redis_server import RedisServer
-from tests.support.running_master import TOKEN, RunningMaster, running_master
-
-
-@pytest.fixture(scope="module")
-def redis() -> Iterator[RedisServer]:
-    with RedisServer() as server:
-        yield server
-
-
-@pytest.fixture
-def master(redis: RedisServer, tmp_path: Path) -> Iterator[RunningMaster]:
-    with running_master(redis, tmp_path) as running:
-        yield running
-
-
-@pytest.fixture
-def http(master: RunningMaster) -> Iterator[httpx.Client]:
-    headers = {"Authorization": f"Bearer {TOKEN}"}
-    with httpx.Client(base_url=master.url, headers=headers, trust_env=False) as client:
-        yield client
-
-
-@pytest.fixture(scope="module")
-def shared(redis: RedisServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
-    """A master for requests that leave nothing behind."""
-    headers = {"Authorization": f"Bearer {TOKEN}"}
-    with (
-        running_master(redis, tmp_path_factory.mktemp("shared")) as master,
-        httpx.Client(base_url=master.url, headers=headers, trust_env=False) as client,
-    ):
-        yield client
-
-
-def error(answer: httpx.Response) -> dict[str, object]:
-    detail: dict[str, object] = answer.json()["error"]
-    assert {"code", "message", "hint"} <= detail.keys()
-    return detail
+from tests.support.running_master import TOKEN, error_of, running_master
 
 
 def test_a_job_is_submitted_with_the_defaults_of_the_cluster(http: httpx.Client) -> None:
@@ -95,20 +58,20 @@ def test_a_bad_spec_is_refused_in_one_sentence(
 ) -> None:
     answer = shared.post("/jobs", json=spec)
     assert answer.status_code == 422
-    message = str(error(answer)["message"])
+    message = str(error_of(answer)["message"])
     assert said in message
     assert "\n" not in message
     assert shared.get("/jobs").json()["jobs"] == []
 
 
 def test_broken_json_and_unknown_paths_have_the_same_form(http: httpx.Client) -> None:
-    assert error(http.post("/jobs", content=b"{nope"))["code"] == "invalid"
-    assert error(http.get("/nothing"))["code"] == "not-found"
-    assert error(http.delete("/jobs"))["code"] == "method-not-allowed"
+    assert error_of(http.post("/jobs", content=b"{nope"))["code"] == "invalid"
+    assert error_of(http.get("/nothing"))["code"] == "not-found"
+    assert error_of(http.delete("/jobs"))["code"] == "method-not-allowed"
     for path in ("/jobs/nope", f"/jobs/{new_id()}", "/jobs/..%2F..%2Fetc"):
         answer = http.get(path)
         assert answer.status_code == 404, path
-        assert "\n" not in str(error(answer)["message"])
+        assert "\n" not in str(error_of(answer)["message"])
 
 
 def test_a_body_over_the_cap_is_refused(redis: RedisServer, tmp_path: Path) -> None:
@@ -123,9 +86,9 @@ def test_a_body_over_the_cap_is_refused(redis: RedisServer, tmp_path: Path) -> N
             headers=headers,
             trust_env=False,
         )
-    assert (one.status_code, error(one)["code"]) == (413, "too-large")
-    assert (many.status_code, error(many)["code"]) == (413, "too-large")
-    assert (error(many)["line"], error(many)["accepted"]) == (2, 1)
+    assert (one.status_code, error_of(one)["code"]) == (413, "too-large")
+    assert (many.status_code, error_of(many)["code"]) == (413, "too-large")
+    assert (error_of(many)["line"], error_of(many)["accepted"]) == (2, 1)
 
 
 def test_a_batch_keeps_its_order_and_is_idempotent(http: httpx.Client) -> None:
@@ -143,7 +106,7 @@ def test_a_bad_line_is_named_and_the_lines_before_it_are_in(http: httpx.Client) 
     good = [json.dumps({"argv": ["true"]}) for _ in range(700)]
     answer = http.post("/jobs:batch", content="\n".join([*good, '{"argv": []}', *good]))
     assert answer.status_code == 422
-    detail = error(answer)
+    detail = error_of(answer)
     assert (detail["line"], detail["accepted"]) == (701, 700)
     assert "Line 701: argv" in str(detail["message"])
     assert "700 jobs" in str(detail["message"])
@@ -159,4 +122,4 @@ def test_a_batch_has_a_limit(redis: RedisServer, tmp_path: Path) -> None:
             trust_env=False,
         )
     assert answer.status_code == 413
-    assert error(answer)["accepted"] == 3
+    assert error_of(answer)["accepted"] == 3

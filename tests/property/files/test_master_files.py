@@ -7,46 +7,14 @@ import httpx
 import pytest
 
 from jobctl.client.sse import ServerEvent, parse
-from jobctl.queue import Cause, Job, JobSpec, Outcome, new_id
+from jobctl.queue import Cause, Outcome, new_id
 from tests.support.eventually import eventually
-from tests.support.redis_server import RedisServer
-from tests.support.running_master import TOKEN, PlayedWorker, RunningMaster, running_master
-
-
-@pytest.fixture(scope="module")
-def master(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningMaster]:
-    with (
-        RedisServer() as redis,
-        running_master(redis, tmp_path_factory.mktemp("master"), read_block=64) as running,
-    ):
-        yield running
-
-
-@pytest.fixture(scope="module")
-def http(master: RunningMaster) -> Iterator[httpx.Client]:
-    headers = {"Authorization": f"Bearer {TOKEN}"}
-    with httpx.Client(base_url=master.url, headers=headers, trust_env=False) as client:
-        yield client
-
-
-@pytest.fixture
-def worker(master: RunningMaster) -> Iterator[PlayedWorker]:
-    played = PlayedWorker(master)
-    yield played
-    played.queue.deregister(played.incarnation)
-
-
-def submit(worker: PlayedWorker, **fields: Any) -> str:
-    job_id = new_id()
-    worker.queue.submit([JobSpec(id=job_id, argv=("true",), **fields)])
-    return job_id
-
-
-def started(worker: PlayedWorker, **fields: Any) -> Job:
-    job_id = submit(worker, **fields)
-    job = worker.start()
-    assert job.id == job_id
-    return job
+from tests.support.running_master import (
+    PlayedWorker,
+    RunningMaster,
+    started,
+    submit,
+)
 
 
 def events(stream: httpx.Response) -> Iterator[ServerEvent]:

@@ -3,7 +3,6 @@
 import itertools
 import socket
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,24 +22,6 @@ from jobctl.queue import new_id
 from tests.support.cutting_proxy import CuttingProxy
 from tests.support.redis_server import RedisServer
 from tests.support.running_master import TOKEN, PlayedWorker, RunningMaster, running_master
-
-
-@pytest.fixture(scope="module")
-def redis() -> Iterator[RedisServer]:
-    with RedisServer() as server:
-        yield server
-
-
-@pytest.fixture
-def master(redis: RedisServer, tmp_path: Path) -> Iterator[RunningMaster]:
-    with running_master(redis, tmp_path) as running:
-        yield running
-
-
-@pytest.fixture
-def client(master: RunningMaster) -> Iterator[Client]:
-    with master.client() as made:
-        yield made
 
 
 def through(proxy: CuttingProxy, **options: Any) -> Client:
@@ -208,3 +189,8 @@ def test_a_redis_that_is_away_is_told_apart_from_the_master(tmp_path: Path) -> N
             client.jobs()
         with master.client() as client:
             assert client.ready()["redis"] is False
+
+
+def test_text_that_no_request_can_carry_is_refused(client: Client) -> None:
+    with pytest.raises(Invalid, match="UTF-8"):
+        client.submit(argv=["echo", "\udc80"])

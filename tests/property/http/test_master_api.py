@@ -2,7 +2,6 @@
 
 import re
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
@@ -13,44 +12,13 @@ from jobctl.queue import Outcome, new_id
 from jobctl.queue.status import Cause
 from tests.support.eventually import eventually
 from tests.support.redis_server import RedisServer
-from tests.support.running_master import TOKEN, PlayedWorker, RunningMaster, running_master
-
-
-@pytest.fixture(scope="module")
-def redis() -> Iterator[RedisServer]:
-    with RedisServer() as server:
-        yield server
-
-
-@pytest.fixture
-def master(redis: RedisServer, tmp_path: Path) -> Iterator[RunningMaster]:
-    with running_master(redis, tmp_path) as running:
-        yield running
-
-
-@pytest.fixture
-def http(master: RunningMaster) -> Iterator[httpx.Client]:
-    headers = {"Authorization": f"Bearer {TOKEN}"}
-    with httpx.Client(base_url=master.url, headers=headers, trust_env=False) as client:
-        yield client
-
-
-@pytest.fixture(scope="module")
-def shared(redis: RedisServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
-    """A master for requests that leave nothing behind."""
-    headers = {"Authorization": f"Bearer {TOKEN}"}
-    with (
-        running_master(redis, tmp_path_factory.mktemp("shared")) as master,
-        httpx.Client(base_url=master.url, headers=headers, trust_env=False) as client,
-    ):
-        yield client
-
-
-def error(answer: httpx.Response) -> dict[str, object]:
-    detail: dict[str, object] = answer.json()["error"]
-    assert {"code", "message", "hint"} <= detail.keys()
-    return detail
-
+from tests.support.running_master import (
+    TOKEN,
+    PlayedWorker,
+    RunningMaster,
+    error_of,
+    running_master,
+)
 
 CLOSED = [
     ("POST", "/jobs"),
@@ -81,7 +49,7 @@ def test_nothing_is_served_without_the_token(master: RunningMaster, given: str) 
         for method, path in CLOSED:
             answer = http.request(method, path)
             assert answer.status_code == 401, path
-            assert error(answer)["code"] == "unauthorized"
+            assert error_of(answer)["code"] == "unauthorized"
 
 
 def test_every_path_of_the_document_is_closed_or_named_open(master: RunningMaster) -> None:
@@ -134,11 +102,11 @@ def test_statuses_of_many_at_once(http: httpx.Client) -> None:
 def test_cancel_and_retry(http: httpx.Client) -> None:
     job = http.post("/jobs", json={"argv": ["a"]}).json()
     path = f"/jobs/{job['id']}"
-    assert error(http.post(f"{path}/retry"))["code"] == "wrong-status"
+    assert error_of(http.post(f"{path}/retry"))["code"] == "wrong-status"
     assert http.post(f"{path}/cancel").json()["status"] == "cancelled"
     again = http.post(f"{path}/cancel")
     assert again.status_code == 409
-    assert error(again)["hint"] == f"jobctl job {job['id']}"
+    assert error_of(again)["hint"] == f"jobctl job {job['id']}"
     retried = http.post(f"{path}/retry").json()
     assert (retried["status"], retried["run"]) == ("queued", 2)
 
@@ -193,7 +161,7 @@ def test_workers_are_listed_drained_and_undrained(
     assert http.get("/workers").json()["workers"][0]["status"] == "busy"
     assert http.post("/workers/worker-1/drain").status_code == 200
     unknown = http.post("/workers/worker-9/drain", json={})
-    assert (unknown.status_code, error(unknown)["code"]) == (404, "unknown-worker")
+    assert (unknown.status_code, error_of(unknown)["code"]) == (404, "unknown-worker")
     assert http.post("/workers/worker-1/drain", json={"grace": -1}).status_code == 422
 
 

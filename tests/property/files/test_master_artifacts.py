@@ -1,52 +1,17 @@
 """Files of a job over HTTP: the accepted attempt's, and nothing outside its output folder."""
 
 import os
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import httpx
-import pytest
 
-from jobctl.queue import Cause, Job, JobSpec, new_id
-from tests.support.redis_server import RedisServer
-from tests.support.running_master import TOKEN, PlayedWorker, RunningMaster, running_master
-
-
-@pytest.fixture(scope="module")
-def master(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningMaster]:
-    with (
-        RedisServer() as redis,
-        running_master(redis, tmp_path_factory.mktemp("master"), read_block=64) as running,
-    ):
-        yield running
-
-
-@pytest.fixture(scope="module")
-def http(master: RunningMaster) -> Iterator[httpx.Client]:
-    headers = {"Authorization": f"Bearer {TOKEN}"}
-    with httpx.Client(base_url=master.url, headers=headers, trust_env=False) as client:
-        yield client
-
-
-@pytest.fixture
-def worker(master: RunningMaster) -> Iterator[PlayedWorker]:
-    played = PlayedWorker(master)
-    yield played
-    played.queue.deregister(played.incarnation)
-
-
-def submit(worker: PlayedWorker, **fields: Any) -> str:
-    job_id = new_id()
-    worker.queue.submit([JobSpec(id=job_id, argv=("true",), **fields)])
-    return job_id
-
-
-def started(worker: PlayedWorker, **fields: Any) -> Job:
-    job_id = submit(worker, **fields)
-    job = worker.start()
-    assert job.id == job_id
-    return job
+from jobctl.queue import Cause
+from tests.support.running_master import (
+    PlayedWorker,
+    RunningMaster,
+    started,
+    submit,
+)
 
 
 def test_artifacts_are_listed_and_downloaded(worker: PlayedWorker, http: httpx.Client) -> None:

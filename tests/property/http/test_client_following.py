@@ -1,7 +1,6 @@
 """The client's long calls: following, waiting, events and downloads, through broken connections."""
 
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,26 +16,7 @@ from jobctl.client import (
 from jobctl.queue import Cause, Outcome, new_id
 from tests.support.cutting_proxy import CuttingProxy
 from tests.support.eventually import eventually
-from tests.support.redis_server import RedisServer
-from tests.support.running_master import TOKEN, PlayedWorker, RunningMaster, running_master
-
-
-@pytest.fixture(scope="module")
-def redis() -> Iterator[RedisServer]:
-    with RedisServer() as server:
-        yield server
-
-
-@pytest.fixture
-def master(redis: RedisServer, tmp_path: Path) -> Iterator[RunningMaster]:
-    with running_master(redis, tmp_path) as running:
-        yield running
-
-
-@pytest.fixture
-def client(master: RunningMaster) -> Iterator[Client]:
-    with master.client() as made:
-        yield made
+from tests.support.running_master import TOKEN, PlayedWorker, RunningMaster
 
 
 def through(proxy: CuttingProxy, **options: Any) -> Client:
