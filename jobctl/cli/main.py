@@ -2,6 +2,7 @@
 
 import itertools
 import os
+import shlex
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -55,6 +56,10 @@ def options(
     session: Session = ctx.obj
     session.file = file
     session.named_project = project
+    chosen = (("-f", file), ("-p", project))
+    session.out.given = shlex.join(
+        word for flag, value in chosen if value is not None for word in (flag, str(value))
+    )
     if output is not None:
         session.out.format = output.value
 

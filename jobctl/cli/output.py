@@ -6,8 +6,10 @@ command prints many, every other command exactly one.
 
 import json
 import os
+import re
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from threading import Lock
 from types import TracebackType
 from typing import Any, Literal, Protocol, TextIO
@@ -83,6 +85,8 @@ class Output:
     def __init__(self, stdout: TextIO | None = None, stderr: TextIO | None = None) -> None:
         self.format: Format = "text"
         self.command = ""
+        self.given = ""
+        """The -f or -p of this command line, as it was typed."""
         self._stdout = stdout or sys.stdout
         self._stderr = stderr or sys.stderr
 
@@ -146,10 +150,16 @@ class Output:
 
     def failure(self, failure: Failure) -> None:
         """Print an error, once: in the envelope on stdout, or as text on stderr."""
+        failure = replace(failure, hint=self.addressed(failure.hint))
         if self.json:
             self._envelope({"ok": False, "error": failure.data()})
         else:
             self.note("\n".join(failure.lines()))
+
+    def addressed(self, hint: str) -> str:
+        """Return a next command with this one's -f or -p, so that it means the same cluster."""
+        given = f"jobctl {self.given} " if self.given else "jobctl "
+        return re.sub(r"\bjobctl (?!init\b)(?=[a-z])", lambda _: given, hint)
 
     def _envelope(self, body: Mapping[str, Any]) -> None:
         envelope = {"schema": SCHEMA, "command": self.command, **body}

@@ -46,7 +46,7 @@ def test_the_envelope_of_an_error() -> None:
     ran = run("--output", "json", "job", B)
     assert ran.out == (
         '{"schema": 1, "command": "job", "ok": false, "error": {"code": "unknown-job", '
-        f'"message": "There is no job {B}.", "hint": "jobctl jobs"}}}}\n'
+        f'"message": "There is no job {B}.", "hint": "jobctl -p demo jobs"}}}}\n'
     )
     assert (ran.code, ran.err) == (1, "")
 

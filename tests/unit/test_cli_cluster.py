@@ -68,7 +68,7 @@ def test_ctrl_c_during_up_names_the_way_on(
 ) -> None:
     fake(monkeypatch, "up", KeyboardInterrupt())
     ran = run("-f", file, "up", parts=parts)
-    assert (ran.code, ran.err.splitlines()[-1]) == (130, "next: jobctl up")
+    assert (ran.code, ran.err.splitlines()[-1]) == (130, f"next: jobctl -f {file} up")
 
 
 def test_dry_run_prints_the_plan_and_applies_nothing(
@@ -194,7 +194,7 @@ def test_ps_works_without_the_master(monkeypatch: pytest.MonkeyPatch, parts: Fak
     ran = run("ps", parts=parts)
     assert (ran.code, "worker-1" in ran.out, "No master answers." in ran.err) == (0, True, True)
     fake(monkeypatch, "ps", [])
-    assert run("ps", parts=parts).out == "demo is not up (next: jobctl up)\n"
+    assert run("ps", parts=parts).out == "demo is not up (next: jobctl -p demo up)\n"
 
 
 def test_scale_takes_several_pools(monkeypatch: pytest.MonkeyPatch, parts: FakeParts) -> None:
@@ -257,4 +257,4 @@ def test_a_cluster_that_is_not_up_is_told(monkeypatch: pytest.MonkeyPatch) -> No
 
     monkeypatch.setattr(parts, "connection", nowhere)
     ran = run("jobs", parts=parts)
-    assert (ran.code, ran.err) == (1, "error: The cluster demo is not up.\nnext: jobctl up\n")
+    assert (ran.code, ran.err) == (1, "error: The cluster demo is not up.\nnext: jobctl -p demo up\n")

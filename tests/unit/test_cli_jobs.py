@@ -208,7 +208,7 @@ def test_ctrl_c_leaves_the_jobs_alone_and_says_so() -> None:
     ran = run("wait", A, B, parts=FakeParts(Interrupting()))
     assert ran.code == 130
     assert "the jobs go on" in ran.err
-    assert f"jobctl wait {A}" in ran.err
+    assert f"jobctl -p demo wait {A}" in ran.err
 
 
 def test_cancel_and_retry_show_the_new_status() -> None:
@@ -233,7 +233,7 @@ def test_unknown_jobs_are_named(name: str) -> None:
         ran = run(name, unknown, parts=with_jobs(job(A)))
         assert ran.code == 1
         assert unknown in ran.err
-        assert "next: jobctl jobs" in ran.err
+        assert "next: jobctl -p demo jobs" in ran.err
         assert ran.out == ""
 
 

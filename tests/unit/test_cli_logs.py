@@ -101,7 +101,7 @@ def test_submit_and_follow_ends_as_the_job_does() -> None:
 def test_ctrl_c_while_following_leaves_the_job_alone() -> None:
     ran = run("logs", "-f", A, parts=following(log("one\n", 4), KeyboardInterrupt()))
     assert (ran.code, ran.out) == (130, "one\n")
-    assert ran.err == f"Stopped following; the job goes on.\nnext: jobctl logs -f {A}\n"
+    assert ran.err == f"Stopped following; the job goes on.\nnext: jobctl -p demo logs -f {A}\n"
 
 
 def test_a_stream_that_ends_before_the_job_is_an_error() -> None:

@@ -121,7 +121,7 @@ def ps(session: Session) -> None:
     table = text.Table(
         ("instance", "state", "health", "status", "jobs", "cpus", "memory", "age"),
         [one.cells(session.now()) for one in fleet],
-        f"{project} is not up (next: jobctl up)",
+        f"{project} is not up (next: {session.out.addressed('jobctl up')})",
     )
     session.out.result({"project": project, "instances": [one.data() for one in fleet]}, table)
 
