@@ -257,4 +257,7 @@ def test_a_cluster_that_is_not_up_is_told(monkeypatch: pytest.MonkeyPatch) -> No
 
     monkeypatch.setattr(parts, "connection", nowhere)
     ran = run("jobs", parts=parts)
-    assert (ran.code, ran.err) == (1, "error: The cluster demo is not up.\nnext: jobctl -p demo up\n")
+    assert (ran.code, ran.err) == (
+        1,
+        "error: The cluster demo is not up.\nnext: jobctl -p demo up\n",
+    )
