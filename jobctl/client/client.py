@@ -8,7 +8,7 @@ from typing import Any, Self, cast
 from urllib.parse import quote
 
 from jobctl.client import following, waiting
-from jobctl.client.errors import ClientError, Invalid, Unavailable, UnknownJob, Unreachable
+from jobctl.client.errors import ClientError, Unavailable, UnknownJob, Unreachable
 from jobctl.client.specs import chunks, prepare
 from jobctl.client.transport import Transport
 from jobctl.client.types import Artifacts, Event, FollowEvent, Job, JobRow, Page, Worker
@@ -63,14 +63,14 @@ class Client:
     ) -> list[str]:
         """Submit jobs from any iterable, ``chunk`` at a time; return their ids in order.
 
-        ``accepted`` is told the number so far after each chunk. Invalid names the first bad job;
-        all before it are accepted (``details["accepted"]``).
+        ``accepted`` is told the number so far after each chunk. An error tells how many are in
+        (``details["accepted"]``); Invalid names the first bad job, and all before it are accepted.
         """
         done: list[str] = []
         for ids, body in chunks(specs, chunk):
             try:
                 self._transport.call("POST", "/jobs:batch", content=body, persist=True)
-            except Invalid as error:
+            except ClientError as error:
                 raise _counted(error, len(done)) from error
             done += ids
             if accepted:
@@ -260,12 +260,15 @@ def _job_path(job_id: str) -> str:
     return f"/jobs/{job_id}"
 
 
-def _counted(error: Invalid, before: int) -> Invalid:
-    """Number a bad job within all that were given, not within its chunk."""
-    line = error.details.get("line")
-    if line is None:
+def _counted(error: ClientError, before: int) -> ClientError:
+    """Number and count within all the jobs that were given, not within the chunk that failed."""
+    chunk = error.details.get("accepted")
+    accepted = before + int(chunk or 0)
+    if chunk is None and not accepted:
         return error
-    number = before + int(line)
-    message = str(error).replace(f"Line {line}: ", f"Job {number}: ", 1)
-    details = {"line": number, "accepted": before + int(error.details["accepted"])}
-    return Invalid(message, error.hint, error.code, details)
+    told = str(error).removesuffix(f" {chunk} jobs of this batch were accepted.")
+    details = {**error.details, "accepted": accepted}
+    if (line := error.details.get("line")) is not None:
+        details["line"] = before + int(line)
+        told = told.replace(f"Line {line}: ", f"Job {details['line']}: ", 1)
+    return type(error)(f"{told} Accepted before that: {accepted}.", error.hint, error.code, details)

@@ -93,7 +93,9 @@ class FakeClient:
         self.submitted.append(spec)
         return job(spec.get("id", A))
 
-    def submit_many(self, specs: Iterable[dict[str, Any]]) -> list[str]:
+    def submit_many(
+        self, specs: Iterable[dict[str, Any]], accepted: Callable[[int], None] | None = None
+    ) -> list[str]:
         for spec in specs:
             self.submitted.append(spec)
         return [f"01ARZ3NDEKTSV4RRFFQ69G{number:04d}" for number in range(len(self.submitted))]

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobctl.client import errors, types
+from jobctl.client import Client, errors, types
 from jobctl.client.specs import chunks, prepare
 from jobctl.client.sse import HEARTBEAT, ServerEvent, parse
 from jobctl.client.transport import Patience
@@ -136,6 +136,41 @@ def test_answers_become_errors(status: int, code: str, kind: type) -> None:
 @pytest.mark.parametrize("body", [None, [], {}, {"error": "no"}])
 def test_an_answer_of_somebody_else_is_an_error_too(body: Any) -> None:
     assert str(errors.from_answer(502, body)) == "The master answered with HTTP status 502."
+
+
+@pytest.mark.parametrize(
+    ("error", "told", "details"),
+    [
+        (
+            errors.Full("Full. 1 jobs of this batch were accepted.", "", "", {"accepted": 1}),
+            "Full. Accepted before that: 5.",
+            {"accepted": 5},
+        ),
+        (
+            errors.Invalid(
+                "Line 2: bad. 1 jobs of this batch were accepted.",
+                details={"accepted": 1, "line": 2},
+            ),
+            "Job 6: bad. Accepted before that: 5.",
+            {"accepted": 5, "line": 6},
+        ),
+        (errors.Unreachable("Gone."), "Gone. Accepted before that: 4.", {"accepted": 4}),
+    ],
+)
+def test_many_jobs_that_end_half_way_are_counted_from_the_first(
+    error: errors.ClientError, told: str, details: dict[str, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers = iter([None, None, error])
+
+    def call(*_: Any, **__: Any) -> None:
+        if (answer := next(answers)) is not None:
+            raise answer
+
+    with Client("http://127.0.0.1:1", "t") as client:
+        monkeypatch.setattr(client._transport, "call", call)
+        with pytest.raises(type(error)) as caught:
+            client.submit_many(({"argv": ["a"]} for _ in range(9)), chunk=2)
+    assert (str(caught.value), caught.value.details) == (told, details)
 
 
 def test_patience_ends_with_the_error() -> None:

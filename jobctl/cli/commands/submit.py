@@ -13,7 +13,7 @@ from jobctl import config
 from jobctl.cli import specs
 from jobctl.cli.context import Session
 from jobctl.cli.ending import follow_to_end, report_waited, tell_end, wait_for
-from jobctl.cli.errors import UsageError
+from jobctl.cli.errors import Interrupted, UsageError
 from jobctl.cli.registry import command
 from jobctl.cli.specs import Spec
 from jobctl.queue.ids import new_id
@@ -101,7 +101,7 @@ def submit(
         base["env"] = {**base.get("env", {}), **specs.environment(env)}
 
     with _expanded(base, array=array, each=each, shell=shell) as wanted:
-        ids = list(session.client.submit_many(wanted)) if many else [_one(session, base)]
+        ids = _many(session, wanted) if many else [_one(session, base)]
     if follow:
         session.out.note(f"submitted {ids[0]}")
         follow_to_end(session, ids[0])
@@ -155,6 +155,20 @@ def _read(path: Path) -> bytes:
 
 def _one(session: Session, spec: Spec) -> str:
     return session.client.submit(spec)["id"]
+
+
+def _many(session: Session, wanted: Iterable[Spec]) -> list[str]:
+    done = 0
+
+    def count(accepted: int) -> None:
+        nonlocal done
+        done = accepted
+
+    try:
+        return session.client.submit_many(wanted, accepted=count)
+    except KeyboardInterrupt:
+        message = f"Stopped submitting; at least {done} jobs are in, and go on."
+        raise Interrupted(message, "jobctl jobs") from None
 
 
 @contextmanager
