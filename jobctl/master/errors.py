@@ -90,6 +90,13 @@ def too_large(longest: int) -> ApiError:
     return ApiError(413, "too-large", message, "put large input on a mounted folder")
 
 
+def unknown_attempt(job_id: str, had: int, wanted: int) -> ApiError:
+    """Return the refusal of an attempt that the job has not had."""
+    attempts = "1 attempt" if had == 1 else f"{had} attempts"
+    message = f"Job {job_id} has had {attempts}; there is no attempt {wanted}."
+    return ApiError(404, "unknown-attempt", message, f"jobctl job {job_id}")
+
+
 def from_problems(problems: list[Any], where: str = "") -> ApiError:
     """Make one sentence of pydantic's list of problems."""
     told = []

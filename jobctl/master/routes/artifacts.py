@@ -12,7 +12,7 @@ from typing_extensions import TypedDict
 
 from jobctl.master import beneath
 from jobctl.master.download import send_range
-from jobctl.master.errors import ApiError
+from jobctl.master.errors import ApiError, unknown_attempt
 from jobctl.master.service import JobId, Service, ServiceDep
 
 router = APIRouter(tags=["artifacts"])
@@ -83,6 +83,8 @@ async def download(
 async def _chosen(service: Service, job_id: str, attempt: int | None) -> int | None:
     job = await service.queue.get(job_id)
     if attempt is not None:
+        if attempt > job.attempt:
+            raise unknown_attempt(job_id, job.attempt, attempt)
         return attempt
     if job.accepted is None and not job.status.terminal:
         message = f"Job {job_id} is {job.status}; its artifacts are there when it has ended."

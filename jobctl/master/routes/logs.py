@@ -11,7 +11,7 @@ from starlette.responses import Response, StreamingResponse
 
 from jobctl.master import logfile, sse
 from jobctl.master.download import send_range
-from jobctl.master.errors import ApiError
+from jobctl.master.errors import ApiError, unknown_attempt
 from jobctl.master.follow import Position, follow
 from jobctl.master.service import JobId, Service, ServiceDep
 from jobctl.queue import Job
@@ -76,8 +76,7 @@ async def logs(
 def _attempt(job: Job, wanted: _Wanted) -> int:
     attempt = wanted.attempt or max(job.attempt, 1)
     if attempt > max(job.attempt, 1):
-        message = f"Job {job.id} has had {job.attempt} attempts; there is no attempt {attempt}."
-        raise ApiError(404, "unknown-attempt", message, f"jobctl job {job.id}")
+        raise unknown_attempt(job.id, job.attempt, attempt)
     return attempt
 
 
