@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 OLDEST_API = (1, 41)
 ROOM = 2 << 30
 """Free bytes that images, volumes and logs want."""
+START_ENGINE = "start the engine (systemctl start docker), or set DOCKER_HOST to one that runs"
 
 
 @dataclass(frozen=True)
@@ -43,10 +44,8 @@ def examine(session: Session) -> Iterator[Check]:
         yield _guarded("images", lambda: _images(session, reached=engine.state != "fail"))
     yield _guarded("disk", _disk)
     if file.state == "ok" and engine.state != "fail":
-        cluster = _guarded("cluster", lambda: _cluster(session))
-        yield cluster
-        if cluster.said.endswith("is not up"):
-            yield _guarded("port", lambda: _port(session.config.master.port))
+        yield _guarded("cluster", lambda: _cluster(session))
+        yield _guarded("port", lambda: _port(session))
 
 
 def _guarded(about: str, look: Callable[[], Check]) -> Check:
@@ -55,7 +54,9 @@ def _guarded(about: str, look: Callable[[], Check]) -> Check:
         return look()
     except Exception as error:  # noqa: BLE001 - a doctor reports, whatever it meets
         found = failure(error)
-        return Check(about, "fail", " ".join(found.message.split()), found.hint)
+        # What the engine's errors advise is what runs just now.
+        hint = START_ENGINE if found.hint == "jobctl doctor" else found.hint
+        return Check(about, "fail", " ".join(found.message.split()), hint)
 
 
 def _file(session: Session) -> Check:
@@ -115,7 +116,12 @@ def _disk() -> Check:
     )
 
 
-def _port(port: int) -> Check:
+def _port(session: Session) -> Check:
+    port = session.config.master.port
+    rows = cluster.ps(session.project, session.engine())
+    running = [row for row in rows if row.service == "master" and row.state == "running"]
+    if any(f"127.0.0.1:{port}->" in row.ports for row in running):
+        return Check("port", "ok", f"127.0.0.1:{port} is the master's")
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -134,5 +140,7 @@ def _cluster(session: Session) -> Check:
     said = f"{session.project}: {len(rows) - len(broken)} of {len(rows)} containers run"
     if broken:
         return Check("cluster", "fail", f"{said}; not {', '.join(broken)}", "jobctl up")
+    if not any(row.service == "master" for row in rows):
+        return Check("cluster", "fail", f"{said}; there is no master", "jobctl up")
     session.client.stats()
     return Check("cluster", "ok", f"{said}, the master answers")

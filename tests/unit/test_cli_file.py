@@ -1,12 +1,13 @@
 """What needs no cluster: config, init and doctor."""
 
+import socket
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from jobctl.engine.errors import EngineUnreachable
-from tests.support.cli_cluster import ROWS, FakeEngine, fake
+from tests.support.cli_cluster import ROWS, FakeEngine, fake, row
 from tests.support.cli_session import A, FakeClient, FakeParts, job, run
 
 
@@ -60,6 +61,37 @@ def test_doctor_reports_all_and_fails_for_what_stops(
     assert ran.code == 1
     assert "next (cluster): jobctl up" in ran.out
     assert "worker-2" in ran.out
+
+
+def test_doctor_looks_at_the_port_of_a_cluster_without_its_master(
+    monkeypatch: pytest.MonkeyPatch, parts: FakeParts, tmp_path: Path
+) -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        file = tmp_path / "cluster.yaml"
+        file.write_text(f"name: demo\nmaster: {{port: {port}}}\n")
+        fake(monkeypatch, "ps", [row("redis-1", "redis"), row("worker-1", "worker")])
+        ran = run("-f", str(file), "doctor", parts=parts)
+        assert "2 of 2 containers run; there is no master" in ran.out
+        assert f"127.0.0.1:{port} is taken by somebody else" in ran.out
+
+        fake(monkeypatch, "ps", [row("master-1", "master", ports=f"127.0.0.1:{port}->8000")])
+        assert (
+            f"127.0.0.1:{port} is the master's" in run("-f", str(file), "doctor", parts=parts).out
+        )
+
+
+def test_doctor_does_not_send_to_itself(monkeypatch: pytest.MonkeyPatch, file: str) -> None:
+    parts = FakeParts()
+
+    def nothing() -> Any:
+        raise EngineUnreachable("No engine answers.", "jobctl doctor")
+
+    monkeypatch.setattr(parts, "engine", nothing)
+    ran = run("-f", file, "doctor", parts=parts)
+    assert "next (engine): start the engine" in ran.out
 
 
 def test_doctor_goes_on_without_file_or_engine(
