@@ -52,7 +52,7 @@ def _template(name: str) -> str:
     names = cluster_templates()
     if name not in names:
         near = closest(name, names)
-        guess = f", did you mean {near}?" if near else ";"
+        guess = f", did you mean {near}?" if near else "."
         raise TemplateError(
             f"There is no cluster template {name!r}{guess} There are: {', '.join(names)}.",
             f"jobctl init --template {near or names[0]}",

@@ -101,7 +101,7 @@ def _locate(name_or_path: str) -> Path:
     if name_or_path in names:
         return data_path("templates", "jobs", f"{name_or_path}.yaml")
     near = closest(name_or_path, names)
-    guess = f", did you mean {near}?" if near else ";"
+    guess = f", did you mean {near}?" if near else "."
     raise TemplateError(
         f"There is no job template {name_or_path!r}{guess} There are: {', '.join(names)}.",
         f"jobctl submit -t {near or names[0]}",

@@ -80,6 +80,11 @@ def test_an_unknown_template_is_answered_with_those_there_are() -> None:
     assert caught.value.hint == "jobctl submit -t sha256"
 
 
+def test_a_template_like_none_is_told_in_two_sentences() -> None:
+    with pytest.raises(TemplateError, match=r"^There is no job template 'q'[.] There are: "):
+        job_template("q", {})
+
+
 def test_missing_and_unknown_settings_are_told_together() -> None:
     with pytest.raises(TemplateError) as caught:
         job_template("compress", {"pth": "x", "zzz": "1"})
@@ -145,6 +150,8 @@ def test_init_overwrites_nothing_unless_forced(tmp_path: Path) -> None:
 
 
 def test_init_refuses_what_it_cannot_do(tmp_path: Path) -> None:
+    with pytest.raises(TemplateError, match=r"'q'[.] There are: "):
+        init(tmp_path, "q")
     with pytest.raises(TemplateError, match="did you mean minimal"):
         init(tmp_path, "minimum")
     with pytest.raises(ConfigError, match="cannot name a cluster"):
