@@ -239,7 +239,7 @@ def test_unknown_jobs_are_named(name: str) -> None:
 
 def test_many_specs_are_made_as_they_are_sent() -> None:
     class Reading(FakeClient):
-        def submit_many(self, specs: Any) -> list[str]:
+        def submit_many(self, specs: Any, accepted: Any = None) -> list[str]:
             stream = iter(specs)
             assert next(stream)["array_index"] == 0
             assert next(stream)["array_index"] == 1
@@ -247,6 +247,16 @@ def test_many_specs_are_made_as_they_are_sent() -> None:
             return [A]
 
     assert run("submit", "--array", "0-99999999", "--", "x", parts=FakeParts(Reading())).code == 0
+
+
+def test_ctrl_c_while_submitting_tells_how_many_are_in() -> None:
+    class Interrupted(FakeClient):
+        def submit_many(self, specs: Any, accepted: Any = None) -> list[str]:
+            accepted(500)
+            raise KeyboardInterrupt
+
+    ran = run("submit", "--array", "0-9999", "--", "x", parts=FakeParts(Interrupted()))
+    assert (ran.code, ran.out, "at least 500 jobs are in" in ran.err) == (130, "", True)
 
 
 def assert_usage(ran: Ran, *words: str) -> None:
