@@ -131,6 +131,8 @@ def usage_failure(error: Exception, command: str) -> Failure:
     """Describe a parser's complaint (an unknown option, a missing argument)."""
     said = getattr(error, "format_message", error.__str__)()
     sentence = " ".join(str(said).split()).rstrip(".")
+    # The parser's own name for a number with limits says nothing to a user.
+    sentence = sentence.replace("a valid int range", "a whole number")
     return Failure("usage", sentence, f"{command} --help", USAGE)
 
 

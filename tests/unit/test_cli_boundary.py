@@ -58,6 +58,7 @@ def test_the_envelope_of_an_error() -> None:
         (["--output", "json", "pss"], "", "'ps'"),
         (["--output=json", "config", "shw"], "config", "shw"),
         (["job", "--output", "json"], "job", "JOB"),
+        (["jobs", "--limit", "x", "--output", "json"], "jobs", "'x' is not a whole number"),
     ],
 )
 def test_a_wrong_command_line_has_an_envelope_too(argv: list[str], command: str, said: str) -> None:
