@@ -89,6 +89,10 @@ def plan_up(
     seen = observe(engine, config.name, images=() if build else tuple(tags.values()))
     wanted = _wanted(config, tags, seen, reset_scale, file)
     found = plan(wanted, seen)
+    if build:
+        # They may well be there: that is not why they are built.
+        actions = [replace(a, cause="asked for") if a.verb == "build" else a for a in found.actions]
+        found = replace(found, actions=tuple(actions))
     if _kept_but_closed(seen):
         note = "Replicas that were set by `jobctl scale` before `down` are only known at `up`."
         return replace(found, notes=(*found.notes, note))

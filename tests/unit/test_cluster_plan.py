@@ -81,6 +81,11 @@ def test_missing_images_are_built_first(demo: ClusterInMemory) -> None:
     assert "build image worker" in graph(plan)["write spec"]
 
 
+def test_images_that_are_built_again_are_not_said_to_be_missing(demo: ClusterInMemory) -> None:
+    causes = {a.cause for a in demo.plan(build=True).actions if a.verb == "build"}
+    assert causes == {"asked for"}
+
+
 def test_nothing_to_do(demo: ClusterInMemory) -> None:
     demo.up()
     assert demo.plan().empty

@@ -85,7 +85,8 @@ def test_commands_that_need_a_cluster_say_so(make_cluster: MakeCluster) -> None:
         ["logs"],
         ["chaos", "kill-worker"],
     ):
-        assert_clear(cluster.run(*arguments, check=False), "is not up", "next: jobctl up")
+        ran = cluster.run(*arguments, check=False)
+        assert_clear(ran, "is not up", f"next: jobctl -f {cluster.file} up")
 
 
 def test_unknown_things_are_named(cluster: LiveCluster) -> None:
