@@ -13,6 +13,7 @@ from jobctl.cluster.converge import converge
 from jobctl.cluster.desired import Desired, desired
 from jobctl.cluster.events import OnEvent, ignore
 from jobctl.cluster.executor import Executor
+from jobctl.cluster.host_folders import check_mounts
 from jobctl.cluster.images import SERVICE_ROLES, ensure_images, image_tags
 from jobctl.cluster.observed import Observed, observe
 from jobctl.cluster.plan import check_names, plan
@@ -58,6 +59,7 @@ def up(
     EngineError (both with a hint).
     """
     began = time.monotonic()
+    check_mounts(config, engine)
     run = _Up(config, engine, reset_scale, on_event, file)
     run.ensure_images(build)
     _, rounds = converge("up", run.attempt, on_event)
@@ -84,6 +86,7 @@ def plan_up(
     file: str = "",
 ) -> Plan:
     """Return what `up` would do, and do none of it."""
+    check_mounts(config, engine)
     named = image_tags(config)
     tags: dict[str, str] = {role: named[role] for role in SERVICE_ROLES}
     seen = observe(engine, config.name, images=() if build else tuple(tags.values()))

@@ -40,7 +40,7 @@ class MemoryEngine(MemoryNetworks, MemoryImages):
         """Nothing to release."""
 
     def info(self) -> EngineInfo:
-        return EngineInfo("memory", "1.0", "1.45", "memory://", "test", 2, 2 << 30, "2")
+        return EngineInfo("memory", "1.0", "1.45", self.world.endpoint, "test", 2, 2 << 30, "2")
 
     # -- reading ---------------------------------------------------------------------------------
 

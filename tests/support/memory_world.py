@@ -71,6 +71,7 @@ class World:
 
     def __init__(self) -> None:
         self.changed = threading.Condition(threading.RLock())
+        self.endpoint = "memory://"
         self.boxes: dict[str, Box] = {}
         self.networks: dict[str, Network] = {}
         self.volumes: dict[str, tuple[Volume, FileTree]] = {}

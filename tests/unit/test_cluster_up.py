@@ -288,3 +288,20 @@ def test_jobs_run_as_the_caller_but_never_as_root(
     demo.mutations()
     demo.up(settings)
     assert demo.mutations() == []
+
+
+def test_a_mounted_folder_that_is_missing_is_told_before_anything_is_touched(
+    demo: ClusterInMemory, tmp_path: Path
+) -> None:
+    demo.up()
+    before = len(demo.world.mutations)
+    mounts = [{"host": str(tmp_path / "none"), "path": "/data"}]
+    settings = {"workers": {"default": {"mounts": mounts}}}
+    demo.world.endpoint = "unix:///run/engine.sock"
+    for attempt in (demo.plan, demo.up):
+        with pytest.raises(ClusterError, match="none, which is not there") as caught:
+            attempt(settings)
+        assert caught.value.hint == f"mkdir -p {tmp_path / 'none'}"
+    assert len(demo.world.mutations) == before
+    demo.world.endpoint = "tcp://elsewhere:2376"
+    assert not demo.plan(settings).empty
