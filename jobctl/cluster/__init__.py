@@ -7,7 +7,6 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from jobctl.chaos.kill import kill_worker
     from jobctl.cluster.action import Action, Plan
     from jobctl.cluster.bring_up import UpReport, plan_up, up
     from jobctl.cluster.connecting import connection
@@ -20,7 +19,6 @@ if TYPE_CHECKING:
 
 # No module may bear the name of something exported: importing it would replace that by itself.
 _HOMES = {
-    "jobctl.chaos.kill": ("kill_worker",),
     "jobctl.cluster.action": ("Action", "Plan"),
     "jobctl.cluster.bring_up": ("UpReport", "plan_up", "up"),
     "jobctl.cluster.connecting": ("connection",),
@@ -49,7 +47,6 @@ __all__ = [
     "UpReport",
     "connection",
     "down",
-    "kill_worker",
     "plan_up",
     "ps",
     "scale",

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 import jobctl.cluster
+from jobctl.chaos import kill
 from jobctl.cluster import InstanceRow
 from jobctl.cluster.events import Event
 from jobctl.engine.model import EngineInfo
@@ -42,7 +43,8 @@ class Recorder:
 
 def fake(monkeypatch: pytest.MonkeyPatch, name: str, result: Any, *events: Event) -> Recorder:
     recorder = Recorder(result, *events)
-    monkeypatch.setattr(jobctl.cluster, name, recorder, raising=False)
+    home = kill if name == "kill_worker" else jobctl.cluster
+    monkeypatch.setattr(home, name, recorder, raising=False)
     return recorder
 
 

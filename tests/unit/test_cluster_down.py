@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from jobctl.cluster import ClusterError, NotUp, connection, kill_worker, owner, ps
+from jobctl.chaos.kill import kill_worker
+from jobctl.cluster import ClusterError, NotUp, connection, owner, ps
 from jobctl.engine.errors import NotFound
 from tests.support.cluster_in_memory import PROJECT, ClusterInMemory
 from tests.support.fake_master import FakeMaster

@@ -4,7 +4,6 @@ from typing import Annotated
 
 import typer
 
-from jobctl import cluster
 from jobctl.cli.context import Session
 from jobctl.cli.errors import UsageError
 from jobctl.cli.registry import command, group
@@ -22,7 +21,9 @@ def kill_worker(
     """Kill a worker with SIGKILL, as a crash would; `jobctl up` brings it back."""
     if name is not None and random:
         raise UsageError("Name a worker or say --random, not both.", "jobctl chaos kill-worker")
-    killed = cluster.kill_worker(session.project, session.engine(), name)
+    from jobctl.chaos import kill  # noqa: PLC0415 - pulls in the cluster package
+
+    killed = kill.kill_worker(session.project, session.engine(), name)
     session.out.result({"killed": killed}, f"killed {killed}")
     session.out.note("its jobs go on elsewhere; jobctl up brings it back")
 
