@@ -98,6 +98,7 @@ def test_submit_and_wait_tells_who_failed() -> None:
         ([], "no command"),
         (["--", ""], "empty"),
         (["--shell", "-t", "sha256", "--set", "path=x"], "no command"),
+        (["-t", "sha256", "--set", "path=x", "--", "echo"], "brings a command"),
         (["--env", "A", "--", "x"], "'A'"),
         (["--timeout", "soon", "--", "x"], "--timeout"),
         (["--array", "5-1", "--", "x"], "--array"),

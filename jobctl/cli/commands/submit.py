@@ -85,7 +85,12 @@ def submit(
     if settings and template is None:
         raise UsageError("--set needs a template.", "jobctl submit -t NAME --set KEY=VALUE")
     base: Spec = {} if template is None else _template(template, settings or [])
-    if argv or shell or template is None:
+    if template is not None and argv:
+        raise UsageError(
+            f"The template {template} brings a command, and -- gives another.",
+            "leave out one of them",
+        )
+    if shell or template is None:
         base["argv"] = specs.command(argv or [], shell=shell)
     base |= _said(
         name=name or None,
