@@ -15,8 +15,6 @@ from jobctl.cluster.errors import ClusterError
 
 _TIME_LIMIT = 1800  # s: a slow mirror is waited for, a dead one ends by apt's own timeouts
 _RETRIES = 'Acquire::Retries "3"'
-_MIRROR = "http://deb.debian.org/debian"
-_SECURITY_MIRROR = "http://deb.debian.org/debian-security"
 # Comes with mmdebstrap; without it all of Perl is installed just to merge /bin into /usr/bin.
 _MERGED_USR = Path("/usr/share/mmdebstrap/hooks/merged-usr")
 
@@ -56,7 +54,8 @@ def make_root(tool: str, recipe: Recipe, folder: Path) -> Path:
         return tarball
     root = folder / "root"
     _run(debootstrap_command(recipe, root))
-    (root / "etc/apt/sources.list").write_text(sources(recipe))
+    listed = root / "etc/apt/sources.list"
+    listed.write_text(sources(recipe, listed.read_text()))
     _run(pack_command(recipe, root, tarball))
     return tarball
 
@@ -86,7 +85,6 @@ def debootstrap_command(recipe: Recipe, root: Path) -> list[str]:
         f"--include={','.join(recipe.packages)}",
         recipe.suite,
         str(root),
-        _MIRROR,
     ]
 
 
@@ -105,12 +103,13 @@ def pack_command(recipe: Recipe, root: Path, tarball: Path) -> list[str]:
     ]
 
 
-def sources(recipe: Recipe) -> str:
-    """Return the package sources that debootstrap does not write: updates and security."""
+def sources(recipe: Recipe, written: str) -> str:
+    """Return debootstrap's own package sources and what it leaves out: updates and security."""
+    mirror = written.split()[1].rstrip("/")
     return (
-        f"deb {_MIRROR} {recipe.suite} main\n"
-        f"deb {_MIRROR} {recipe.suite}-updates main\n"
-        f"deb {_SECURITY_MIRROR} {recipe.suite}-security main\n"
+        f"deb {mirror} {recipe.suite} main\n"
+        f"deb {mirror} {recipe.suite}-updates main\n"
+        f"deb {mirror}-security {recipe.suite}-security main\n"
     )
 
 
@@ -129,7 +128,7 @@ def _run(argv: list[str]) -> None:
     except subprocess.TimeoutExpired:
         raise ClusterError(
             f"{argv[0]} did not finish the Debian base within {_TIME_LIMIT // 60} minutes.",
-            "see whether this machine reaches http://deb.debian.org",
+            "see whether this machine reaches Debian's packages: apt-get update",
         ) from None
     if done.returncode:
         said = [line.strip() for line in (done.stdout + done.stderr).splitlines() if line.strip()]
@@ -138,6 +137,6 @@ def _run(argv: list[str]) -> None:
         )
         raise ClusterError(
             f"{argv[0]} could not make the Debian base: {errors[0].removeprefix('E:').strip()}.",
-            "see whether this machine reaches http://deb.debian.org, or set build.base_image in "
+            "see whether this machine reaches Debian's packages, or set build.base_image in "
             "cluster.yaml to an image that the engine has",
         )

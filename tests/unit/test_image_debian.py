@@ -53,7 +53,8 @@ def test_debootstraps_folder_is_packed_without_caches_and_left_out_paths() -> No
 
 
 def test_debootstraps_root_gets_security_updates() -> None:
-    assert "bookworm-security main" in sources(RECIPE)
+    made = sources(RECIPE, "deb http://mirror.example/debian bookworm main\n")
+    assert "deb http://mirror.example/debian-security bookworm-security main" in made
 
 
 def test_mmdebstrap_is_preferred_and_debootstrap_is_for_root_alone(
