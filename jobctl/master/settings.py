@@ -7,7 +7,7 @@ object with the fields of `Settings`). Durations are seconds, sizes are bytes.
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -35,6 +35,53 @@ class JobDefaults(_Frozen):
     timeout: float | None = None
     grace: float = 10.0
     backoff: BackoffDefaults = BackoffDefaults()
+    retry_on: dict[str, Any] = Field(default_factory=dict)
+    """Rules by cause, in the form of a job's ``retry.on``."""
+
+
+class KeepRule(_Frozen):
+    """How long ended jobs of one status are kept: until either bound is passed. null: no bound."""
+
+    age: float | None = Field(default=None, gt=0)
+    """Seconds since the job ended."""
+    count: int | None = Field(default=None, ge=0)
+    """How many of the latest."""
+
+
+class RetentionRules(_Frozen):
+    """When ended jobs are deleted, with their logs and outputs. Nothing said: never."""
+
+    succeeded: KeepRule = KeepRule()
+    failed: KeepRule = KeepRule()
+    cancelled: KeepRule = KeepRule()
+
+
+class RateRule(_Frozen):
+    """A token bucket: so many a second on average, at most ``burst`` at once."""
+
+    per_second: float = Field(gt=0)
+    burst: int = Field(default=1, ge=1)
+
+
+class QueueRules(_Frozen):
+    """The rates of one queue; null: as fast as it goes."""
+
+    start: RateRule | None = None
+    """Jobs of the queue started by all workers together."""
+    submit: RateRule | None = None
+    """Jobs submitted to the queue by all clients together."""
+
+
+class ScheduleRule(_Frozen):
+    """A job that is submitted by the clock."""
+
+    cron: str
+    timezone: str = "UTC"
+    """A name of the time zone database, such as Europe/Berlin."""
+    missed: Literal["latest", "skip", "all"] = "latest"
+    """What becomes of ticks that nobody was there for: the last one, none, or all are fired."""
+    job: dict[str, Any]
+    """What POST /jobs takes, but for what belongs to one single job: id, key, at, delay, array."""
 
 
 class Limits(_Frozen):
@@ -63,6 +110,15 @@ class Limits(_Frozen):
     stream_backlog: int = 1000
     """Events a slow follower of /events may be behind before its stream is closed."""
     tick_batch: int = 500
+    """Jobs that one call moves at most when the keeper ticks."""
+    prune_batch: int = 200
+    """Ended jobs that one call deletes at most."""
+    prune_interval: float = 10.0
+    """How often ended jobs are looked through for those past their time."""
+    missed_ticks: int = 100
+    """Ticks of one schedule that are made up for at most: the latest ones."""
+    backup_page: int = 200
+    """Records of a backup that are read, or restored, in one call."""
 
 
 class Settings(_Frozen):
@@ -82,6 +138,11 @@ class Settings(_Frozen):
     heartbeat: float = 3.0
     tick_interval: float = 1.0
     defaults: JobDefaults = JobDefaults()
+    retention: RetentionRules = RetentionRules()
+    queues: dict[str, QueueRules] = Field(default_factory=dict)
+    client_rate: RateRule | None = None
+    """Jobs that one client may submit."""
+    schedules: dict[str, ScheduleRule] = Field(default_factory=dict)
     limits: Limits = Limits()
 
 
