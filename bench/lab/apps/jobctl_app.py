@@ -1,0 +1,29 @@
+"""jobctl from inside the cluster, straight on Redis: what `jobctl.queue` is for."""
+
+import json
+import os
+from pathlib import Path
+
+from recording import ARGUMENT
+
+from jobctl.queue import JobSpec, connect, new_id
+
+queue = connect(
+    os.environ.get("REDIS_HOST", "redis"),
+    6379,
+    "producer",
+    Path("/jobctl/secrets/redis-producer").read_text().strip(),
+    os.environ["JOBCTL_PROJECT"],
+)
+
+
+def _spec(function, *args):
+    return JobSpec(id=new_id(), function=f"tasks:{function}", args=json.dumps(args))
+
+
+def send(kind, *args):
+    queue.submit([_spec(kind, *args)])
+
+
+def send_many(numbers):
+    queue.submit([_spec("noop", number, ARGUMENT) for number in numbers])

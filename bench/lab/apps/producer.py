@@ -1,0 +1,75 @@
+"""`producer.py APP load SINGLE BULK | latency N PAUSE_MIN PAUSE_MAX | lasting N SECONDS`.
+
+Prints one line of JSON. The chunk of a bulk call is 500 jobs for everybody.
+"""
+
+import glob
+import importlib
+import json
+import os
+import random
+import resource
+import sys
+import time
+
+from recording import ARGUMENT, FOLDER
+
+CHUNK = 500
+
+
+def main():
+    app = importlib.import_module(sys.argv[1])
+    mode, numbers = sys.argv[2], [float(word) for word in sys.argv[3:]]
+    print(json.dumps(MODES[mode](app, *numbers)), flush=True)
+    os._exit(0)
+
+
+def load(app, single, bulk):
+    single, bulk = int(single), int(bulk)
+    app.send("noop", -1, ARGUMENT)  # connects
+    began, cpu = time.time(), _cpu()
+    for number in range(single):
+        app.send("noop", number, ARGUMENT)
+    took, used = time.time() - began, _cpu() - cpu
+    said = {"n": 1 + single + bulk}
+    if single:
+        said |= {"single_per_s": single / took, "single_cpu_us": used / single * 1e6}
+    began, cpu = time.time(), _cpu()
+    for first in range(0, bulk, CHUNK):
+        app.send_many(list(range(first, min(first + CHUNK, bulk))))
+    took, used = time.time() - began, _cpu() - cpu
+    if bulk:
+        said |= {"bulk_per_s": bulk / took, "bulk_cpu_us": used / bulk * 1e6}
+    return said
+
+
+def latency(app, n, shortest, longest):
+    missed = 0
+    for _ in range(int(n)):
+        before = _recorded()
+        app.send("latency", time.time())
+        deadline = time.time() + 5
+        while _recorded() == before and time.time() < deadline:
+            time.sleep(0.002)
+        missed += _recorded() == before
+        time.sleep(random.uniform(shortest, longest))
+    return {"sent": int(n), "missed": missed}
+
+
+def lasting(app, n, seconds):
+    for number in range(int(n)):
+        app.send("lasting", number, seconds)
+    return {"sent": int(n)}
+
+
+def _recorded():
+    return sum(os.path.getsize(name) for name in glob.glob(f"{FOLDER}/lat.*"))
+
+
+def _cpu():
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    return used.ru_utime + used.ru_stime
+
+
+MODES = {"load": load, "latency": latency, "lasting": lasting}
+main()

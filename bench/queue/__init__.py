@@ -1,0 +1,1 @@
+"""`./script/bench queue`: throughput, enqueueing, command jobs, memory and backlog, with rivals."""

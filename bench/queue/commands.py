@@ -1,0 +1,68 @@
+"""Command jobs: `/bin/true` through a worker of half a core, against spawning it in a loop."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from statistics import median
+
+from bench.lab.engine import Gauge, docker_cli, last_json, remove
+from bench.lab.our_stage import OurStage
+from bench.report import paired_ratio
+
+_JOBS = 4_000
+_LOOP = "jobctl-bench-loop"
+_SPAWN = f"""
+import json, os, time
+os.waitpid(os.posix_spawn("/bin/true", ["true"], {{}}), 0)
+began = time.time()
+for _ in range({_JOBS}):
+    os.waitpid(os.posix_spawn("/bin/true", ["true"], {{}}), 0)
+print(json.dumps({{"seconds": time.time() - began}}))
+"""
+
+
+def run(work: Path, gauge: Gauge, image: str, pairs: int) -> str:
+    """Return the report: milliseconds a job of both, and the ratio of the pairs."""
+    ours, loops, cpu = [], [], []
+    stage = OurStage(work, "strict", workers=1, port=18476)
+    try:
+        for _ in range(pairs):
+            loops.append(_loop(image))
+            seconds, used = _jobs(stage, gauge)
+            ours.append(seconds)
+            cpu.append(used)
+    finally:
+        stage.close()
+        remove([_LOOP])
+    return "\n".join(
+        [
+            f"command jobs (`/bin/true`, one worker of half a core, {pairs} pairs of {_JOBS}):",
+            f"- worker: {_per_job(ours)} ms a job, {median(cpu) / _JOBS * 1e6:.0f} us of CPU",
+            f"- posix_spawn and wait in a loop under the same cap: {_per_job(loops)} ms",
+            f"command / loop = {paired_ratio(ours, loops):.2f}",
+        ]
+    )
+
+
+def _loop(image: str) -> float:
+    remove([_LOOP])
+    said = last_json(
+        docker_cli(
+            *("run", "--rm", "--name", _LOOP, "--cpus", "0.5", "--memory", "128m"),
+            *("--memory-swap", "128m", image, "python3", "-c", _SPAWN),
+        )
+    )
+    return float(said["seconds"])
+
+
+def _jobs(stage: OurStage, gauge: Gauge) -> tuple[float, float]:
+    stage.open()
+    stage.run("submit", "--array", str(_JOBS), "--", "/bin/true")
+    worker = {"worker": stage.containers()["w1"]}
+    stage.start_workers()
+    window = stage.measure_ends(_JOBS)
+    return window, gauge.cpu(worker)["worker"]
+
+
+def _per_job(samples: Sequence[float]) -> str:
+    milliseconds = [s / _JOBS * 1000 for s in samples]
+    return f"{median(milliseconds):.2f} ({min(milliseconds):.2f}-{max(milliseconds):.2f})"
