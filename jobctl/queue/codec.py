@@ -1,7 +1,6 @@
 """Between records and the flat strings that Redis keeps.
 
-Only what differs from the default is stored, so a queued job stays small; a field that
-is absent reads as its default.
+A field that is absent reads as its default. How a spec is written is in `submission.py`.
 """
 
 from __future__ import annotations
@@ -12,25 +11,15 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from .model import (
-    Attempt,
-    Backoff,
-    Event,
-    Job,
-    JobSpec,
-    Message,
-    MessageKind,
-    Transition,
-    Worker,
-    WorkerStatus,
-)
+from .fleet import Message, MessageKind, Worker, WorkerStatus
+from .model import Attempt, ClaimedJob, Claims, Event, Job, Transition
+from .spec import DEFAULT_BACKOFF, AfterPolicy, Backoff
 from .status import Cause, Status
 
 Fields = Mapping[str, str]
 
 _MAX_STEP = 200
 _MAX_REASON = 500
-_BACKOFF = Backoff()
 
 
 def text(value: str, limit: int | None = None) -> str:
@@ -60,27 +49,6 @@ def number(value: float | None) -> str:
     return str(int(value)) if value == int(value) else repr(float(value))
 
 
-def spec_fields(spec: JobSpec) -> dict[str, str]:
-    """The hash fields that a submit writes for `spec` (id, queue and name go apart)."""
-    stdin = None if spec.stdin is None else base64.b64encode(spec.stdin).decode()
-    fields = {
-        # ASCII JSON: argv may hold bytes that are no UTF-8 (surrogate escapes).
-        "argv": json.dumps(spec.argv),
-        "env": json.dumps(dict(spec.env)) if spec.env else None,
-        "stdin": stdin,
-        "timeout": number(spec.timeout) or None,
-        "grace": number(spec.grace) if spec.grace != 10 else None,
-        "max_attempts": str(spec.max_attempts) if spec.max_attempts != 1 else None,
-        "array": text(spec.array) or None,
-        "array_index": None if spec.array_index is None else str(spec.array_index),
-    }
-    for part in ("base", "cap", "jitter"):
-        value = getattr(spec.backoff, part)
-        if value != getattr(_BACKOFF, part):
-            fields[f"backoff_{part}"] = number(value)
-    return {name: value for name, value in fields.items() if value is not None}
-
-
 def pairs(flat: Sequence[str]) -> dict[str, str]:
     """A flat field/value reply as a dict; a later value wins."""
     return dict(zip(flat[::2], flat[1::2], strict=True))
@@ -94,28 +62,43 @@ def job(flat: Sequence[str]) -> Job | None:
     stdin = f.get("stdin")
     return Job(
         id=f["id"],
-        argv=tuple(json.loads(f["argv"])),
         status=Status(f["status"]),
+        argv=tuple(json.loads(f["argv"])) if "argv" in f else (),
+        function=f.get("function", ""),
+        args=f.get("args", ""),
         name=f.get("name", ""),
         queue=f["queue"],
         env=json.loads(f["env"]) if "env" in f else {},
         stdin=None if stdin is None else base64.b64decode(stdin),
         timeout=_float(f, "timeout"),
         grace=_float(f, "grace", 10.0) or 0.0,
+        priority=_int(f, "priority", 0),
+        key=f.get("key", ""),
+        concurrency_key=f.get("concurrency_key", ""),
+        concurrency_limit=maybe(f, "concurrency_limit"),
+        after=tuple(json.loads(f["after"])) if "after" in f else (),
+        after_policy=AfterPolicy(f.get("after_policy", AfterPolicy.SUCCEEDED)),
+        blockers=_int(f, "blockers", 0),
         max_attempts=_int(f, "max_attempts", 1),
         backoff=Backoff(
-            *(float(f.get(f"backoff_{p}", getattr(_BACKOFF, p))) for p in ("base", "cap", "jitter"))
+            *(
+                float(f.get(f"backoff_{p}", getattr(DEFAULT_BACKOFF, p)))
+                for p in ("base", "cap", "jitter")
+            )
         ),
         array=f.get("array", ""),
-        array_index=_maybe(f, "array_index"),
+        retry_on=json.loads(f["retry_on"]) if "retry_on" in f else {},
+        array_index=maybe(f, "array_index"),
+        array_size=maybe(f, "array_size"),
+        array_max_fails=maybe(f, "array_max_fails"),
         step=f.get("step", ""),
         progress=_float(f, "progress"),
         checkpoint=f.get("checkpoint", ""),
-        submitted_at=_maybe(f, "submitted_at"),
-        claimed_at=_maybe(f, "claimed_at"),
-        started_at=_maybe(f, "started_at"),
-        finished_at=_maybe(f, "finished_at"),
-        due_at=_maybe(f, "due_at"),
+        submitted_at=maybe(f, "submitted_at"),
+        claimed_at=maybe(f, "claimed_at"),
+        started_at=maybe(f, "started_at"),
+        finished_at=maybe(f, "finished_at"),
+        due_at=maybe(f, "due_at"),
         attempt=_int(f, "attempt", 0),
         failures=_int(f, "failures", 0),
         crashes=_int(f, "crashes", 0),
@@ -123,11 +106,12 @@ def job(flat: Sequence[str]) -> Job | None:
         worker=f.get("worker", ""),
         incarnation=f.get("incarnation", ""),
         cause=_cause(f.get("cause")),
-        exit_code=_maybe(f, "exit_code"),
-        signal=_maybe(f, "signal"),
+        exit_code=maybe(f, "exit_code"),
+        signal=maybe(f, "signal"),
         reason=f.get("reason", ""),
         cancelling=f.get("cancelling") == "1",
-        accepted=_maybe(f, "accepted"),
+        accepted=maybe(f, "accepted"),
+        result=f.get("result", ""),
         history=tuple(_attempt(entry) for entry in json.loads(f.get("history", "[]"))),
     )
 
@@ -135,6 +119,12 @@ def job(flat: Sequence[str]) -> Job | None:
 def jobs(reply: Iterable[Sequence[str]]) -> list[Job]:
     """The jobs of a reply that holds only existing ones."""
     return [found for flat in reply if (found := job(flat)) is not None]
+
+
+def claims(reply: Sequence[Any]) -> Claims:
+    """The jobs of a claim, and in how many ms there may be more ("" for unknown)."""
+    due, found = reply
+    return Claims([ClaimedJob(flat) for flat in found], int(due) / 1000 if due != "" else None)
 
 
 def worker(flat: Sequence[str], held: Sequence[str]) -> Worker:
@@ -205,7 +195,8 @@ def _cause(word: str | None) -> Cause | None:
     return Cause(word) if word else None
 
 
-def _maybe(f: Fields, name: str) -> int | None:
+def maybe(f: Fields, name: str) -> int | None:
+    """A field that is an integer, or not there."""
     value = f.get(name)
     return int(value) if value else None
 

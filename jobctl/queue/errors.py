@@ -9,6 +9,8 @@ QueueError
   UnknownWorker   no such worker (or incarnation) is registered; a worker registers again
   Superseded      a newer incarnation has this worker's name; the older one must end
   NewerSchema     the data in Redis was written by a newer jobctl
+  RateLimited     too many submits for now; `retry_after` says when (s) there is room
+  QueueClosed     the queue is draining and takes nothing in
   Denied          Redis refused the password or the permission
 
 `str(error)` is one sentence; `hint` is what to try next ("" if there is nothing).
@@ -96,6 +98,26 @@ class NewerSchema(QueueError):
         super().__init__(
             f"The queue's data has schema {found}, but this jobctl knows only {known}."
         )
+
+
+class RateLimited(QueueError):
+    """More was submitted than the rate of the queue or of the client allows."""
+
+    hint = "submit again later, or raise the rate in cluster.yaml"
+
+    def __init__(self, retry_after: float) -> None:
+        super().__init__(f"Too much was submitted; there is room again in {retry_after:.3g} s.")
+        self.retry_after = retry_after
+
+
+class QueueClosed(QueueError):
+    """The queue is being drained: it takes nothing in."""
+
+    def __init__(self, queue: str) -> None:
+        super().__init__(
+            f"The queue {queue} is draining and takes no jobs.", f"jobctl queue resume {queue}"
+        )
+        self.queue = queue
 
 
 class Denied(QueueError):

@@ -11,16 +11,36 @@ from dataclasses import asdict
 from functools import cache
 from importlib.resources import files
 
-from .model import Backoff
+from .spec import Backoff
 from .status import CRASHES, FAILURES, HELD, MAX_CRASHES, TERMINAL, TRANSITIONS
 
-SCHEMA = 1
+SCHEMA = 2
 """Version of the data in Redis; part of the library's name and of every function's."""
 
-LIBRARY = f"jobctl{SCHEMA}"
+
+def library_name(schema: int) -> str:
+    """What the library of a schema is called in Redis."""
+    return f"jobctl{schema}"
+
+
+LIBRARY = library_name(SCHEMA)
 
 # In the order in which each builds on the ones before.
-_PARTS = ("core", "leases", "jobs", "attempts", "workers", "reads")
+_PARTS = (
+    "core",
+    "flow",
+    "limits",
+    "queues",
+    "leases",
+    "jobs",
+    "attempts",
+    "workers",
+    "schedules",
+    "retention",
+    "restore",
+    "reads",
+    "migrate",
+)
 
 
 def function_name(function: str) -> str:

@@ -1,85 +1,22 @@
-"""What goes into the queue and what comes out: plain frozen records.
+"""What comes out of the queue and what workers put in: plain frozen records.
 
 All instants are integers, milliseconds since 1970 by Redis' clock; all durations are
-seconds as floats.
+seconds as floats. What goes in first is in `spec.py`, workers are in `fleet.py`.
 """
 
 from __future__ import annotations
 
-import math
-import re
-from collections.abc import Mapping
+import base64
+import json
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import NamedTuple
 
-from .errors import InvalidSpec
-from .ids import is_id
-from .status import Cause, Status, Verdict
+from .spec import DEFAULT_BACKOFF, AfterPolicy, Backoff, RetryRule
+from .status import Cause, Status
 
-MAX_BATCH = 500
-"""The most specs one `submit` takes: one call must never keep Redis busy for long."""
-
-_QUEUE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
-_ENV_NAME = re.compile(r"[^=\0]+")
-_MAX_NAME = 200
-_MAX_SPEC_BYTES = 1 << 20
-
-
-def _require(good: bool, message: str) -> None:
-    if not good:
-        raise InvalidSpec(f"This job cannot be submitted: {message}.")
-
-
-@dataclass(frozen=True)
-class Backoff:
-    """How long a failed job waits: base * 2^(failures-1) s, at most cap, +- jitter (0..1)."""
-
-    base: float = 1.0
-    cap: float = 60.0
-    jitter: float = 0.2
-
-    def __post_init__(self) -> None:
-        _require(0 <= self.base <= self.cap < math.inf, "backoff needs 0 <= base <= cap")
-        _require(0 <= self.jitter <= 1, "backoff jitter must be between 0 and 1")
-
-
-@dataclass(frozen=True, kw_only=True)
-class JobSpec:
-    """What a caller asks for. `grace` is the time between SIGTERM and SIGKILL."""
-
-    id: str
-    argv: tuple[str, ...]
-    name: str = ""
-    queue: str = "default"
-    env: Mapping[str, str] = field(default_factory=dict)
-    stdin: bytes | None = None
-    timeout: float | None = None
-    grace: float = 10.0
-    max_attempts: int = 1
-    backoff: Backoff = Backoff()
-    array: str = ""
-    array_index: int | None = None
-
-    def __post_init__(self) -> None:
-        _require(is_id(self.id), f"{self.id!r} is not a job id (a 26-character ULID)")
-        _require(bool(self.argv) and bool(self.argv[0]), "a job needs a command")
-        _require(not any("\0" in a for a in self.argv), "an argument cannot hold a NUL byte")
-        _require(_QUEUE.fullmatch(self.queue) is not None, f"{self.queue!r} is no queue name")
-        _require(
-            len(self.name) <= _MAX_NAME and self.name.isprintable(),
-            f"a job's name is at most {_MAX_NAME} printable characters",
-        )
-        for name, value in self.env.items():
-            good = _ENV_NAME.fullmatch(name) is not None and "\0" not in value
-            _require(good, f"{name!r} cannot be an environment variable")
-        limit = self.timeout
-        _require(limit is None or 0 < limit < math.inf, "timeout must be more than 0")
-        _require(0 <= self.grace < math.inf, "grace must be a time of 0 or more")
-        _require(self.max_attempts >= 1, "max_attempts must be at least 1")
-        size = sum(map(len, self.argv)) + len(self.stdin or b"")
-        size += sum(len(k) + len(v) for k, v in self.env.items())
-        _require(size <= _MAX_SPEC_BYTES, "command, environment and stdin exceed 1 MiB")
+MAX_RESULT = 64 << 10
+"""The most bytes of JSON that a function may return."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,22 +39,36 @@ class Job:
 
     `attempt` is the fence (the latest one handed out), `accepted` the attempt whose
     finish ended the run and whose output is the job's (None: no worker delivered the
-    end). `history` holds the last 20 other ended attempts, newest last.
+    end). `history` holds the last 20 other ended attempts, newest last. `result` is what
+    a function returned, as JSON text ("" for null). `blockers` is how many of the jobs
+    in `after` are not over yet.
     """
 
     id: str
-    argv: tuple[str, ...]
     status: Status
+    argv: tuple[str, ...] = ()
+    function: str = ""
+    args: str = ""
     name: str = ""
     queue: str = "default"
     env: Mapping[str, str] = field(default_factory=dict)
     stdin: bytes | None = None
     timeout: float | None = None
     grace: float = 10.0
+    priority: int = 0
+    key: str = ""
+    concurrency_key: str = ""
+    concurrency_limit: int | None = None
+    after: tuple[str, ...] = ()
+    after_policy: AfterPolicy = AfterPolicy.SUCCEEDED
+    blockers: int = 0
     max_attempts: int = 1
-    backoff: Backoff = Backoff()
+    backoff: Backoff = DEFAULT_BACKOFF
+    retry_on: Mapping[str, RetryRule] = field(default_factory=dict)
     array: str = ""
     array_index: int | None = None
+    array_size: int | None = None
+    array_max_fails: int | None = None
     step: str = ""
     progress: float | None = None
     checkpoint: str = ""
@@ -138,18 +89,23 @@ class Job:
     reason: str = ""
     cancelling: bool = False
     accepted: int | None = None
+    result: str = ""
     history: tuple[Attempt, ...] = ()
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """How an attempt ended. `cause` is required unless it succeeded."""
+    """How an attempt ended. `cause` is required unless it succeeded.
+
+    `result` is JSON text of at most `MAX_RESULT` bytes ("" for null).
+    """
 
     succeeded: bool
     cause: Cause | None = None
     exit_code: int | None = None
     signal: int | None = None
     reason: str = ""
+    result: str = ""
 
     def __post_init__(self) -> None:
         if self.succeeded != (self.cause is None):
@@ -166,75 +122,120 @@ class Finish:
     started_at: int | None = None
 
 
+class ClaimedJob:
+    """A job as its worker gets it: `attempt` is the one that was claimed.
+
+    Made for thousands a second: the fields stay as Redis keeps them until they are asked
+    for.
+    """
+
+    __slots__ = ("_fields", "attempt", "id")
+
+    def __init__(self, flat: Sequence[str]) -> None:
+        words: Iterator[str] = iter(flat)
+        fields = dict(zip(words, words, strict=False))
+        self._fields = fields
+        self.id = fields["id"]
+        # The hash as it was: the claim itself added one.
+        self.attempt = int(fields.get("attempt", 0)) + 1
+
+    @property
+    def function(self) -> str:
+        """`package.module:name`, or "" for a command."""
+        return self._fields.get("function", "")
+
+    @property
+    def args(self) -> str:
+        """A function's arguments as JSON text, "" for none."""
+        return self._fields.get("args", "")
+
+    @property
+    def argv(self) -> tuple[str, ...]:
+        """A command and its arguments; () for a function."""
+        return tuple(json.loads(self._fields["argv"])) if "argv" in self._fields else ()
+
+    @property
+    def env(self) -> dict[str, str]:
+        """What is added to the environment."""
+        env: dict[str, str] = json.loads(self._fields["env"]) if "env" in self._fields else {}
+        return env
+
+    @property
+    def stdin(self) -> bytes | None:
+        """What a command reads; None for nothing."""
+        text = self._fields.get("stdin")
+        return None if text is None else base64.b64decode(text)
+
+    @property
+    def timeout(self) -> float | None:
+        """Seconds the attempt may take."""
+        text = self._fields.get("timeout")
+        return float(text) if text else None
+
+    @property
+    def grace(self) -> float:
+        """Seconds between asking it to end and ending it."""
+        return float(self._fields.get("grace", 10.0))
+
+    @property
+    def checkpoint(self) -> str:
+        """What an earlier attempt left."""
+        return self._fields.get("checkpoint", "")
+
+    @property
+    def name(self) -> str:
+        """The name it was given, or ""."""
+        return self._fields.get("name", "")
+
+    @property
+    def queue(self) -> str:
+        """The queue it came from."""
+        return self._fields["queue"]
+
+    @property
+    def array(self) -> str:
+        """The array it belongs to, or ""."""
+        return self._fields.get("array", "")
+
+    @property
+    def array_index(self) -> int | None:
+        """Its place in the array."""
+        text = self._fields.get("array_index")
+        return int(text) if text else None
+
+    @property
+    def run(self) -> int:
+        """1, and one more for each `retry`."""
+        return int(self._fields.get("run", 1))
+
+    @property
+    def failures(self) -> int:
+        """How often it failed before in this run."""
+        return int(self._fields.get("failures", 0))
+
+    def __repr__(self) -> str:
+        return f"ClaimedJob({self.id}, attempt={self.attempt})"
+
+
+class Claims(NamedTuple):
+    """What a claim got; `next_due` is in how many seconds there may be more (None: unknown)."""
+
+    jobs: list[ClaimedJob]
+    next_due: float | None = None
+
+
+class Tick(NamedTuple):
+    """How many jobs a tick moved, and in how many seconds the next is due (None: none is)."""
+
+    moved: int
+    next_due: float | None = None
+
+
 class Submitted(NamedTuple):
     """`created` is False when the id was there already (a repeated submit)."""
 
     id: str
     created: bool
-
-
-class MessageKind(StrEnum):
-    """What a worker can be told."""
-
-    CANCEL = "cancel"
-    DRAIN = "drain"
-    UNDRAIN = "undrain"
-
-
-@dataclass(frozen=True)
-class Message:
-    """Something for one worker: cancel (id, attempt), drain (grace s | None), undrain."""
-
-    kind: MessageKind
-    id: str = ""
-    attempt: int = 0
-    grace: float | None = None
-
-
-@dataclass(frozen=True)
-class WorkerInfo:
-    """What a worker says of itself; `incarnation` is unique to this process."""
-
-    name: str
-    pool: str
-    container: str
-    incarnation: str
-    concurrency: int
-    queues: tuple[str, ...] = ("default",)
-
-
-class WorkerStatus(StrEnum):
-    """`lost`: no heartbeat for a lease. `drained`: draining, and holds nothing more."""
-
-    IDLE = "idle"
-    BUSY = "busy"
-    DRAINING = "draining"
-    DRAINED = "drained"
-    LOST = "lost"
-
-
-@dataclass(frozen=True)
-class Worker:
-    """A registered worker and the ids of the jobs it has leases on."""
-
-    name: str
-    pool: str
-    container: str
-    incarnation: str
-    status: WorkerStatus
-    concurrency: int
-    queues: tuple[str, ...]
-    jobs: tuple[str, ...]
-    started_at: int
-    heartbeat_at: int
-
-
-class Renewal(NamedTuple):
-    """The answer to a heartbeat: one verdict per lease, in order."""
-
-    verdicts: list[Verdict]
-    draining: bool
-    known: bool
 
 
 class Page(NamedTuple):

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from redis import exceptions as redis_errors
 
 from .errors import (
     Denied,
     Full,
     NewerSchema,
+    QueueClosed,
     QueueError,
+    RateLimited,
     Superseded,
     Unavailable,
     UnknownJob,
@@ -27,6 +31,17 @@ _UNAVAILABLE = (
     redis_errors.ReadOnlyError,
     OSError,
 )
+
+# Errors that the library itself returns: a code and its words.
+_OWN: dict[str, Callable[..., QueueError]] = {
+    "UNKNOWNJOB": UnknownJob,
+    "WRONGSTATUS": WrongStatus,
+    "UNKNOWNWORKER": UnknownWorker,
+    "SUPERSEDED": Superseded,
+    "RATELIMITED": lambda wait_ms: RateLimited(int(wait_ms) / 1000),
+    "QUEUECLOSED": QueueClosed,
+    "NEWERSCHEMA": lambda found: NewerSchema(found, SCHEMA),
+}
 
 REDIS_ERRORS = (redis_errors.RedisError, OSError)
 """What a call can raise that `translate` knows."""
@@ -52,20 +67,6 @@ def translate(error: Exception) -> QueueError:
         return Full("Redis has reached its memory limit and takes no more jobs.")
     if isinstance(error, _UNAVAILABLE) or code in _PASSING:
         return Unavailable(f"Redis cannot serve now: {said}.")
-    return _named(code, rest.split()) or QueueError(f"Redis refused the call: {said}.")
-
-
-def _named(code: str, words: list[str]) -> QueueError | None:
-    """Errors that the library itself returns: a code and its words."""
-    match code, words:
-        case "UNKNOWNJOB", [job_id]:
-            return UnknownJob(job_id)
-        case "WRONGSTATUS", [job_id, status]:
-            return WrongStatus(job_id, status)
-        case "UNKNOWNWORKER", [worker]:
-            return UnknownWorker(worker)
-        case "SUPERSEDED", [worker]:
-            return Superseded(worker)
-        case "NEWERSCHEMA", [found]:
-            return NewerSchema(found, SCHEMA)
-    return None
+    if code in _OWN:
+        return _OWN[code](*rest.split())
+    return QueueError(f"Redis refused the call: {said}.")

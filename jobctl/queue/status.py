@@ -80,7 +80,12 @@ class Edge(NamedTuple):
 
 TRANSITIONS: tuple[Edge, ...] = (
     Edge(None, Status.QUEUED, "submit"),
-    Edge(Status.SCHEDULED, Status.QUEUED, "promote: its backoff is over"),
+    Edge(None, Status.SCHEDULED, "submit with a delay"),
+    Edge(None, Status.BLOCKED, "submit after others"),
+    Edge(Status.BLOCKED, Status.QUEUED, "its parents are over"),
+    Edge(Status.BLOCKED, Status.SCHEDULED, "its parents are over, its time has not come"),
+    Edge(Status.BLOCKED, Status.CANCELLED, "cancel, or a parent failed"),
+    Edge(Status.SCHEDULED, Status.QUEUED, "promote: its delay or backoff is over"),
     Edge(Status.SCHEDULED, Status.CANCELLED, "cancel"),
     Edge(Status.QUEUED, Status.CLAIMED, "claim"),
     Edge(Status.QUEUED, Status.CANCELLED, "cancel"),

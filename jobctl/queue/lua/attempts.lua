@@ -14,6 +14,7 @@ end
 
 local function claim_one(ctx, id, worker, incarnation)
   local job = find(ctx, id)
+  local flat = redis.call('HGETALL', job.key)
   if job.attempt > 0 then
     -- What the last attempt left; the checkpoint stays, that is what it is for.
     redis.call('HDEL', job.key, 'step', 'progress', 'cause', 'exit_code', 'signal', 'reason')
@@ -23,12 +24,13 @@ local function claim_one(ctx, id, worker, incarnation)
   set_status(ctx, job, 'claimed', {
     'attempt', job.attempt, 'worker', worker, 'incarnation', incarnation, 'claimed_at', ctx.now,
   })
-  return redis.call('HGETALL', job.key)
+  return flat
 end
 
 -- Up to n jobs from the queues in the order given. args[at] is the number of queues,
 -- their names follow. Returns the jobs, or nil for a worker that is not registered.
 local function claim(ctx, incarnation, n, args, at)
+  n = n + tonumber(args[3])
   local last = at + tonumber(args[at])
   for i = at + 1, last do
     -- Whatever is claimed: the caller may have used up a token to come here.
@@ -54,10 +56,10 @@ local function claim(ctx, incarnation, n, args, at)
   return jobs
 end
 
--- incarnation, n, number of queues, the queues
+-- incarnation, room, prefetch, number of queues, the queues
 define('claim', SHRINKS, function(ctx, args)
-  local jobs = claim(ctx, args[1], tonumber(args[2]), args, 3)
-  return jobs or redis.error_reply('UNKNOWNWORKER ' .. args[1])
+  local jobs = claim(ctx, args[1], tonumber(args[2]), args, 4)
+  return jobs and { '', jobs } or redis.error_reply('UNKNOWNWORKER ' .. args[1])
 end)
 
 -- incarnation, then id and attempt of each job
@@ -126,7 +128,7 @@ local function finish(ctx, item)
     return verdict
   end
   local fields = { 'ended', job.attempt }
-  for _, name in ipairs({ 'exit_code', 'signal', 'reason' }) do
+  for _, name in ipairs({ 'exit_code', 'signal', 'reason', 'result' }) do
     if item[name] ~= '' then
       fields[#fields + 1] = name
       fields[#fields + 1] = item[name]
@@ -155,10 +157,10 @@ local function finish(ctx, item)
   return 'ok'
 end
 
--- incarnation, n, number of queues, the queues, then nine words for each attempt
+-- incarnation, room, prefetch, number of queues, the queues, then ten words for each attempt
 define('finish', SHRINKS, function(ctx, args)
   local verdicts = {}
-  for i = 4 + tonumber(args[3]), #args, 9 do
+  for i = 5 + tonumber(args[4]), #args, 10 do
     verdicts[#verdicts + 1] = finish(ctx, {
       id = args[i],
       attempt = tonumber(args[i + 1]),
@@ -168,10 +170,11 @@ define('finish', SHRINKS, function(ctx, args)
       signal = args[i + 5],
       reason = args[i + 6],
       started_at = args[i + 7],
-      dice = tonumber(args[i + 8]),
+      result = args[i + 8],
+      dice = tonumber(args[i + 9]),
     })
   end
-  return { verdicts, claim(ctx, args[1], tonumber(args[2]), args, 3) or {} }
+  return { verdicts, { '', claim(ctx, args[1], tonumber(args[2]), args, 4) or {} } }
 end)
 
 -- incarnation, cause, then id and attempt of each job

@@ -1,25 +1,25 @@
 -- What producers do with a job.
 
--- Per job: id, queue, name, number of fields, then the fields.
+-- client, then per job: id, queue, marks, number of fields, the fields.
 define('submit', GROWS, function(ctx, args)
   local created = {}
-  local i = 1
+  local i = 2
   while i <= #args do
-    local id, queue, name, count = args[i], args[i + 1], args[i + 2], tonumber(args[i + 3])
+    local id, queue, marks, count = args[i], args[i + 1], args[i + 2], tonumber(args[i + 3])
     local key = ctx.p .. 'job:' .. id
     if redis.call('EXISTS', key) == 1 then
       created[#created + 1] = 0
     else
       local fields = { 'id', id, 'queue', queue, 'submitted_at', ctx.now }
-      if name ~= '' then
-        fields[#fields + 1] = 'name'
-        fields[#fields + 1] = name
-      end
-      for j = i + 4, i + 3 + 2 * count do
+      local given = {}
+      for j = i + 4, i + 3 + 2 * count, 2 do
         fields[#fields + 1] = args[j]
+        fields[#fields + 1] = args[j + 1]
+        given[args[j]] = args[j + 1]
       end
       local job = {
-        id = id, key = key, status = 'new', queue = queue, name = name, worker = '', attempt = 0,
+        id = id, key = key, status = 'new', queue = queue, name = given.name or '', worker = '',
+        attempt = 0, priority = tonumber(given.priority) or 0, extras = given.extras or '',
       }
       set_status(ctx, job, 'queued', fields)
       enqueue(ctx, job, false)

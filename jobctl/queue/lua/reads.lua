@@ -9,12 +9,12 @@ define('get', READS, function(ctx, args)
   return jobs
 end)
 
--- name or '', limit, cursor or '', statuses. Returns the next cursor or '', and the jobs.
+-- name or '', array or '', limit, cursor or '', statuses. Returns the next cursor or '', and the jobs.
 -- A page costs the same however many jobs there are.
 define('list', READS, function(ctx, args)
-  local name, limit, cursor = args[1], tonumber(args[2]), args[3]
+  local name, limit, cursor = args[1], tonumber(args[3]), args[4]
   local ids = {}
-  for i = 4, #args do
+  for i = 5, #args do
     local key = ctx.p .. 'jobs:' .. args[i]
     if name ~= '' then
       key = ctx.p .. 'named:' .. args[i] .. ':' .. name

@@ -165,5 +165,5 @@ define('tick', SHRINKS, function(ctx, args)
   for _, queue in ipairs(redis.call('SMEMBERS', ctx.p .. 'queues')) do
     ctx.queues[queue] = true
   end
-  return moved
+  return { moved, '' }
 end)

@@ -1,0 +1,1 @@
+"""The parts of `AsyncQueue`: those of `blocking`, method by method."""

@@ -1,0 +1,64 @@
+"""Sending what `calls` builds, over asyncio."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
+
+import redis.asyncio
+
+from .. import calls
+from ..call import Call, Command
+from ..library import SCHEMA, function_name, source
+from ..replies import REDIS_ERRORS, library_is_missing, library_is_there, translate
+
+T = TypeVar("T")
+
+
+class Sender:
+    """One project's prefix on one client."""
+
+    def __init__(self, client: redis.asyncio.Redis, project: str) -> None:
+        self._redis = client
+        self._send: Callable[..., Awaitable[Any]] = client.execute_command
+        self._prefix = f"{{{project}}}:"
+
+    async def ensure_library(self, *, replace: bool = False) -> None:
+        """See `Queue.ensure_library`."""
+        # Loading needs memory: a full Redis would refuse even what it has already.
+        if replace and await self._read(calls.library(SCHEMA)) == source():
+            return
+        command = ("FUNCTION", "LOAD", *(("REPLACE",) if replace else ()), source())
+        try:
+            await self._send(*command)
+        except REDIS_ERRORS as error:
+            if not library_is_there(error):
+                raise translate(error) from error
+
+    async def ping(self) -> None:
+        """See `Queue.ping`."""
+        await self._execute("PING")
+
+    async def close(self) -> None:
+        """See `Queue.close`."""
+        await self._redis.aclose()
+
+    async def _call(self, call: Call[T]) -> T:
+        command = ("FCALL", function_name(call.function), 1, self._prefix, *call.args)
+        try:
+            reply = await self._send(*command)
+        except REDIS_ERRORS as error:
+            if not library_is_missing(error):
+                raise translate(error) from error
+            await self.ensure_library()
+            reply = await self._execute(*command)
+        return call.decode(reply)
+
+    async def _read(self, command: Command[T]) -> T:
+        return command.decode(await self._execute(*command.build(self._prefix)))
+
+    async def _execute(self, *command: str | float) -> Any:
+        try:
+            return await self._send(*command)
+        except REDIS_ERRORS as error:
+            raise translate(error) from error

@@ -1,0 +1,1 @@
+"""The parts of `Queue`, each for one kind of caller."""

@@ -1,0 +1,64 @@
+"""Sending what `calls` builds, over a blocking connection."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import redis
+
+from .. import calls
+from ..call import Call, Command
+from ..library import SCHEMA, function_name, source
+from ..replies import REDIS_ERRORS, library_is_missing, library_is_there, translate
+
+T = TypeVar("T")
+
+
+class Sender:
+    """One project's prefix on one client."""
+
+    def __init__(self, client: redis.Redis, project: str) -> None:
+        self._redis = client
+        self._send: Callable[..., Any] = client.execute_command
+        self._prefix = f"{{{project}}}:"
+
+    def ensure_library(self, *, replace: bool = False) -> None:
+        """Load the function library if it is missing; `replace` even if it is there."""
+        # Loading needs memory: a full Redis would refuse even what it has already.
+        if replace and self._read(calls.library(SCHEMA)) == source():
+            return
+        command = ("FUNCTION", "LOAD", *(("REPLACE",) if replace else ()), source())
+        try:
+            self._send(*command)
+        except REDIS_ERRORS as error:
+            if not library_is_there(error):
+                raise translate(error) from error
+
+    def ping(self) -> None:
+        """Ask whether Redis answers."""
+        self._execute("PING")
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._redis.close()
+
+    def _call(self, call: Call[T]) -> T:
+        command = ("FCALL", function_name(call.function), 1, self._prefix, *call.args)
+        try:
+            reply = self._send(*command)
+        except REDIS_ERRORS as error:
+            if not library_is_missing(error):
+                raise translate(error) from error
+            self.ensure_library()
+            reply = self._execute(*command)
+        return call.decode(reply)
+
+    def _read(self, command: Command[T]) -> T:
+        return command.decode(self._execute(*command.build(self._prefix)))
+
+    def _execute(self, *command: str | float) -> Any:
+        try:
+            return self._send(*command)
+        except REDIS_ERRORS as error:
+            raise translate(error) from error

@@ -1,0 +1,52 @@
+"""What producers and users ask for a job."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from .. import codec
+from ..call import Arg, Call
+from ..errors import InvalidSpec
+from ..model import Job, Submitted
+from ..spec import MAX_BATCH, JobSpec
+from ..status import Cause
+from ..submission import submission
+from .shapes import one_job
+
+
+def submit(specs: Sequence[JobSpec], *, client: str = "") -> Call[list[Submitted]]:
+    """Take in all of `specs` or, on an error, none. `client` is who pays for the rate."""
+    if len(specs) > MAX_BATCH:
+        raise InvalidSpec(f"One submit takes at most {MAX_BATCH} jobs, not {len(specs)}.")
+    args: list[Arg] = [client]
+    for spec in specs:
+        args += submission(spec)
+    ids = [spec.id for spec in specs]
+
+    def decode(reply: Any) -> list[Submitted]:
+        """1: created, 0: the id was there; an id: that job has the same key."""
+        return [
+            Submitted(new, False) if isinstance(new, str) else Submitted(i, bool(new))
+            for i, new in zip(ids, reply, strict=True)
+        ]
+
+    return Call("submit", tuple(args), decode)
+
+
+def cancel(job_id: str) -> Call[Job]:
+    """End a job: at once, or (running) by telling its worker."""
+    return Call("cancel", (job_id,), one_job(job_id))
+
+
+def retry(job_id: str) -> Call[Job]:
+    """Open a new run of a finished job."""
+    return Call("retry", (job_id,), one_job(job_id))
+
+
+def retry_dead(
+    limit: int, cursor: str, *, name: str | None = None, cause: Cause | None = None
+) -> Call[tuple[list[str], str]]:
+    """Open a new run of failed jobs; their ids, and where to go on ("": nowhere)."""
+    args = (max(1, min(limit, MAX_BATCH)), cursor, codec.text(name or ""), cause or "")
+    return Call("retry_dead", args, lambda reply: (list(reply[1]), reply[0]))

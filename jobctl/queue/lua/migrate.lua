@@ -1,0 +1,1 @@
+-- Data of schema 1 becomes data of schema 2.

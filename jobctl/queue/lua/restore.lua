@@ -1,0 +1,1 @@
+-- A backup's records put back.

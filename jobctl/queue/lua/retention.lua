@@ -1,0 +1,1 @@
+-- Ended jobs that nothing keeps, and the folders they leave.

@@ -1,0 +1,1 @@
+-- Cron schedules: which tick was fired last.
