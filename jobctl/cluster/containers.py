@@ -6,11 +6,11 @@ The specs are templates: `desired.Template` gives them their name, number and la
 import json
 from typing import TYPE_CHECKING, Any
 
-from jobctl.cluster import names, secrets
+from jobctl.cluster import names, secrets, service_settings
 from jobctl.engine.model import ContainerSpec, HealthCheck, Mount, Port
 
 if TYPE_CHECKING:
-    from jobctl.config import Config, Pool
+    from jobctl.config import Config
 
 MASTER_PORT = 8000
 SHORT_STOP = 10
@@ -33,6 +33,9 @@ def redis(config: "Config", image: str) -> ContainerSpec:
         "save": "",
         "maxmemory": str(settings.maxmemory),
         "maxmemory-policy": "noeviction",
+        # A job's hash stays one compact block of memory: a third of the size, and read at once.
+        "hash-max-listpack-entries": "128",
+        "hash-max-listpack-value": "1024",
         "aclfile": f"{_SECRETS}/users.acl",
     }
     command = (
@@ -63,21 +66,7 @@ def redis(config: "Config", image: str) -> ContainerSpec:
 
 def master(config: "Config", image: str) -> ContainerSpec:
     """Return what the master runs as."""
-    settings, jobs = config.master, config.jobs
-    said = {
-        "lease": config.lease,
-        "heartbeat": config.heartbeat,
-        "defaults": {
-            "max_attempts": jobs.max_attempts,
-            "timeout": jobs.timeout,
-            "grace": jobs.grace,
-            "backoff": {
-                "base": jobs.backoff.base,
-                "cap": jobs.backoff.cap,
-                "jitter": jobs.backoff.jitter,
-            },
-        },
-    }
+    settings = config.master
     return _spec(
         config,
         image=image,
@@ -85,7 +74,7 @@ def master(config: "Config", image: str) -> ContainerSpec:
         cpus=settings.cpus,
         memory=settings.memory,
         pids=settings.pids,
-        env=_environment(config, said),
+        env=_environment(config, service_settings.master(config)),
         mounts=(
             Mount("volume", names.volume(config.name, "secrets"), _SECRETS, read_only=True),
             Mount("volume", names.volume(config.name, "jobs"), "/jobctl/jobs", read_only=True),
@@ -116,7 +105,7 @@ def worker(
         memory=pool.memory,
         pids=pool.pids,
         env={
-            **_environment(config, _worker_settings(config, pool, caller)),
+            **_environment(config, service_settings.worker(config, pool, caller)),
             "JOBCTL_POOL": pool_name,
         },
         mounts=(
@@ -139,21 +128,6 @@ def worker(
 def stop_timeout(grace: float) -> int:
     """Return the whole seconds a worker gets to end when its jobs get ``grace`` seconds."""
     return int(grace) + 5
-
-
-def _worker_settings(
-    config: "Config", pool: "Pool", caller: tuple[int, int] | None
-) -> dict[str, Any]:
-    return {
-        "concurrency": pool.concurrency,
-        "queues": list(pool.queues),
-        "lease": config.lease,
-        "heartbeat": config.heartbeat,
-        "grace": pool.grace,
-        "job_user": list(caller) if pool.user == "caller" and caller else None,
-        "env": dict(pool.env),
-        "master_gid": secrets.MASTER_UID,
-    }
 
 
 def _environment(config: "Config", settings: dict[str, Any]) -> dict[str, str]:

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 from jobctl.config.errors import ConfigError, Problem, TemplateError
 
 if TYPE_CHECKING:
+    from jobctl.config.jobs import JobFields, job_spec
     from jobctl.config.json_schema import schema
     from jobctl.config.loader import find, load, loads
     from jobctl.config.models import (
-        Backoff,
         Build,
         Config,
         Jobs,
@@ -21,7 +21,10 @@ if TYPE_CHECKING:
         Mount,
         Network,
         Pool,
+        Queue,
         Redis,
+        Retention,
+        Schedule,
     )
     from jobctl.config.show import resolved_yaml
     from jobctl.config.templates import job_template, template_names
@@ -32,17 +35,18 @@ _HOMES = {
     "jobctl.config.show": ("resolved_yaml",),
     "jobctl.config.templates": ("job_template", "template_names"),
     "jobctl.config.models": (
-        *("Backoff", "Build", "Config", "Jobs", "Logs", "Master", "Mount", "Network", "Pool"),
-        "Redis",
+        *("Build", "Config", "Jobs", "Logs", "Master", "Mount", "Network", "Pool", "Queue"),
+        *("Redis", "Retention", "Schedule"),
     ),
+    "jobctl.config.jobs": ("JobFields", "job_spec"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
-    "Backoff",
     "Build",
     "Config",
     "ConfigError",
+    "JobFields",
     "Jobs",
     "Logs",
     "Master",
@@ -50,9 +54,13 @@ __all__ = [
     "Network",
     "Pool",
     "Problem",
+    "Queue",
     "Redis",
+    "Retention",
+    "Schedule",
     "TemplateError",
     "find",
+    "job_spec",
     "job_template",
     "load",
     "loads",

@@ -8,6 +8,8 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from jobctl.config.fields import section_at, settings
+from jobctl.config.jobs import FUNCTION_PATTERN
+from jobctl.config.pools import PYTHON_PATTERN
 from jobctl.config.reader import Document, Place
 from jobctl.config.types import (
     IMAGE_PATTERN,
@@ -26,6 +28,9 @@ _PATTERNS = {
     QUEUE_PATTERN: "must be up to 64 letters, digits, ., - or _, and begin with a letter or digit",
     VARIABLE_PATTERN: "must be letters, digits and _, and not begin with a digit",
     IMAGE_PATTERN: "must be an image such as python:3.11-slim-bookworm@sha256:<64 hex digits>",
+    FUNCTION_PATTERN: "must be package.module:name, such as mypkg.tasks:resize",
+    PYTHON_PATTERN: "must be a program on the image's PATH, such as python3.13, or its absolute "
+    "path",
 }
 _KINDS = {
     "string_type": "text",

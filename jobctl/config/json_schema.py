@@ -20,9 +20,9 @@ def schema() -> dict[str, Any]:
     """Return the JSON Schema as data."""
     body = Config.model_json_schema(schema_generator=_Generator)
     body["title"] = "cluster.yaml of jobctl"
-    for name, section in body["$defs"].items():
+    for section in body["$defs"].values():
         section.pop("title")
-        if name != "Mount":
+        if not section.get("required"):
             section["type"] = ["object", "null"]  # a key without a value is an empty section
     for setting in settings(Config):
         owner = body if setting.owner is Config else body["$defs"][setting.owner.__name__]

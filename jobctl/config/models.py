@@ -10,7 +10,11 @@ from typing import Annotated, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
+from jobctl.config.jobs import Jobs
 from jobctl.config.pools import Mount, Pool
+from jobctl.config.retry import retries
+from jobctl.config.schedules import Schedule, ScheduleName
+from jobctl.config.traffic import Queue, Rate, Retention
 from jobctl.config.types import (
     PROJECT_PATTERN,
     ConflictError,
@@ -19,6 +23,7 @@ from jobctl.config.types import (
     ImageName,
     Pids,
     PoolName,
+    QueueName,
     Section,
     Size,
     absolute,
@@ -28,7 +33,6 @@ from jobctl.config.types import (
 from jobctl.config.units import format_duration, format_size
 
 __all__ = [
-    "Backoff",
     "Build",
     "Config",
     "Jobs",
@@ -37,7 +41,10 @@ __all__ = [
     "Mount",
     "Network",
     "Pool",
+    "Queue",
     "Redis",
+    "Retention",
+    "Schedule",
 ]
 
 
@@ -111,50 +118,6 @@ class Master(Section):
     pids: Pids = Field(default=128, description="Cap on processes and threads.")
 
 
-class Backoff(Section):
-    """The wait before a failed job is tried again: base, twice base, four times, … up to cap."""
-
-    base: Duration = Field(default=1.0, description="Wait after the first failure.")
-    cap: Duration = Field(default=60.0, description="The longest wait; `base` or more.")
-    jitter: Annotated[float, Field(ge=0, le=1)] = Field(
-        default=0.2,
-        description="The share of each wait, 0 to 1, that is random, so that jobs that failed "
-        "together are not all tried again together.",
-    )
-
-    @field_validator("cap")
-    @classmethod
-    def _not_below_base(cls, cap: float, info: ValidationInfo) -> float:
-        base = info.data.get("base")
-        if base is not None and cap < base:
-            raise ConflictError(
-                f"must be at least base ({format_duration(base)}); it is {format_duration(cap)}",
-                "base",
-            )
-        return cap
-
-
-class Jobs(Section):
-    """What a job gets that does not say otherwise when it is submitted."""
-
-    max_attempts: Annotated[int, Field(ge=1, le=1000)] = Field(
-        default=1,
-        description="How often a job may fail by itself (exit code, timeout, out of memory) before "
-        "it counts as failed. 1 means no second try. The loss of a worker never uses one up.",
-    )
-    timeout: Annotated[Duration, lasts_at_least("100ms")] | None = Field(
-        default=None, description="End a job that runs longer than this. null means no limit."
-    )
-    grace: Duration = Field(
-        default=10.0,
-        description="Time between the polite signal (SIGTERM) and the final one (SIGKILL) when a "
-        "job is cancelled or out of time.",
-    )
-    backoff: Backoff = Field(
-        default=Backoff(), description="The wait before a failed job is tried again."
-    )
-
-
 class Logs(Section):
     """Rotation of the containers' own logs. The logs of jobs are kept apart, on a volume."""
 
@@ -221,6 +184,23 @@ class Config(Section):
         description="The pools of workers, by name. A pool without settings gets the defaults.",
     )
     jobs: Jobs = Field(default=Jobs(), description="Defaults of every job.")
+    queues: dict[QueueName, Queue] = Field(
+        default_factory=dict,
+        description="Limits of queues, by name. A queue that is not named here has none; queues "
+        "need not be declared.",
+    )
+    client_rate: Rate | None = Field(
+        default=None,
+        description="How many jobs each submitting client may bring: beyond it, it is told when to "
+        "try again (HTTP 429). null: no limit.",
+        examples=["1000/s"],
+    )
+    schedules: dict[ScheduleName, Schedule] = Field(
+        default_factory=dict, description="Jobs that are submitted by the clock, by name."
+    )
+    retention: Retention = Field(
+        default=Retention(), description="How long ended jobs, their logs and outputs are kept."
+    )
     lease: Annotated[Duration, lasts_at_least("1s")] = Field(
         default=10.0,
         description="How long a claimed job stays with a silent worker before another one gets it "
@@ -233,6 +213,21 @@ class Config(Section):
     )
     logs: Logs = Field(default=Logs(), description="Rotation of the containers' own logs.")
     build: Build = Field(default=Build(), description="Where the images come from.")
+
+    @field_validator("schedules")
+    @classmethod
+    def _have_tries(
+        cls, schedules: dict[str, Schedule], info: ValidationInfo
+    ) -> dict[str, Schedule]:
+        jobs: Jobs | None = info.data.get("jobs")
+        for name, schedule in schedules.items():
+            retry = schedule.job.retry
+            once = jobs is not None and jobs.retry.max_attempts == 1
+            if once and retry and retry.max_attempts is None and retries(retry.on or {}):
+                raise ValueError(
+                    f"{name}: job.retry.on has a rule that tries again, but max_attempts is 1"
+                )
+        return schedules
 
     @field_validator("heartbeat")
     @classmethod

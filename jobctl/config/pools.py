@@ -2,8 +2,8 @@
 
 import os.path
 from collections import Counter
-from collections.abc import Iterable
-from pathlib import PurePosixPath
+from collections.abc import Callable, Iterable
+from pathlib import Path, PurePosixPath
 from typing import Annotated, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
@@ -11,6 +11,7 @@ from pydantic import Field, ValidationInfo, field_validator
 from jobctl.config.types import (
     Cpus,
     Duration,
+    ImageName,
     Pids,
     QueueName,
     Section,
@@ -20,10 +21,12 @@ from jobctl.config.types import (
     size_within,
 )
 
+PYTHON_PATTERN = r"^(/[^\s:]*)?[A-Za-z0-9_][A-Za-z0-9_.+-]*$"
+
 # A mount over any of these would hide jobctl, its secrets or the system it runs on.
 RESERVED_TARGETS = (
-    *("/bin", "/boot", "/dev", "/etc", "/jobctl", "/lib", "/lib64", "/opt/jobctl", "/proc"),
-    *("/run", "/sbin", "/sys", "/tmp", "/usr", "/var"),  # noqa: S108 - not used, but kept free
+    *("/bin", "/boot", "/dev", "/etc", "/jobctl", "/lib", "/lib64", "/opt/jobctl", "/opt/pool"),
+    *("/proc", "/run", "/sbin", "/sys", "/tmp", "/usr", "/var"),  # noqa: S108 - kept free
 )
 # Folders that hold the engine's socket: a job that reaches it owns the host.
 _SOCKET_FOLDERS = ("/", "/run", "/var/run")
@@ -33,6 +36,19 @@ def _repeated(names: Iterable[str]) -> str | None:
     """Return the first name that occurs more than once."""
     counts = Counter(names)
     return next((name for name, count in counts.items() if count > 1), None)
+
+
+def _present(path: str, info: ValidationInfo, test: Callable[[Path], bool], kind: str) -> str:
+    """Resolve a path of this machine; raises ValueError when it is not there.
+
+    Without a context the config comes from a stored spec, perhaps of another machine.
+    """
+    if not info.context:
+        return path
+    found = absolute(path, info)
+    if not test(Path(found)):
+        raise ValueError(f"there is no {kind} {found}")
+    return found
 
 
 class Mount(Section):
@@ -102,6 +118,31 @@ class Pool(Section):
     concurrency: Annotated[int, Field(ge=1, le=64)] = Field(
         default=2, description="How many jobs each worker runs at the same time."
     )
+    image: ImageName | None = Field(
+        default=None,
+        description="An image of your own that jobs run in: any Linux distribution with a shell, "
+        "with or without Python. jobctl adds its own runtime, which touches nothing of yours. "
+        "Without it, jobs run in jobctl's image, with Python 3.11.",
+        examples=["registry.example/team/app:1.4"],
+    )
+    code: str | None = Field(
+        default=None,
+        description="A folder with the Python code of your functions, copied into the pool's image "
+        "and put on the import path. A relative path starts at the folder of cluster.yaml.",
+        examples=["./src"],
+    )
+    requirements: str | None = Field(
+        default=None,
+        description="A requirements.txt, installed into the pool's image for the pool's own "
+        "Python. A relative path starts at the folder of cluster.yaml.",
+        examples=["./requirements.txt"],
+    )
+    python: Annotated[str, Field(pattern=PYTHON_PATTERN)] = Field(
+        default="python3",
+        description="The Python that functions run under, 3.9 or later: a name on the image's "
+        "PATH, or an absolute path in the image.",
+        examples=["python3.13", "/opt/venv/bin/python"],
+    )
     queues: Annotated[tuple[QueueName, ...], Field(strict=False, min_length=1)] = Field(
         default=("default",),
         description="The queues these workers take jobs from, most important first.",
@@ -134,6 +175,16 @@ class Pool(Section):
         if twice := _repeated(queues):
             raise ValueError(f"names the queue {twice!r} twice")
         return queues
+
+    @field_validator("code")
+    @classmethod
+    def _a_folder(cls, code: str | None, info: ValidationInfo) -> str | None:
+        return code and _present(code, info, Path.is_dir, "folder")
+
+    @field_validator("requirements")
+    @classmethod
+    def _a_file(cls, requirements: str | None, info: ValidationInfo) -> str | None:
+        return requirements and _present(requirements, info, Path.is_file, "file")
 
     @field_validator("env")
     @classmethod

@@ -19,6 +19,7 @@ line, and `jobctl config show` prints it with all defaults filled in.
 - **Sizes** are powers of 1024, as in Docker: `64KB`, `128MB`, `1.5GB`, or a number of bytes.
 - **Durations** are `500ms`, `10s`, `1m`, `1h30m`, or a number of seconds.
 - **CPUs** are cores: `0.5` is half a core.
+- **Rates** are `10/s`, `600/m` or `50/h`.
 - YAML anchors and merge keys (`&base`, `<<: *base`) work; a key set twice is an error.
 - jobctl reads the `cluster.yaml` of the current folder or, inside a git repository, the nearest one
   in the folders above, up to the repository's root. `-f FILE` names another.
@@ -69,10 +70,10 @@ def _default(setting: Setting) -> str:
     if setting.info.is_required():
         return "required"
     if setting.section and not setting.reach:
-        return "see below"
+        return "see below" if setting.info.default else "none"
     default = default_of(setting)
     if setting.section is not None and setting.reach == ".<name>":
-        return "one pool, `default`"
+        return "one pool, `default`" if default else "none"
     return f"`{default}`" if isinstance(default, str) else f"`{json.dumps(default)}`"
 
 

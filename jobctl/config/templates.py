@@ -11,16 +11,10 @@ from pydantic import Field
 
 from jobctl.config.errors import ConfigError, TemplateError
 from jobctl.config.explain import closest
+from jobctl.config.jobs import JobFields
 from jobctl.config.loader import validated
-from jobctl.config.models import Backoff
 from jobctl.config.reader import Document, Place, read
-from jobctl.config.types import (
-    Duration,
-    QueueName,
-    Section,
-    VariableName,
-    lasts_at_least,
-)
+from jobctl.config.types import Duration, Section
 from jobctl.data import data_path
 
 _PLACEHOLDER = re.compile(r"\{\{\s*([^{}]*?)\s*\}\}")
@@ -34,24 +28,13 @@ class Parameter(Section):
     default: str | None = Field(default=None, description="Its value when it is not set.")
 
 
-class Body(Section):
+class Body(JobFields):
     """The job itself, after the placeholders are filled: the fields of a submitted job."""
 
-    argv: Annotated[tuple[str, ...], Field(strict=False, min_length=1)] = Field(
-        description="The command and its arguments.", examples=['[sha256sum, "{{path}}"]']
+    delay: Duration = Field(default=0.0, description="How long it waits before it is queued.")
+    key: Annotated[str, Field(max_length=200)] = Field(
+        default="", description="A job with the same key that is there already is the answer."
     )
-    name: str = Field(default="", description="A name to find the job by.")
-    queue: QueueName = Field(default="default", description="The queue it waits in.")
-    env: dict[VariableName, str] = Field(default_factory=dict, description="Its environment.")
-    timeout: Annotated[Duration, lasts_at_least("100ms")] | None = Field(
-        default=None, description="The longest that it may run."
-    )
-    grace: Duration = Field(default=10.0, description="From SIGTERM to SIGKILL.")
-    # A placeholder makes text of a number: "3" is as good as 3 here.
-    max_attempts: Annotated[int, Field(strict=False, ge=1, le=1000)] = Field(
-        default=1, description="How often it may fail by itself."
-    )
-    backoff: Backoff = Field(default=Backoff(), description="The wait between its failures.")
 
 
 class Form(Section):
@@ -91,7 +74,8 @@ def job_template(name_or_path: str, settings: dict[str, str]) -> dict[str, Any]:
     values = _values(name_or_path, form, settings)
     document.value = {**form.model_dump(), "job": _fill(form.job, values)}
     body = validated(Filled, document, path.parent, hint).job
-    return {**body.model_dump(exclude_unset=True), "argv": list(body.argv)}
+    spec = body.model_dump(exclude_unset=True)
+    return {**spec, "argv": list(body.argv)} if body.argv else spec
 
 
 def _locate(name_or_path: str) -> Path:

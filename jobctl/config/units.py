@@ -1,4 +1,4 @@
-"""Sizes and durations as people write them, to bytes and seconds and back."""
+"""Sizes, durations and rates as people write them, to plain numbers and back."""
 
 import re
 from decimal import Decimal
@@ -12,7 +12,10 @@ _DURATION_PART = re.compile(r"(\d+(?:\.\d+)?)(ms|[smhd])")
 _DURATION_FACTORS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 SIZE_PATTERN = r"^\d+(\.\d+)?\s*([kKmMgGtT]([iI]?[bB])?|[bB])?$"
+_RATE = re.compile(r"(\d+(?:\.\d+)?)\s*/\s*([smhd])")
+
 DURATION_PATTERN = r"^(\d+(\.\d+)?(ms|s|m|h|d))+$"
+RATE_PATTERN = r"^\d+(\.\d+)?\s*/\s*[smhd]$"
 
 
 def parse_size(value: object) -> int:
@@ -57,6 +60,8 @@ def parse_duration(value: object) -> float:
 
 def format_duration(seconds: float) -> str:
     """Write seconds in the largest unit that holds them exactly: ``1m``, ``90s``, ``500ms``."""
+    if seconds and seconds % 86400 == 0:
+        return f"{seconds / 86400:.0f}d"
     if seconds and seconds % 3600 == 0:
         return f"{seconds / 3600:.0f}h"
     if seconds and seconds % 60 == 0:
@@ -67,3 +72,23 @@ def format_duration(seconds: float) -> str:
     if milliseconds / 1000 == seconds:
         return f"{milliseconds}ms"
     return f"{Decimal(repr(seconds)):f}s"  # never 1e-05, which no reader of the file would write
+
+
+def parse_rate(value: object) -> float:
+    """Turn ``"10/s"``, ``"600/m"`` or ``"50/h"`` into a number a second, above 0.
+
+    Raises ValueError for anything else.
+    """
+    match = _RATE.fullmatch(value.strip()) if isinstance(value, str) else None
+    if match is None or float(match[1]) == 0:
+        raise ValueError('must be a rate such as "10/s", "600/m" or "50/h"')
+    return float(match[1]) / _DURATION_FACTORS[match[2]]
+
+
+def format_rate(per_second: float) -> str:
+    """Write a rate in the shortest unit that holds it in a whole number: ``10/s``, ``7/m``."""
+    for unit, seconds in _DURATION_FACTORS.items():
+        number = round(per_second * seconds)
+        if number and number / seconds == per_second:
+            return f"{number}/{unit}"
+    return f"{Decimal(repr(per_second)):f}/s"

@@ -7,7 +7,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from jobctl.config import Config, ConfigError, Pool, find, load, loads, resolved_yaml
+from jobctl.config import (
+    Config,
+    ConfigError,
+    Pool,
+    find,
+    job_spec,
+    load,
+    loads,
+    resolved_yaml,
+)
 
 MB = 1 << 20
 
@@ -20,7 +29,12 @@ def test_the_defaults_are_the_promised_ones() -> None:
     assert (config.redis.memory, config.redis.maxmemory) == (256 * MB, 128 * MB)
     assert (config.redis.durability, config.master.port) == ("strict", 8470)
     assert (config.lease, config.heartbeat) == (10.0, 3.0)
-    assert (config.jobs.max_attempts, config.jobs.timeout, config.jobs.grace) == (1, None, 10.0)
+    assert (config.jobs.timeout, config.jobs.grace) == (None, 10.0)
+    assert (config.jobs.retry.max_attempts, config.jobs.retry.backoff) == (1, 1.0)
+    assert (pool.image, pool.code, pool.requirements, pool.python) == (None, None, None, "python3")
+    assert (config.client_rate, config.queues, config.schedules) == (None, {}, {})
+    kept = config.retention
+    assert (kept.succeeded.age, kept.failed.age) == (7 * 86400.0, 30 * 86400.0)
     assert "@sha256:" in config.build.base_image
     assert "@sha256:" in config.build.redis_image
 
@@ -29,6 +43,48 @@ def test_units_become_bytes_and_seconds() -> None:
     config = loads("name: x\nlease: 1m\nworkers: {default: {memory: 1GB, grace: 500ms, cpus: 2}}\n")
     pool = config.workers["default"]
     assert (config.lease, pool.memory, pool.grace, pool.cpus) == (60.0, 1024 * MB, 0.5, 2.0)
+
+
+def test_rates_are_told_by_the_second() -> None:
+    config = loads(
+        "name: x\nclient_rate: 1000/s\nqueues: {a: {start_rate: 30/m, submit_rate: 9/h}}"
+    )
+    queue = config.queues["a"]
+    assert (config.client_rate, queue.start_rate, queue.submit_rate) == (1000.0, 0.5, 9 / 3600)
+    assert loads(resolved_yaml(config)) == config
+
+
+def test_rules_of_retries_keep_what_the_file_says() -> None:
+    config = loads(
+        "name: x\njobs: {retry: {max_attempts: 3, "
+        "on: {oom: {queue: big}, exit: {75: retry, 64: fail}}}}"
+    )
+    rules = {"oom": {"queue": "big"}, "exit": {"75": "retry", "64": "fail"}}
+    assert config.jobs.retry.on == rules
+    assert loads(resolved_yaml(config)) == config
+
+
+def test_a_scheduled_job_says_no_more_than_the_file_does_before_and_after_it_was_stored() -> None:
+    config = loads(
+        "name: x\nschedules: {n: {cron: 0 3 * * *, job: {function: 'm.t:f', args: {a: [1, null], b: null}, "
+        "grace: 10s, retry: {max_attempts: 2}}}}"
+    )
+    said = {
+        "function": "m.t:f",
+        "args": {"a": [1, None], "b": None},
+        "grace": 10.0,
+        "retry": {"max_attempts": 2},
+    }
+    stored = Config.model_validate_json(config.model_dump_json())
+    assert [job_spec(c.schedules["n"].job) for c in (config, stored)] == [said, said]
+
+
+def test_code_and_requirements_start_at_the_folder_of_the_file(tmp_path: Path) -> None:
+    (tmp_path / "src").mkdir()
+    (tmp_path / "r.txt").touch()
+    text = "name: x\nworkers: {default: {code: src, requirements: ./r.txt}}"
+    pool = loads(text, folder=tmp_path).workers["default"]
+    assert (pool.code, pool.requirements) == (f"{tmp_path}/src", f"{tmp_path}/r.txt")
 
 
 def test_an_empty_section_has_its_defaults() -> None:

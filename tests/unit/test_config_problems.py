@@ -40,6 +40,8 @@ workers:
     ]
 
 
+NIGHTLY = "name: x\nschedules:\n  n:\n    "
+JOB = "\n    job: {argv: [date]}\n"
 POOL = "name: x\nworkers:\n  default:\n    "
 
 
@@ -92,8 +94,74 @@ POOL = "name: x\nworkers:\n  default:\n    "
             "2: network.subnet: must be an IPv4 range such as 172.30.0.0/24",
         ),
         (
-            "name: x\njobs: {backoff: {base: 2m}}",
-            "2: jobs.backoff.cap: must be at least base (2m); it is 1m",
+            "name: x\njobs: {retry: {backoff: 2m}}",
+            "2: jobs.retry.max_backoff: must be at least backoff (2m); it is 1m",
+        ),
+        (
+            "name: x\njobs: {retry: {on: {oom: retry}}}",
+            "2: jobs.retry.on: has a rule that tries again, but max_attempts is 1",
+        ),
+        (
+            "name: x\njobs: {retry: {on: {exit: {300: retry}}}}",
+            "2: jobs.retry.on: exit.300 is no exit code: use 1 to 255, or default",
+        ),
+        (
+            "name: x\njobs: {retry: {on: {oom: {que: a}}}}",
+            "2: jobs.retry.on: oom must be retry, fail or {queue: NAME}, not {que: a}",
+        ),
+        (
+            "name: x\njobs: {retry: {on: {worker-lost: retry}}}",
+            "2: jobs.retry.on: has no rule for 'worker-lost'; "
+            "the causes are exit, signal, timeout, oom",
+        ),
+        (
+            "name: x\nqueues: {a: {start_rate: 10}}",
+            '2: queues.a.start_rate: must be a rate such as "10/s", "600/m" or "50/h"',
+        ),
+        (
+            "name: x\nretention: {failed: {count: -1}}",
+            "2: retention.failed.count: must be 0 or more, not -1",
+        ),
+        (
+            NIGHTLY + "cron: 0 3 * *" + JOB,
+            "4: schedules.n.cron: must have five parts (minute, hour, day of the month, month, "
+            "day of the week), such as 0 3 * * *; it has 4",
+        ),
+        (
+            NIGHTLY + "cron: 0 25 * * *" + JOB,
+            "4: schedules.n.cron: is no cron line: its hour is wrong in '0 25 * * *'",
+        ),
+        (
+            NIGHTLY + "cron: 0 3 * * *\n    timezone: Europe/Atlantis" + JOB,
+            "5: schedules.n.timezone: there is no time zone 'Europe/Atlantis'; "
+            "use a name such as Europe/Berlin or UTC",
+        ),
+        (
+            NIGHTLY + "cron: 0 3 * * *\n    job: {}\n",
+            "5: schedules.n.job: needs `argv` (a command) or `function`: it has neither",
+        ),
+        (
+            NIGHTLY + "cron: 0 3 * * *\n    job: {function: resize}\n",
+            "5: schedules.n.job.function: must be package.module:name, such as mypkg.tasks:resize; "
+            "it is 'resize'",
+        ),
+        (
+            NIGHTLY + "cron: 0 3 * * *\n    job: {argv: [a], args: {b: 1}}\n",
+            "5: schedules.n.job: has `args`, which are a function's; a command has `argv`",
+        ),
+        (
+            NIGHTLY + "cron: 0 3 * * *\n    job: {argv: [a], retry: {on: {oom: retry}}}\n",
+            "2: schedules: n: job.retry.on has a rule that tries again, but max_attempts is 1",
+        ),
+        (
+            POOL + "python: my python",
+            "4: workers.default.python: must be a program on the image's PATH, such as python3.13, "
+            "or its absolute path; it is 'my python'",
+        ),
+        (POOL + "code: /no/src", "4: workers.default.code: there is no folder /no/src"),
+        (
+            POOL + "requirements: /no/file",
+            "4: workers.default.requirements: there is no file /no/file",
         ),
         ("name: x\njobs: {timeout: 0}", "2: jobs.timeout: must be 100ms or more, not 0s"),
         (

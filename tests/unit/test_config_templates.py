@@ -105,7 +105,7 @@ def test_a_template_of_ones_own_is_a_path_and_its_mistakes_have_lines(tmp_path: 
         "  spare: {description: not used, default: ''}\n"
         "job:\n"
         "  argv: [echo, '{{ trise }}']\n"
-        "  max_attempts: '{{tries}}'\n"
+        "  retry: {max_attempts: '{{tries}}'}\n"
     )
     with pytest.raises(ConfigError) as caught:
         job_template(str(file), {})
@@ -116,9 +116,9 @@ def test_a_template_of_ones_own_is_a_path_and_its_mistakes_have_lines(tmp_path: 
     file.write_text(file.read_text().replace("trise", "spare"))
     assert job_template(str(file), {"tries": "3", "spare": "x"}) == {
         "argv": ["echo", "x"],
-        "max_attempts": 3,
+        "retry": {"max_attempts": 3},
     }
-    with pytest.raises(ConfigError, match=r":7: job\.max_attempts: must be a whole number"):
+    with pytest.raises(ConfigError, match=r":7: job\.retry\.max_attempts: must be a whole number"):
         job_template(str(file), {"tries": "many"})
     file.write_text(file.read_text() + "  tiemout: 3s\n")
     with pytest.raises(ConfigError, match=r":8: job\.tiemout: .* did you mean timeout\?"):
