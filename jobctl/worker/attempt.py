@@ -37,10 +37,12 @@ class Attempt:
     descriptor before somebody needs one.
     """
 
-    __slots__ = ("_closed", "_fd", "_on_order", "fence", "job", "order")
+    __slots__ = ("_closed", "_fd", "_on_order", "fence", "job", "order", "since")
 
-    def __init__(self, job: ClaimedJob) -> None:
+    def __init__(self, job: ClaimedJob, since: float = 0.0) -> None:
         self.job = job
+        self.since = since
+        """When this worker got it (time.monotonic)."""
         self.fence: tuple[str, int] = (job.id, job.attempt)
         self.order: Order | None = None
         """The order to end, if there is one. Only `end` writes it."""

@@ -10,9 +10,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
-from jobctl.queue import Outcome
+from jobctl.queue import Cause, Outcome
 
 from .attempt import Activity, Attempt
+from .cause import Stop
 from .journal import Journal
 from .reports import Report
 from .settings import Settings
@@ -32,6 +33,15 @@ class Result(NamedTuple):
 
 
 UNSTARTED = Result(None, None, True)
+
+
+
+def unstarted(attempt: Attempt) -> Result:
+    """The end of an attempt that was ordered to end before it began."""
+    if attempt.order is not None and attempt.order.why is Stop.CANCEL:
+        return Result(Outcome(False, Cause.CANCELLED, reason="cancelled before it started"))
+    return Result(None)
+
 
 Ended = tuple[Attempt, Result]
 

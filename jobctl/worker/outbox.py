@@ -1,0 +1,41 @@
+"""Ends that the queue has not acknowledged. Not safe for threads: the exchange's lock is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from .lane import Ended
+
+# What one call may carry: Redis serves nobody else meanwhile.
+_MAX_ENDS = 256
+_MAX_BYTES = 1 << 20
+
+
+class Outbox:
+    """First in, first told."""
+
+    def __init__(self) -> None:
+        self._ends: list[Ended] = []
+
+    def __len__(self) -> int:
+        return len(self._ends)
+
+    def add(self, ends: Iterable[Ended]) -> None:
+        """Ends to be told."""
+        self._ends += ends
+
+    def take(self) -> list[Ended]:
+        """The next ones, as many as one call may carry; at least one if there is any."""
+        count = size = 0
+        for _, result in self._ends[:_MAX_ENDS]:
+            if result.outcome is not None:
+                size += len(result.outcome.result)
+            if count and size > _MAX_BYTES:
+                break
+            count += 1
+        taken, self._ends = self._ends[:count], self._ends[count:]
+        return taken
+
+    def put_back(self, ends: list[Ended]) -> None:
+        """They could not be told."""
+        self._ends = ends + self._ends
