@@ -1,20 +1,35 @@
 """The client: one method per thing the master can do."""
 
+from __future__ import annotations
+
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, cast
-from urllib.parse import quote
+from typing import Any, Self, TypeVar
 
-from jobctl.client import following, waiting
-from jobctl.client.errors import ClientError, Unavailable, UnknownJob, Unreachable
-from jobctl.client.specs import chunks, prepare
+from jobctl.client import calls, connecting, control, files, following, submitting, waiting
+from jobctl.client.options import Options
+from jobctl.client.request import Request
+from jobctl.client.script import Link, perform
+from jobctl.client.specs import Work, chunks, encode, make, prepare
 from jobctl.client.transport import Transport
-from jobctl.client.types import Artifacts, Event, FollowEvent, Job, JobRow, Page, Worker
-from jobctl.queue.ids import is_id, new_id
+from jobctl.client.types import (
+    Array,
+    ArrayInfo,
+    Artifacts,
+    Event,
+    Explanation,
+    FollowEvent,
+    Job,
+    JobRow,
+    Page,
+    QueueInfo,
+    Schedule,
+    Worker,
+)
 
-_LOG_BLOCK = 4 * 1024 * 1024
+T = TypeVar("T")
 
 
 class Client:
@@ -22,15 +37,34 @@ class Client:
 
     Every method raises ClientError (see jobctl.client.errors). ``timeout`` is how many seconds
     one answer may take; ``patience`` is for how many seconds a request that does no harm when it
-    is sent twice is sent again while the master or its Redis is away, e.g. being restarted. Ids
-    are minted here, so a submit is such a request; a master that never answered this client is
-    waited for by submits only.
+    is sent twice is sent again while the master or its Redis is away, e.g. being restarted, and
+    how long a rate limit is waited for. Ids are minted here, so a submit is such a request; a
+    master that never answered this client is waited for by submits only. ``name`` says who
+    submits, for rate limits per client.
     """
 
     def __init__(
-        self, url: str, token: str, *, timeout: float = 10.0, patience: float = 15.0
+        self, url: str, token: str, *, timeout: float = 10.0, patience: float = 15.0, name: str = ""
     ) -> None:
-        self._transport = Transport(url, token, timeout, patience)
+        self._link = Link(url.rstrip("/"), timeout, patience)
+        self._transport = Transport(self._link, token, name)
+
+    @classmethod
+    def from_cluster(
+        cls,
+        project: str | None = None,
+        *,
+        file: str | os.PathLike[str] | None = None,
+        **options: Any,
+    ) -> Self:
+        """Connect to a cluster that runs on this machine's container engine.
+
+        By its name, or the cluster of a cluster file; without either, of the cluster.yaml that
+        applies to the current folder. ``options`` are those of the constructor. Raises
+        ConfigError, EngineError or NotUp when there is none.
+        """
+        found = connecting.find(project, None if file is None else Path(file))
+        return cls(found.url, found.token, **options)
 
     def close(self) -> None:
         """Close all connections."""
@@ -47,12 +81,25 @@ class Client:
     ) -> None:
         self.close()
 
+    def _ask(self, request: Request[T]) -> T:
+        return self._transport.run(perform(self._link, request))
+
     # -- submitting
 
-    def submit(self, spec: Mapping[str, Any] | None = None, **fields: Any) -> Job:
-        """Submit one job, given as a mapping, as keywords, or both; ``argv`` is required."""
-        ready = prepare({**(spec or {}), **fields})
-        return self._job(self._transport.call("POST", "/jobs", json=ready, persist=True))
+    def submit(
+        self, work: Work | None = None, /, *args: Any, options: Options | None = None, **fields: Any
+    ) -> Job:
+        """Submit one job.
+
+        A function (``"package.module:name"``, or itself) with its arguments by name or by position;
+        a command as a list of words; or a mapping of all fields, with or instead of keywords:
+
+            client.submit("mypkg.tasks:resize", path="a.png", width=64)
+            client.submit(["convert", "a.png", "b.png"], options=Options(queue="big"))
+            client.submit({"argv": ["echo", "hi"], "name": "greeting"})
+        """
+        body = encode(prepare(make(work, args, fields, options)))
+        return self._ask(calls.submit(body))
 
     def submit_many(
         self,
@@ -67,57 +114,132 @@ class Client:
         (``details["accepted"]``); Invalid names the first bad job, and all before it are accepted.
         """
         done: list[str] = []
-        for ids, body in chunks(specs, chunk):
-            try:
-                self._transport.call("POST", "/jobs:batch", content=body, persist=True)
-            except ClientError as error:
-                raise _counted(error, len(done)) from error
-            done += ids
+        for one in chunks(specs, chunk):
+            done += self._transport.run(submitting.send(self._link, one, len(done)))
             if accepted:
                 accepted(len(done))
         return done
+
+    def map(
+        self,
+        work: Work,
+        items: Iterable[Any],
+        *,
+        options: Options | None = None,
+        max_fails: int | None = None,
+        array: str | None = None,
+    ) -> Array:
+        """Submit one job per item as an array; its ``ids`` are in the order of the items.
+
+        A mapping is a function's keyword arguments, a tuple its positional ones, anything else its
+        only one. When more than ``max_fails`` have failed, the rest is cancelled. The array's
+        ``id`` (a ULID of your own, or one is minted) is what other jobs name in ``after``.
+        """
+        made = submitting.array_of(work, list(items), options, max_fails, array)
+        self._ask(made.opened)
+        return Array(made.id, self.submit_many(made.specs))
 
     # -- jobs
 
     def job(self, job_id: str, wait: float | None = None) -> Job:
         """Return one job; with ``wait`` as soon as it ended, or as it is after so many seconds."""
-        path = _job_path(job_id)
-        extra = wait or 0
-        return self._job(self._transport.call("GET", path, params={"wait": wait}, extra_time=extra))
+        return self._ask(calls.job(job_id, wait))
 
     def jobs(
         self,
         *,
         status: str | None = None,
         name: str | None = None,
+        array: str | None = None,
         limit: int = 50,
         cursor: str | None = None,
     ) -> Page:
         """List jobs, newest first."""
-        params = {"status": status, "name": name, "limit": limit, "cursor": cursor}
-        return cast("Page", self._transport.call("GET", "/jobs", params=params).json())
+        return self._ask(calls.jobs(status, name, array, limit, cursor))
 
     def statuses(self, ids: Iterable[str]) -> dict[str, JobRow | None]:
         """Look many jobs up; None for each that does not exist."""
-        return waiting.statuses(self._transport, ids)
+        return self._transport.run(waiting.statuses(self._link, ids))
 
     def wait(self, ids: Iterable[str], timeout: float | None = None) -> Iterator[JobRow]:
         """Yield each job as it ends; raises NotFinished when ``timeout`` seconds are over."""
-        return waiting.wait(self._transport, ids, timeout)
+        return self._transport.iterate(waiting.wait(self._link, ids, timeout))
+
+    def result(self, job_id: str, timeout: float | None = None) -> Any:
+        """Wait for a job and return what its function returned; None for a command.
+
+        Raises JobFailed (with ``cause`` and ``reason``) when it did not succeed, and NotFinished
+        when ``timeout`` seconds are over.
+        """
+        return self._transport.run(waiting.result(self._link, job_id, timeout))
+
+    def results(self, ids: Iterable[str], timeout: float | None = None) -> Iterator[Any]:
+        """Yield the results of several jobs in the order of their ids, each as `result` does."""
+        return self._transport.iterate(waiting.results(self._link, ids, timeout))
+
+    def explain(self, job_id: str) -> Explanation:
+        """Say why a job does not run, or why it ended as it did."""
+        return self._ask(calls.explain(job_id))
 
     def cancel(self, job_id: str) -> Job:
         """Cancel a job that has not ended."""
-        path = f"{_job_path(job_id)}/cancel"
-        return self._job(self._transport.call("POST", path, repeat=False))
+        return self._ask(calls.cancel(job_id))
 
     def retry(self, job_id: str) -> Job:
         """Run an ended job once more."""
-        path = f"{_job_path(job_id)}/retry"
-        return self._job(self._transport.call("POST", path, repeat=False))
+        return self._ask(calls.retry(job_id))
 
-    @staticmethod
-    def _job(answer: Any) -> Job:
-        return cast("Job", answer.json())
+    def retry_dead(
+        self,
+        *,
+        name: str | None = None,
+        cause: str | None = None,
+        retried: Callable[[int], None] | None = None,
+    ) -> list[str]:
+        """Run all failed jobs (of a name, of a cause) once more; return their ids.
+
+        ``retried`` is told the number so far after each page of them.
+        """
+        return self._transport.run(control.retry_dead(self._link, name, cause, retried))
+
+    # -- arrays
+
+    def open_array(self, array_id: str, size: int, max_fails: int | None = None) -> ArrayInfo:
+        """Make an array known, under an id of your own, before jobs with ``array`` are submitted.
+
+        When more than ``max_fails`` of its ``size`` members have failed, the rest is cancelled.
+        """
+        return self._ask(calls.open_array(array_id, size, max_fails))
+
+    def array(self, array_id: str) -> ArrayInfo:
+        """Return how far an array is."""
+        return self._ask(calls.array(array_id))
+
+    def cancel_array(self, array_id: str) -> ArrayInfo:
+        """Cancel all members of an array that have not ended."""
+        return self._ask(calls.cancel_array(array_id))
+
+    # -- queues and schedules
+
+    def queues(self) -> list[QueueInfo]:
+        """List the queues, by name."""
+        return self._ask(calls.queues())
+
+    def pause(self, queue: str) -> QueueInfo:
+        """Let no job of a queue start; what runs goes on, and submits are taken."""
+        return self._ask(calls.set_queue(queue, "pause"))
+
+    def drain_queue(self, queue: str) -> QueueInfo:
+        """Refuse further submits to a queue (QueueClosed); what is in it runs."""
+        return self._ask(calls.set_queue(queue, "drain"))
+
+    def resume(self, queue: str) -> QueueInfo:
+        """Open a paused or draining queue again."""
+        return self._ask(calls.set_queue(queue, "resume"))
+
+    def schedules(self) -> list[Schedule]:
+        """List the schedules, by name."""
+        return self._ask(calls.schedules())
 
     # -- logs and files
 
@@ -136,10 +258,8 @@ class Client:
         ``tail``: last lines; ``since``: an ISO-8601 moment or seconds since the epoch;
         ``offset`` and ``limit``: bytes.
         """
-        pieces = self.read_log(
-            job_id, attempt=attempt, offset=offset, limit=limit, tail=tail, since=since
-        )
-        return b"".join(pieces)
+        start = {"attempt": attempt, "offset": offset, "tail": tail, "since": since}
+        return b"".join(self._transport.iterate(files.log(self._link, job_id, start, limit)))
 
     def read_log(
         self,
@@ -152,21 +272,8 @@ class Client:
         since: str | float | None = None,
     ) -> Iterator[bytes]:
         """Yield what `logs` returns, a block at a time: for logs that do not fit in memory."""
-        path = f"{_job_path(job_id)}/logs"
-        # `tail` and `since` choose where the first block starts; the others follow on from it.
-        params = {"attempt": attempt, "offset": offset, "tail": tail, "since": since}
-        left = limit
-        while left is None or left > 0:
-            block = _LOG_BLOCK if left is None else min(left, _LOG_BLOCK)
-            answer = self._transport.call("GET", path, params={**params, "limit": block})
-            if not answer.content:
-                return
-            yield answer.content
-            left = None if left is None else left - len(answer.content)
-            params = {
-                "attempt": int(answer.headers["X-Log-Attempt"]),
-                "offset": int(answer.headers["X-Log-End"]),
-            }
+        start = {"attempt": attempt, "offset": offset, "tail": tail, "since": since}
+        return self._transport.iterate(files.log(self._link, job_id, start, limit))
 
     def follow(
         self,
@@ -182,93 +289,58 @@ class Client:
         Connects again by itself wherever it was; the last event is ``end``.
         """
         start = {"attempt": attempt, "offset": offset, "tail": tail, "since": since}
-        return following.follow(self._transport, f"{_job_path(job_id)}/logs", start)
+        path = f"{calls.job_path(job_id)}/logs"
+        return self._transport.iterate(following.follow(self._link, path, start))
 
     def artifacts(self, job_id: str, *, attempt: int | None = None) -> Artifacts:
         """List the files that the accepted attempt (or the one given) left."""
-        path = f"{_job_path(job_id)}/artifacts"
-        return cast(
-            "Artifacts", self._transport.call("GET", path, params={"attempt": attempt}).json()
-        )
+        return self._ask(calls.artifacts(job_id, attempt))
 
     def artifact(
         self, job_id: str, path: str, dest: str | os.PathLike[str], *, attempt: int | None = None
     ) -> Path:
         """Download one file to ``dest``, which appears whole or not at all."""
-        target = Path(dest)
-        url = f"{_job_path(job_id)}/artifacts/{quote(path)}"
-        # A name of its own beside the target: renaming it is then atomic.
-        part = target.with_name(f".{target.name}.{new_id()}.part")
-        patience = self._transport.reconnecting()
-        try:
-            while True:
-                try:
-                    self._download(url, attempt, part)
-                    return part.replace(target)
-                except (Unreachable, Unavailable) as error:
-                    patience.pause(error)
-        except OSError as error:
-            raise ClientError(f"Cannot write {target}: {error.strerror}.") from error
-        finally:
-            part.unlink(missing_ok=True)
-
-    def _download(self, url: str, attempt: int | None, part: Path) -> None:
-        silence = self._transport.timeout
-        with (
-            self._transport.stream(url, params={"attempt": attempt}, silence=silence) as answer,
-            part.open("wb") as file,
-        ):
-            for piece in answer.iter_raw():
-                file.write(piece)
+        where = calls.artifact_path(job_id, path)
+        script = files.download(self._link, where, dest, params={"attempt": attempt})
+        return self._transport.run(script)
 
     # -- the cluster
 
     def workers(self) -> list[Worker]:
         """List the registered workers, by name."""
-        return cast("list[Worker]", self._transport.call("GET", "/workers").json()["workers"])
+        return self._ask(calls.workers())
 
     def drain(self, name: str, grace: float | None = None) -> None:
         """Let a worker claim no more; after ``grace`` seconds it hands back what still runs."""
-        self._transport.call("POST", f"/workers/{_segment(name)}/drain", json={"grace": grace})
+        self._ask(calls.drain(name, grace))
 
     def undrain(self, name: str) -> None:
         """Let a drained worker claim again."""
-        self._transport.call("POST", f"/workers/{_segment(name)}/undrain")
+        self._ask(calls.undrain(name))
 
     def stats(self) -> dict[str, int]:
         """Return how many jobs there are in each status."""
-        return cast("dict[str, int]", self._transport.call("GET", "/stats").json()["counts"])
+        return self._ask(calls.stats())
 
     def events(self, last_id: str = "") -> Iterator[Event]:
         """Yield every change of any job from now on, or after ``last_id``; never ends."""
-        return waiting.events(self._transport, last_id)
+        return self._transport.iterate(waiting.events(self._link, last_id))
 
     def ready(self) -> dict[str, Any]:
         """Ask /readyz once: ``ready``, ``redis``, and ``workers`` or the ``reason`` why not."""
-        return cast("dict[str, Any]", self._transport.raw("/readyz").json())
+        return self._transport.run(control.ready())
 
+    def backup(
+        self, dest: str | os.PathLike[str], *, told: Callable[[int], None] | None = None
+    ) -> Path:
+        """Save all jobs, arrays, queue states and schedules as one file, while they change.
 
-def _segment(text: str) -> str:
-    """Make one component of a path of whatever the caller was given."""
-    return quote(text, safe="")
+        The file appears whole or not at all; ``told`` is told the bytes so far.
+        """
+        return self._transport.run(files.backup(self._link, dest, told))
 
-
-def _job_path(job_id: str) -> str:
-    """Return where a job is; what cannot be an id is not asked for."""
-    if not is_id(job_id):
-        raise UnknownJob(f"There is no job {job_id}.", "jobctl jobs", "unknown-job")
-    return f"/jobs/{job_id}"
-
-
-def _counted(error: ClientError, before: int) -> ClientError:
-    """Number and count within all the jobs that were given, not within the chunk that failed."""
-    chunk = error.details.get("accepted")
-    accepted = before + int(chunk or 0)
-    if chunk is None and not accepted:
-        return error
-    told = str(error).removesuffix(f" {chunk} jobs of this batch were accepted.")
-    details = {**error.details, "accepted": accepted}
-    if (line := error.details.get("line")) is not None:
-        details["line"] = before + int(line)
-        told = told.replace(f"Line {line}: ", f"Job {details['line']}: ", 1)
-    return type(error)(f"{told} Accepted before that: {accepted}.", error.hint, error.code, details)
+    def restore(
+        self, source: str | os.PathLike[str], *, told: Callable[[int], None] | None = None
+    ) -> dict[str, Any]:
+        """Put the jobs of a backup into this cluster; those that it has are left alone."""
+        return self._transport.run(files.restore(self._link, source, told))

@@ -3,6 +3,7 @@
 Times are ISO-8601 UTC or None, durations seconds, sizes bytes.
 """
 
+from dataclasses import dataclass
 from typing import Literal, TypedDict
 
 
@@ -109,6 +110,78 @@ class Artifacts(TypedDict):
     attempt: int | None
     files: list[Artifact]
     complete: bool
+
+
+@dataclass(frozen=True)
+class Array:
+    """An array that was submitted: its id, and those of its jobs in their order."""
+
+    id: str
+    ids: list[str]
+
+
+class ArrayInfo(TypedDict):
+    """How far an array is; ``over`` when all its members have ended, or too many failed."""
+
+    id: str
+    size: int
+    submitted: int
+    succeeded: int
+    failed: int
+    cancelled: int
+    max_fails: int | None
+    over: bool
+
+
+class Rate(TypedDict):
+    """So many a second on average, at most ``burst`` at once."""
+
+    per_second: float
+    burst: int
+
+
+class QueueInfo(TypedDict):
+    """A queue; ``state`` is open, paused or draining, ``oldest_at`` when its head was queued."""
+
+    name: str
+    state: str
+    queued: int
+    oldest_at: str | None
+    start_rate: Rate | None
+    submit_rate: Rate | None
+
+
+class Reason(TypedDict):
+    """One thing that keeps a job from running, or ended it; ``hint`` is a next command."""
+
+    kind: str
+    text: str
+    hint: str
+
+
+class Explanation(TypedDict):
+    """Why a job does not run, or ended as it did."""
+
+    summary: str
+    reasons: list[Reason]
+
+
+class Retried(TypedDict):
+    """One page of jobs that run once more; ``cursor`` is None at the end."""
+
+    ids: list[str]
+    cursor: str | None
+
+
+class Schedule(TypedDict):
+    """A job that is submitted by the clock; ``last_at`` and ``next_at`` are its ticks."""
+
+    name: str
+    cron: str
+    timezone: str
+    missed: str
+    last_at: str | None
+    next_at: str | None
 
 
 class Transition(TypedDict):

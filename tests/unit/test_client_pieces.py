@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobctl.client import Client, errors, types
+from jobctl.client import errors, types
+from jobctl.client.script import Patience
 from jobctl.client.specs import chunks, prepare
 from jobctl.client.sse import HEARTBEAT, ServerEvent, parse
-from jobctl.client.transport import Patience
 from jobctl.master import sse, views
 from jobctl.queue import Status, is_id, new_id
 
@@ -96,11 +96,11 @@ def test_a_spec_gets_an_id_and_its_input_encoded() -> None:
 def test_chunks_are_cut_by_number_and_by_size_and_lazily() -> None:
     taken = itertools.count()
     endless = ({"argv": [str(next(taken))]} for _ in itertools.count())
-    first, body = next(chunks(endless, 3))
+    first = next(chunks(endless, 3))
     assert next(taken) == 3
-    assert [json.loads(line)["id"] for line in body.splitlines()] == first
+    assert [json.loads(line)["id"] for line in first.lines] == first.ids
     big: list[dict[str, Any]] = [{"argv": ["x" * 3_000_000]} for _ in range(3)]
-    assert [len(found) for found, _ in chunks(big, 500)] == [2, 1]
+    assert [len(found.ids) for found in chunks(big, 500)] == [2, 1]
     assert list(chunks([], 500)) == []
 
 
@@ -138,49 +138,12 @@ def test_an_answer_of_somebody_else_is_an_error_too(body: Any) -> None:
     assert str(errors.from_answer(502, body)) == "The master answered with HTTP status 502."
 
 
-@pytest.mark.parametrize(
-    ("error", "told", "details"),
-    [
-        (
-            errors.Full("Full. 1 jobs of this batch were accepted.", "", "", {"accepted": 1}),
-            "Full. Accepted before that: 5.",
-            {"accepted": 5},
-        ),
-        (
-            errors.Invalid(
-                "Line 2: bad. 1 jobs of this batch were accepted.",
-                details={"accepted": 1, "line": 2},
-            ),
-            "Job 6: bad. Accepted before that: 5.",
-            {"accepted": 5, "line": 6},
-        ),
-        (errors.Unreachable("Gone."), "Gone. Accepted before that: 4.", {"accepted": 4}),
-    ],
-)
-def test_many_jobs_that_end_half_way_are_counted_from_the_first(
-    error: errors.ClientError, told: str, details: dict[str, int], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    answers = iter([None, None, error])
-
-    def call(*_: Any, **__: Any) -> None:
-        if (answer := next(answers)) is not None:
-            raise answer
-
-    with Client("http://127.0.0.1:1", "t") as client:
-        monkeypatch.setattr(client._transport, "call", call)
-        with pytest.raises(type(error)) as caught:
-            client.submit_many(({"argv": ["a"]} for _ in range(9)), chunk=2)
-    assert (str(caught.value), caught.value.details) == (told, details)
-
-
 def test_patience_ends_with_the_error() -> None:
     error = errors.Unreachable("gone")
     with pytest.raises(errors.Unreachable, match="gone"):
-        Patience(lambda: 0.0).pause(error)
-    patience = Patience(lambda: 0.2)
-    patience.pause(error)  # 0.05 s, then 0.1 s, then more than is left
-    patience.pause(error)
-    with pytest.raises(errors.Unreachable, match="gone"):
-        patience.pause(error)
+        Patience(lambda: 0.0).after(error)
+    patience = Patience(lambda: 100.0)
+    pauses = [patience.after(error).seconds for _ in range(7)]
+    assert pauses == [0.05, 0.1, 0.2, 0.4, 0.8, 1.0, 1.0]
     patience.renew()
-    patience.pause(error)
+    assert patience.after(error).seconds == 0.05

@@ -155,7 +155,7 @@ def test_a_batch_whose_answer_is_cut_makes_its_jobs_once(
 def test_a_cancel_is_not_sent_twice(master: RunningMaster, client: Client) -> None:
     job = client.submit(argv=["a"])["id"]
     with CuttingProxy(master.port, [0]) as proxy, through(proxy) as cutting:
-        cutting._transport._met = True  # patient from the start
+        cutting._link.met = True  # patient from the start
         with pytest.raises(Unreachable):
             cutting.cancel(job)
         assert proxy.connections == 1
@@ -166,13 +166,14 @@ def test_a_submit_waits_for_a_master_that_is_being_restarted(master: RunningMast
     master.stop()
     refused = threading.Event()
     with master.client() as client:
-        plain = client._transport._unreachable
+        http = client._transport._http
+        plain = http.unreachable
 
-        def noticed(error: Exception) -> Unreachable:
+        def noticed(reason: str) -> Unreachable:
             refused.set()
-            return plain(error)
+            return plain(reason)
 
-        client._transport._unreachable = noticed  # type: ignore[method-assign]
+        http.unreachable = noticed  # type: ignore[method-assign]
         ids: list[str] = []
         submitting = threading.Thread(target=lambda: ids.append(client.submit(argv=["a"])["id"]))
         submitting.start()
