@@ -12,7 +12,7 @@ from functools import cache
 from importlib.resources import files
 
 from .spec import Backoff
-from .status import CRASHES, FAILURES, HELD, MAX_CRASHES, TERMINAL, TRANSITIONS
+from .status import CRASHES, FAILURES, HELD, INDEXED, MAX_CRASHES, TERMINAL, TRANSITIONS
 
 SCHEMA = 2
 """Version of the data in Redis; part of the library's name and of every function's."""
@@ -29,10 +29,11 @@ LIBRARY = library_name(SCHEMA)
 _PARTS = (
     "core",
     "flow",
-    "limits",
     "queues",
+    "limits",
     "leases",
     "jobs",
+    "cascades",
     "attempts",
     "workers",
     "schedules",
@@ -66,6 +67,7 @@ def _words() -> str:
         [
             f"local SCHEMA, LIBRARY, MAX_CRASHES = {SCHEMA}, '{LIBRARY}', {MAX_CRASHES}",
             f"local HELD, TERMINAL = {_set(HELD)}, {_set(TERMINAL)}",
+            f"local INDEXED = {_set(INDEXED)}",
             f"local FAILURES, CRASHES = {_set(FAILURES)}, {_set(CRASHES)}",
             f"local BACKOFF = {{ {', '.join(pause)} }}",
             "local ALLOWED = {",

@@ -93,7 +93,7 @@ class Job:
     history: tuple[Attempt, ...] = ()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Outcome:
     """How an attempt ended. `cause` is required unless it succeeded.
 
@@ -112,8 +112,7 @@ class Outcome:
             raise ValueError("an outcome is either a success or has a cause")
 
 
-@dataclass(frozen=True)
-class Finish:
+class Finish(NamedTuple):
     """A worker's word on an attempt; `started_at` (ms) is when its command began."""
 
     id: str

@@ -35,6 +35,8 @@ class Status(StrEnum):
 
 TERMINAL = frozenset({Status.SUCCEEDED, Status.FAILED, Status.CANCELLED})
 HELD = frozenset({Status.CLAIMED, Status.RUNNING})
+# `jobs:<status>` lists them. Most jobs are claimed for a moment only, and its worker has them.
+INDEXED = frozenset(Status) - {Status.CLAIMED}
 
 
 class Cause(StrEnum):
@@ -82,6 +84,7 @@ TRANSITIONS: tuple[Edge, ...] = (
     Edge(None, Status.QUEUED, "submit"),
     Edge(None, Status.SCHEDULED, "submit with a delay"),
     Edge(None, Status.BLOCKED, "submit after others"),
+    Edge(None, Status.CANCELLED, "submit after one that failed, or to an array that is over"),
     Edge(Status.BLOCKED, Status.QUEUED, "its parents are over"),
     Edge(Status.BLOCKED, Status.SCHEDULED, "its parents are over, its time has not come"),
     Edge(Status.BLOCKED, Status.CANCELLED, "cancel, or a parent failed"),

@@ -75,27 +75,44 @@ def finish(
     queues: Sequence[str] = (),
 ) -> Call[tuple[list[Verdict], Claims]]:
     """End attempts, and lease further jobs in the same round trip."""
-    args: list[Arg] = [incarnation, room, prefetch, len(queues), *queues]
-    for item in finishes:
-        outcome = item.outcome
-        args += [
-            item.id,
-            item.attempt,
-            int(outcome.succeeded),
-            outcome.cause or "",
-            codec.number(outcome.exit_code),
-            codec.number(outcome.signal),
-            codec.reason_text(outcome.reason),
-            codec.number(item.started_at),
-            outcome.result,
-            # The jitter of the backoff: Redis functions should not roll dice.
-            random.random(),  # noqa: S311
-        ]
+    successes: list[Arg] = []
+    others: list[Arg] = []
+    first: list[int] = []
+    last: list[int] = []
+    for at, (job_id, attempt, outcome, started_at) in enumerate(finishes):
+        if outcome.succeeded:
+            first.append(at)
+            successes += (
+                job_id,
+                attempt,
+                "" if started_at is None else started_at,
+                "" if outcome.exit_code is None else outcome.exit_code,
+                outcome.result,
+            )
+        else:
+            last.append(at)
+            others += (
+                job_id,
+                attempt,
+                outcome.cause or "",
+                codec.number(outcome.exit_code),
+                codec.number(outcome.signal),
+                codec.reason_text(outcome.reason),
+                codec.number(started_at),
+                # The jitter of the backoff: Redis functions should not roll dice.
+                random.random(),  # noqa: S311
+            )
+    asked: tuple[Arg, ...] = (incarnation, room, prefetch, len(queues), *queues)
 
     def decode(reply: Any) -> tuple[list[Verdict], Claims]:
-        return verdicts(reply[0]), codec.claims(reply[1])
+        words, claimed = reply
+        found = [Verdict.OK] * len(finishes)
+        if words:
+            for at, word in zip(first + last, words, strict=True):
+                found[at] = Verdict(word)
+        return found, codec.claims(claimed)
 
-    return Call("finish", tuple(args), decode)
+    return Call("finish", (*asked, len(first), *successes, *others), decode)
 
 
 def hand_back(incarnation: str, leases: Sequence[Lease], cause: Cause) -> Call[list[Verdict]]:

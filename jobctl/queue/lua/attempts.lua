@@ -1,5 +1,8 @@
 -- What workers do with a job: claim, start, report, finish, hand back.
 
+-- The most jobs one claim hands out, and the most it parks on the way.
+local MAX_CLAIM, MAX_PARKS = 256, 256
+
 -- 'ok' only for the attempt that holds the job now. A stale attempt may neither write
 -- nor be mistaken for a job that is not there.
 local function fence(job, attempt)
@@ -12,54 +15,133 @@ local function fence(job, attempt)
   return 'stale'
 end
 
-local function claim_one(ctx, id, worker, incarnation)
-  local job = find(ctx, id)
-  local flat = redis.call('HGETALL', job.key)
-  if job.attempt > 0 then
-    -- What the last attempt left; the checkpoint stays, that is what it is for.
-    redis.call('HDEL', job.key, 'step', 'progress', 'cause', 'exit_code', 'signal', 'reason')
+-- Claims one job that was just taken from its queue, where it stood at `place`; adds what it
+-- was to `jobs`. False for one that had to be parked.
+local function claim_one(ctx, id, place, by, jobs)
+  local key = ctx.jobs .. id
+  local flat = redis.call('HGETALL', key)
+  local status, attempt, extras
+  for i = 1, #flat, 2 do
+    local field = flat[i]
+    if field == 'status' then
+      status = flat[i + 1]
+    elseif field == 'attempt' then
+      attempt = flat[i + 1]
+    elseif field == 'extras' then
+      extras = flat[i + 1]
+    end
   end
-  job.attempt = job.attempt + 1
-  job.worker = worker
-  set_status(ctx, job, 'claimed', {
-    'attempt', job.attempt, 'worker', worker, 'incarnation', incarnation, 'claimed_at', ctx.now,
-  })
-  return flat
+  local job
+  if extras then
+    job = find(ctx, id)
+    if has(job, 'l') and not admit(ctx, job, place) then
+      return false
+    end
+    job.worker = by.name
+  else
+    job = { id = id, key = key, status = status, name = '', worker = by.name }
+  end
+  job.attempt = '1'
+  if attempt then
+    job.attempt = string.format('%.0f', attempt + 1)
+    -- What the last attempt left; the checkpoint stays, that is what it is for.
+    redis.call('HDEL', key, 'step', 'progress', 'cause', 'exit_code', 'signal', 'reason')
+  end
+  by.fields[2] = job.attempt
+  set_status(ctx, job, 'claimed', by.fields)
+  jobs[#jobs + 1] = flat
+  return true
 end
 
--- Up to n jobs from the queues in the order given. args[at] is the number of queues,
--- their names follow. Returns the jobs, or nil for a worker that is not registered.
-local function claim(ctx, incarnation, n, args, at)
-  n = n + tonumber(args[3])
-  local last = at + tonumber(args[at])
-  for i = at + 1, last do
+-- Claims up to n jobs of one queue. Returns in how many ms it may give more, if its rate
+-- holds jobs back.
+local function claim_from(ctx, queue, n, by, jobs, ids)
+  local key = ctx.p .. 'queue:' .. queue
+  local granted = grant(ctx, queue, n)
+  local got, looks = 0, granted + MAX_PARKS
+  while got < granted and looks > 0 do
+    local wanted = math.min(granted - got, looks)
+    local popped = redis.call('ZPOPMIN', key, wanted)
+    for i = 1, #popped, 2 do
+      if claim_one(ctx, popped[i], popped[i + 1], by, jobs) then
+        ids[#ids + 1] = popped[i]
+        got = got + 1
+      end
+    end
+    looks = looks - wanted
+    if #popped < 2 * wanted then
+      break
+    end
+  end
+  started(ctx, queue, got)
+  if granted < n and redis.call('EXISTS', key) == 1 then
+    local more, wait = grant(ctx, queue, 1)
+    return more == 0 and wait or nil
+  end
+end
+
+-- How many jobs a worker gets: what it can run now, and of those it would only keep in
+-- store no more than its share of what waits.
+local function fair_share(ctx, room, prefetch, args, first, last)
+  if prefetch > 0 then
+    local waiting = 0
+    for i = first, last do
+      waiting = waiting + redis.call('ZCARD', ctx.p .. 'queue:' .. args[i])
+    end
+    local share = math.ceil(waiting / redis.call('HLEN', ctx.p .. 'workers'))
+    room = math.min(room + prefetch, math.max(room, share))
+  end
+  return math.min(room, MAX_CLAIM)
+end
+
+-- The worker that calls, as what it claims will name it; nil if it is not registered.
+local function caller(ctx, incarnation)
+  local worker = redis.call('HMGET', ctx.p .. 'worker:' .. incarnation, 'name', 'draining')
+  return worker[1] and {
+    incarnation = incarnation,
+    name = worker[1],
+    draining = worker[2],
+    fields = {
+      'attempt', '1', 'worker', worker[1], 'incarnation', incarnation, 'claimed_at', ctx.at,
+    },
+  }
+end
+
+-- Claims from the queues in the order given. From args[at] on: room, prefetch, the number
+-- of queues, their names. Returns in how many ms there may be more ('' if unknown), and the
+-- jobs as they were before.
+local function claim(ctx, by, args, at)
+  local room, prefetch = tonumber(args[at]), tonumber(args[at + 1])
+  local first, last = at + 3, at + 2 + tonumber(args[at + 2])
+  for i = first, last do
     -- Whatever is claimed: the caller may have used up a token to come here.
     ctx.queues[args[i]] = true
   end
-  local worker = redis.call('HMGET', ctx.p .. 'worker:' .. incarnation, 'name', 'draining')
-  if not worker[1] then
-    return nil
+  if not by then
+    return { '', {} }
   end
-  tend(ctx)
+  local wait = tend(ctx)
   local jobs, ids = {}, {}
-  for i = at + 1, last do
-    local room = worker[2] and 0 or n - #ids
-    if room > 0 then
-      local popped = redis.call('ZPOPMIN', ctx.p .. 'queue:' .. args[i], room)
-      for j = 1, #popped, 2 do
-        ids[#ids + 1] = popped[j]
-        jobs[#jobs + 1] = claim_one(ctx, popped[j], worker[1], incarnation)
+  if not by.draining and room + prefetch > 0 then
+    local n = fair_share(ctx, room, prefetch, args, first, last)
+    for i = first, last do
+      if #ids < n and state_of(ctx, args[i]) ~= 'paused' then
+        local rate_wait = claim_from(ctx, args[i], n - #ids, by, jobs, ids)
+        if rate_wait and (not wait or rate_wait < wait) then
+          wait = rate_wait
+        end
       end
     end
+    hold(ctx, by.incarnation, ids)
   end
-  hold(ctx, incarnation, ids)
-  return jobs
+  return { wait or '', jobs }
 end
 
 -- incarnation, room, prefetch, number of queues, the queues
 define('claim', SHRINKS, function(ctx, args)
-  local jobs = claim(ctx, args[1], tonumber(args[2]), args, 4)
-  return jobs and { '', jobs } or redis.error_reply('UNKNOWNWORKER ' .. args[1])
+  local by = caller(ctx, args[1])
+  local claimed = claim(ctx, by, args, 2)
+  return by and claimed or redis.error_reply('UNKNOWNWORKER ' .. args[1])
 end)
 
 -- incarnation, then id and attempt of each job
@@ -95,56 +177,73 @@ local function backoff(job, failures, settings, dice)
   return math.floor(1000 * seconds * (1 + jitter * (2 * dice - 1)))
 end
 
+-- What the job's own rules (see RetryRule in spec.py) say to a failure; nil for nothing.
+local function rule_for(job, item)
+  local text = has(job, 'r') and redis.call('HGET', job.key, 'retry_on')
+  if not text then
+    return nil
+  end
+  local rule = cjson.decode(text)[item.cause]
+  if item.cause == 'exit' and type(rule) == 'table' and not rule.queue then
+    return rule[item.exit_code] or rule.default
+  end
+  return rule
+end
+
+local function add(list, ...)
+  for i = 1, select('#', ...) do
+    list[#list + 1] = (select(i, ...))
+  end
+end
+
 -- The job itself failed: again later, or over.
 local function fail(ctx, job, item, result_fields)
   local settings = redis.call('HMGET', job.key,
     'backoff_base', 'backoff_cap', 'backoff_jitter', 'max_attempts')
-  local failures = job.failures + 1
-  result_fields[#result_fields + 1] = 'failures'
-  result_fields[#result_fields + 1] = failures
+  local failures, rule = job.failures + 1, rule_for(job, item)
+  add(result_fields, 'failures', failures)
   -- What was rejected before it ran will be rejected again.
-  if item.cause == 'rejected' or failures >= (tonumber(settings[4]) or 1) then
-    result_fields[#result_fields + 1] = 'accepted'
-    result_fields[#result_fields + 1] = job.attempt
+  if item.cause == 'rejected' or rule == 'fail' or failures >= (tonumber(settings[4]) or 1) then
+    add(result_fields, 'accepted', job.attempt)
     return conclude(ctx, job, 'failed', item.cause, result_fields)
   end
-  local due = ctx.now + backoff(job, failures, settings, item.dice)
-  for _, value in ipairs({ 'cause', item.cause, 'due_at', due }) do
-    result_fields[#result_fields + 1] = value
+  if type(rule) == 'table' then
+    job.queue = rule.queue
+    add(result_fields, 'queue', job.queue)
   end
+  local due = ctx.now + backoff(job, failures, settings, item.dice)
+  add(result_fields, 'cause', item.cause, 'due_at', due, 'ended', job.attempt)
   remember(ctx, job, item.cause, item)
   set_status(ctx, job, 'scheduled', result_fields, item.cause)
   redis.call('HDEL', job.key, 'worker', 'incarnation', 'claimed_at', 'started_at')
-  redis.call('ZADD', ctx.p .. 'due', due, job.id)
+  schedule(ctx, job, due)
 end
 
+-- Any end of an attempt.
 local function finish(ctx, item)
   local job = find(ctx, item.id)
-  if job and job.ended == item.attempt then
-    return 'ok' -- accepted before; its reply was lost and the call came again
+  if job and (job.accepted == item.attempt or job.ended == item.attempt) then
+    return 'ok' -- taken before; its reply was lost and the call came again
   end
   local verdict = fence(job, item.attempt)
   if verdict ~= 'ok' then
     return verdict
   end
-  local fields = { 'ended', job.attempt }
+  local fields = {}
   for _, name in ipairs({ 'exit_code', 'signal', 'reason', 'result' }) do
-    if item[name] ~= '' then
-      fields[#fields + 1] = name
-      fields[#fields + 1] = item[name]
+    if item[name] and item[name] ~= '' then
+      add(fields, name, item[name])
     end
   end
   if item.started_at ~= '' then
     -- Better than what `start` wrote: that call came when the job had run a while.
     job.started_at = tonumber(item.started_at)
-    fields[#fields + 1] = 'started_at'
-    fields[#fields + 1] = item.started_at
+    add(fields, 'started_at', item.started_at)
   end
   if item.succeeded or job.cancelling or item.cause == 'cancelled' then
     -- A success that arrives wins over a cancel: the work is done.
     local to = item.succeeded and 'succeeded' or 'cancelled'
-    fields[#fields + 1] = 'accepted'
-    fields[#fields + 1] = job.attempt
+    add(fields, 'accepted', job.attempt)
     let_go(ctx, job)
     conclude(ctx, job, to, item.succeeded and '' or 'cancelled', fields)
   elseif FAILURES[item.cause] then
@@ -157,24 +256,68 @@ local function finish(ctx, item)
   return 'ok'
 end
 
--- incarnation, room, prefetch, number of queues, the queues, then ten words for each attempt
-define('finish', SHRINKS, function(ctx, args)
-  local verdicts = {}
-  for i = 5 + tonumber(args[4]), #args, 10 do
-    verdicts[#verdicts + 1] = finish(ctx, {
-      id = args[i],
-      attempt = tonumber(args[i + 1]),
-      succeeded = args[i + 2] == '1',
-      cause = args[i + 3],
-      exit_code = args[i + 4],
-      signal = args[i + 5],
-      reason = args[i + 6],
-      started_at = args[i + 7],
-      result = args[i + 8],
-      dice = tonumber(args[i + 9]),
+-- The end that most attempts have, of a job that uses nothing special: one read, one write.
+-- Whatever else it is, `finish` sees to it. i: where the five words of the item begin.
+local function succeed(ctx, by, args, i)
+  local id, attempt, started_at = args[i], args[i + 1], args[i + 2]
+  local exit_code, result = args[i + 3], args[i + 4]
+  local key = ctx.jobs .. id
+  local f = redis.call('HMGET', key, 'status', 'attempt', 'incarnation', 'extras', 'cancelling')
+  local plain = by and f[2] == attempt and HELD[f[1]] and f[3] == by.incarnation
+    and not f[4] and not f[5]
+  if not plain then
+    return finish(ctx, {
+      id = id, attempt = tonumber(attempt), succeeded = true, started_at = started_at,
+      exit_code = exit_code, result = result,
     })
   end
-  return { verdicts, { '', claim(ctx, args[1], tonumber(args[2]), args, 4) or {} } }
+  local fields, n = { 'finished_at', ctx.at, 'accepted', attempt }, 4
+  if started_at ~= '' then
+    fields[n + 1], fields[n + 2], n = 'started_at', started_at, n + 2
+  end
+  if exit_code ~= '' then
+    fields[n + 1], fields[n + 2], n = 'exit_code', exit_code, n + 2
+  end
+  if result ~= '' then
+    fields[n + 1], fields[n + 2] = 'result', result
+  end
+  local job = {
+    id = id, key = key, status = f[1], attempt = attempt, name = '', worker = by.name,
+    incarnation = f[3], extras = '',
+  }
+  let_go(ctx, job)
+  set_status(ctx, job, 'succeeded', fields)
+  return 'ok'
+end
+
+-- incarnation, what `claim` reads, the number of successes, five words for each, then eight
+-- for each of the others. Returns the verdicts in that order (or '', if all are ok), and
+-- what `claim` returns.
+define('finish', SHRINKS, function(ctx, args)
+  local by = caller(ctx, args[1])
+  local at = 5 + tonumber(args[4])
+  local others = at + 1 + 5 * tonumber(args[at])
+  local verdicts, good = {}, true
+  for i = at + 1, others - 1, 5 do
+    local verdict = succeed(ctx, by, args, i)
+    verdicts[#verdicts + 1] = verdict
+    good = good and verdict == 'ok'
+  end
+  for i = others, #args, 8 do
+    local verdict = finish(ctx, {
+      id = args[i],
+      attempt = tonumber(args[i + 1]),
+      cause = args[i + 2],
+      exit_code = args[i + 3],
+      signal = args[i + 4],
+      reason = args[i + 5],
+      started_at = args[i + 6],
+      dice = tonumber(args[i + 7]),
+    })
+    verdicts[#verdicts + 1] = verdict
+    good = good and verdict == 'ok'
+  end
+  return { good and '' or verdicts, claim(ctx, by, args, 2) }
 end)
 
 -- incarnation, cause, then id and attempt of each job

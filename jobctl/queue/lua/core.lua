@@ -2,15 +2,16 @@
 -- what is written once at the end of a call.
 --
 -- Keys, all under the prefix p = "{<project>}:" which is the only KEYS entry:
---   meta              hash    schema, lease (ms), swept_at, grace_until, head, tail
+--   meta              hash    schema, lease (ms), swept_at, grace_until, head, tail, entry
 --   job:<id>          hash    the job
---   jobs:<status>     zset    ids with that status; all scores 0, so ordered by id
+--   jobs:<status>     zset    ids with that status; all scores 0, so ordered by id. None
+--                             for claimed: those are in held:<incarnation>, not in running
 --   named:<status>:<name> zset  the same for the jobs of one name
 --   queue:<queue>     zset    queued ids by place; the lowest is next
 --   queues            set     queues that are not empty
 --   wake:<queue>      list    tokens that idle workers block on
 --   due               zset    scheduled ids by the time they are due (ms)
---   leases            zset    held ids by the time their lease ends (ms)
+--   leases            zset    incarnations by the time their lease ends (ms)
 --   held:<incarnation>   set  ids that this worker process holds
 --   worker:<incarnation> hash the worker; inbox:<incarnation> list, what it is told
 --   workers           hash    worker name -> its incarnation
@@ -18,15 +19,21 @@
 
 local DEFAULT_LEASE = 10000
 local MAX_TOKENS = 64
-local MAX_EVENTS = 10000
 local MAX_HISTORY = 20
+-- The stream is capped by what it weighs: an entry is as long as its call was big.
+local EVENTS_BYTES, FEWEST_EVENTS, MOST_EVENTS = 8 * 1024 * 1024, 1000, 10000
 -- unpack() is limited by Lua's stack. Even, because scores and members come in pairs.
 local CHUNK = 1000
+-- A place in the queue is -priority * STRIDE + a number that counts up (or down: the head).
+local STRIDE = 2 ^ 45
 
 local STATE = {
   'status', 'attempt', 'queue', 'name', 'worker', 'incarnation', 'failures', 'crashes',
-  'cancelling', 'ended', 'claimed_at', 'started_at',
+  'cancelling', 'ended', 'claimed_at', 'started_at', 'priority', 'extras', 'accepted',
 }
+
+-- Defined further down the library, needed further up.
+local conclude, release_blocked, revoke, cascade, wakes
 
 local function in_chunks(command, key, values)
   for i = 1, #values, CHUNK do
@@ -34,33 +41,45 @@ local function in_chunks(command, key, values)
   end
 end
 
-local function begin(prefix)
+local function begin(prefix, schemas)
   local time = redis.call('TIME')
   local meta = redis.call('HMGET', prefix .. 'meta',
-    'schema', 'lease', 'swept_at', 'grace_until', 'head', 'tail')
-  if meta[1] and tonumber(meta[1]) > SCHEMA then
-    return nil, redis.error_reply('NEWERSCHEMA ' .. meta[1])
+    'schema', 'lease', 'swept_at', 'grace_until', 'head', 'tail', 'entry')
+  if meta[1] and not schemas[meta[1]] then
+    local age = tonumber(meta[1]) > SCHEMA and 'NEWERSCHEMA ' or 'OLDERSCHEMA '
+    return nil, redis.error_reply(age .. meta[1])
   end
+  local now = time[1] * 1000 + math.floor(time[2] / 1000)
   return {
     p = prefix,
-    now = time[1] * 1000 + math.floor(time[2] / 1000),
+    jobs = prefix .. 'job:',
+    now = now,
+    -- Redis writes numbers of Lua with all their digits, which costs more than a command.
+    at = string.format('%.0f', now),
     schema = meta[1],
     lease = tonumber(meta[2]) or DEFAULT_LEASE,
     swept_at = tonumber(meta[3]) or 0,
     grace_until = tonumber(meta[4]) or 0,
     head = tonumber(meta[5]) or 0,
     tail = tonumber(meta[6]) or 0,
-    moved = {}, -- ids in order, and for each: the index it left and the one it is in now
-    moves = {},
+    entry = tonumber(meta[7]),
+    placed = false, -- whether head or tail changed
+    moved = {}, -- ids in order, and for each: the status it had and the one it has now
+    first = {},
+    last = {},
+    names = {}, -- of the moved jobs that have one
     kinds = {}, -- kinds of transition in order, and for each its jobs
     changes = {},
     queues = {}, -- queues whose wake list must be looked at
+    nudged = {}, -- queues of which somebody must hear even if they are empty
+    dropped = {}, -- incarnation -> ids it holds no more
+    parents = {}, -- what flow.lua has read of parents
   }
 end
 
 -- The job's state; nil when there is no such job.
 local function find(ctx, id)
-  local key = ctx.p .. 'job:' .. id
+  local key = ctx.jobs .. id
   local f = redis.call('HMGET', key, unpack(STATE))
   if not f[1] then
     return nil
@@ -80,38 +99,51 @@ local function find(ctx, id)
     ended = tonumber(f[10]),
     claimed_at = tonumber(f[11]),
     started_at = tonumber(f[12]),
+    priority = tonumber(f[13]) or 0,
+    extras = f[14] or '',
+    accepted = tonumber(f[15]),
   }
+end
+
+-- The list that tells, in this call's event, of one kind of change.
+local function changes_of(ctx, was, to, worker, cause)
+  local kind = (was == 'new' and '-' or was) .. ' ' .. to
+    .. (worker ~= '' and ' ' .. worker or ' -') .. (cause and cause ~= '' and ' ' .. cause or ' -')
+  local list = ctx.changes[kind]
+  if not list then
+    list = {}
+    ctx.changes[kind] = list
+    ctx.kinds[#ctx.kinds + 1] = kind
+  end
+  return list
 end
 
 -- The one place that writes `status`: with the job's other fields, the index that lists
 -- it and the event that tells of it. `fields` is a flat list of names and values.
 local function set_status(ctx, job, to, fields, cause)
-  local was = job.status
+  local id, was = job.id, job.status
   if not ALLOWED[was][to] then
     error('no way from ' .. was .. ' to ' .. to)
   end
   redis.call('HSET', job.key, 'status', to, unpack(fields))
   job.status = to
 
-  local move = ctx.moves[job.id]
-  if move then
-    move.to = to
-  else
-    ctx.moves[job.id] = { from = was, to = to, name = job.name }
-    ctx.moved[#ctx.moved + 1] = job.id
+  if not ctx.first[id] then
+    ctx.first[id] = was
+    ctx.moved[#ctx.moved + 1] = id
+    if job.name ~= '' then
+      ctx.names[id] = job.name
+    end
   end
+  ctx.last[id] = to
 
-  local kind = table.concat({
-    was == 'new' and '-' or was, to,
-    job.worker ~= '' and job.worker or '-', cause and cause ~= '' and cause or '-',
-  }, ' ')
-  local change = ctx.changes[kind]
-  if not change then
-    change = {}
-    ctx.changes[kind] = change
-    ctx.kinds[#ctx.kinds + 1] = kind
+  -- The jobs of a batch mostly change in the same way, one after the other.
+  local list = ctx.list
+  if ctx.was ~= was or ctx.to ~= to or ctx.by ~= job.worker or ctx.cause ~= cause then
+    list = changes_of(ctx, was, to, job.worker, cause)
+    ctx.list, ctx.was, ctx.to, ctx.by, ctx.cause = list, was, to, job.worker, cause
   end
-  change[#change + 1] = job.id .. ':' .. job.attempt
+  list[#list + 1] = id .. ':' .. job.attempt
 end
 
 -- The caller has set, or will set, the status to queued.
@@ -124,31 +156,52 @@ local function enqueue(ctx, job, at_head)
     ctx.tail = ctx.tail + 1
     place = ctx.tail
   end
-  redis.call('ZADD', ctx.p .. 'queue:' .. job.queue, place, job.id)
+  ctx.placed = true
+  redis.call('ZADD', ctx.p .. 'queue:' .. job.queue,
+    string.format('%.0f', place - job.priority * STRIDE), job.id)
   ctx.queues[job.queue] = true
+end
+
+-- The caller has set, or will set, the status to scheduled. Whoever waits for what is due
+-- first must hear of what is due even sooner.
+local function schedule(ctx, job, due)
+  due = tonumber(due)
+  local soonest = redis.call('ZRANGE', ctx.p .. 'due', 0, 0, 'WITHSCORES')[2]
+  redis.call('ZADD', ctx.p .. 'due', due, job.id)
+  if not soonest or due < tonumber(soonest) then
+    ctx.queues[job.queue] = true
+    ctx.nudged[job.queue] = true
+  end
 end
 
 local function write_indexes(ctx)
   local gone, come = {}, {}
-  local function note(into, key, score, id)
-    local list = into[key] or {}
-    into[key] = list
+  local function note(into, key, id, score)
+    local list = into[key]
+    if not list then
+      list = {}
+      into[key] = list
+    end
     if score then
       list[#list + 1] = score
     end
     list[#list + 1] = id
   end
   for _, id in ipairs(ctx.moved) do
-    local move = ctx.moves[id]
-    if move.from ~= 'new' then
-      note(gone, 'jobs:' .. move.from, nil, id)
-    end
-    note(come, 'jobs:' .. move.to, 0, id)
-    if move.name ~= '' then
-      if move.from ~= 'new' then
-        note(gone, 'named:' .. move.from .. ':' .. move.name, nil, id)
+    local from, to, name = ctx.first[id], ctx.last[id], ctx.names[id]
+    if from ~= to then
+      if INDEXED[from] then
+        note(gone, 'jobs:' .. from, id)
       end
-      note(come, 'named:' .. move.to .. ':' .. move.name, 0, id)
+      if INDEXED[to] then
+        note(come, 'jobs:' .. to, id, '0')
+      end
+      if name then
+        if from ~= 'new' then
+          note(gone, 'named:' .. from .. ':' .. name, id)
+        end
+        note(come, 'named:' .. to .. ':' .. name, id, '0')
+      end
     end
   end
   for key, ids in pairs(gone) do
@@ -160,40 +213,65 @@ local function write_indexes(ctx)
 end
 
 local function write_event(ctx)
-  local entry = {}
+  local entry, size = {}, 0
   for _, kind in ipairs(ctx.kinds) do
+    local jobs = table.concat(ctx.changes[kind], ' ')
     entry[#entry + 1] = kind
-    entry[#entry + 1] = table.concat(ctx.changes[kind], ' ')
+    entry[#entry + 1] = jobs
+    size = size + #kind + #jobs
   end
-  redis.call('XADD', ctx.p .. 'events', 'MAXLEN', '~', MAX_EVENTS, '*', unpack(entry))
+  local usual = ctx.entry or size
+  local average = usual + (size - usual) / 16
+  local most = math.floor(math.max(FEWEST_EVENTS, math.min(MOST_EVENTS, EVENTS_BYTES / average)))
+  redis.call('XADD', ctx.p .. 'events', 'MAXLEN', '~', most, '*', unpack(entry))
+  -- Worth a write only when it says something new.
+  if not ctx.entry or math.abs(size - usual) > usual / 4 then
+    redis.call('HSET', ctx.p .. 'meta', 'entry', string.format('%.0f', average))
+  end
 end
 
--- The wake invariant: a queue that is not empty has a token for each of its jobs, at
--- most MAX_TOKENS, so a worker that blocks on the wake list always wakes.
+-- The wake invariant: a queue from which something can be claimed has a token for each of
+-- its jobs, at most MAX_TOKENS, so a worker that blocks on the wake list always wakes.
 local function settle(ctx, queue)
   local wake = ctx.p .. 'wake:' .. queue
-  local wanted = math.min(redis.call('ZCARD', ctx.p .. 'queue:' .. queue), MAX_TOKENS)
-  if wanted == 0 then
-    redis.call('DEL', wake)
-    redis.call('SREM', ctx.p .. 'queues', queue)
-    return
+  local length = redis.call('ZCARD', ctx.p .. 'queue:' .. queue)
+  redis.call(length == 0 and 'SREM' or 'SADD', ctx.p .. 'queues', queue)
+  local wanted = length > 0 and wakes(ctx, queue) and math.min(length, MAX_TOKENS) or 0
+  if wanted == 0 and ctx.nudged[queue] then
+    wanted = 1
   end
-  redis.call('SADD', ctx.p .. 'queues', queue)
   local tokens = redis.call('LLEN', wake)
   if tokens > wanted then
-    redis.call('LTRIM', wake, 0, wanted - 1)
+    redis.call('LTRIM', wake, 1, wanted)
+  elseif tokens < wanted then
+    local fresh = {}
+    for i = 1, wanted - tokens do
+      fresh[i] = '1'
+    end
+    redis.call('RPUSH', wake, unpack(fresh))
   end
-  for _ = tokens + 1, wanted do
-    redis.call('RPUSH', wake, '1')
+end
+
+-- Takes from the held sets what was let go; before anything reads them.
+local function write_drops(ctx)
+  for incarnation, ids in pairs(ctx.dropped) do
+    in_chunks('SREM', ctx.p .. 'held:' .. incarnation, ids)
+    ctx.dropped[incarnation] = nil
   end
 end
 
 local function flush(ctx)
+  if ctx.cascades then
+    cascade(ctx)
+  end
+  write_drops(ctx)
   if not ctx.schema then
     redis.call('HSET', ctx.p .. 'meta', 'schema', SCHEMA)
   end
-  if #ctx.moved > 0 then
+  if ctx.placed then
     redis.call('HSET', ctx.p .. 'meta', 'head', ctx.head, 'tail', ctx.tail)
+  end
+  if #ctx.moved > 0 then
     write_indexes(ctx)
     write_event(ctx)
   end
@@ -205,13 +283,14 @@ end
 -- Registers a function of the library. What does not need memory, or gives some back,
 -- is allowed while Redis is full: jobs must be able to finish then.
 local READS, SHRINKS, GROWS = { 'no-writes' }, { 'allow-oom' }, {}
+local THIS_SCHEMA = { ['' .. SCHEMA] = true }
 
-local function define(name, flags, body)
+local function define(name, flags, body, schemas)
   redis.register_function({
     function_name = LIBRARY .. '_' .. name,
     flags = flags,
     callback = function(keys, args)
-      local ctx, refusal = begin(keys[1])
+      local ctx, refusal = begin(keys[1], schemas or THIS_SCHEMA)
       if refusal then
         return refusal
       end

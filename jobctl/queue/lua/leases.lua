@@ -3,29 +3,69 @@
 -- A claim or renewal looks after a few jobs of others, at most this often (ms).
 local TEND_EVERY, TEND_BATCH = 100, 10
 
+-- Whether a worker that wakes for this queue, which is not empty, would get a job.
+function wakes(ctx, queue)
+  return state_of(ctx, queue) ~= 'paused' and grant(ctx, queue, 1) > 0
+end
+
+-- The lease is the worker's, not the job's: whatever it says proves that it is alive.
+local function extend(ctx, incarnation)
+  redis.call('ZADD', ctx.p .. 'leases', 'GT', ctx.now + ctx.lease, incarnation)
+end
+
 local function hold(ctx, incarnation, ids)
-  if #ids == 0 then
-    return
+  if #ids > 0 then
+    write_drops(ctx)
+    in_chunks('SADD', ctx.p .. 'held:' .. incarnation, ids)
+    extend(ctx, incarnation)
   end
-  local entries = {}
-  for _, id in ipairs(ids) do
-    entries[#entries + 1] = ctx.now + ctx.lease
-    entries[#entries + 1] = id
-  end
-  in_chunks('ZADD', ctx.p .. 'leases', entries)
-  in_chunks('SADD', ctx.p .. 'held:' .. incarnation, ids)
 end
 
 local function let_go(ctx, job)
-  redis.call('ZREM', ctx.p .. 'leases', job.id)
-  redis.call('SREM', ctx.p .. 'held:' .. job.incarnation, job.id)
+  local ids = ctx.dropped[job.incarnation]
+  if not ids then
+    ids = {}
+    ctx.dropped[job.incarnation] = ids
+  end
+  ids[#ids + 1] = job.id
+  if job.extras ~= '' and has(job, 'l') then
+    vacate(ctx, job)
+  end
 end
 
 -- Ids that one worker holds, newest first: put back at the head one by one, the oldest
 -- ends up first.
 local function held_by(ctx, incarnation)
+  write_drops(ctx)
   local ids = redis.call('SMEMBERS', ctx.p .. 'held:' .. incarnation)
   table.sort(ids, function(a, b) return a > b end)
+  return ids
+end
+
+-- Every incarnation that holds something, and others that lately did.
+local function holders(ctx)
+  return redis.call('ZRANGE', ctx.p .. 'leases', 0, -1)
+end
+
+-- How many jobs are held: those that are not running are claimed.
+local function count_held(ctx)
+  local count = 0
+  for _, incarnation in ipairs(holders(ctx)) do
+    count = count + redis.call('SCARD', ctx.p .. 'held:' .. incarnation)
+  end
+  return count
+end
+
+-- Ids of all claimed jobs: no index lists them, because most are so for a moment only.
+local function claimed_ids(ctx)
+  local ids = {}
+  for _, incarnation in ipairs(holders(ctx)) do
+    for _, id in ipairs(redis.call('SMEMBERS', ctx.p .. 'held:' .. incarnation)) do
+      if redis.call('HGET', ctx.jobs .. id, 'status') == 'claimed' then
+        ids[#ids + 1] = id
+      end
+    end
+  end
   return ids
 end
 
@@ -60,8 +100,8 @@ local function remember(ctx, job, cause, result)
 end
 
 -- The end of a run: no worker holds the job any more. `fields` are added.
-local function conclude(ctx, job, to, cause, fields)
-  local all = { 'finished_at', ctx.now }
+function conclude(ctx, job, to, cause, fields)
+  local all = { 'finished_at', ctx.at }
   if cause ~= '' then
     all[#all + 1] = 'cause'
     all[#all + 1] = cause
@@ -72,6 +112,9 @@ local function conclude(ctx, job, to, cause, fields)
   set_status(ctx, job, to, all, cause)
   if job.cancelling then
     redis.call('HDEL', job.key, 'cancelling')
+  end
+  if job.extras ~= '' then
+    concluded(ctx, job)
   end
 end
 
@@ -113,45 +156,71 @@ local function lose(ctx, job, cause, result)
   end
 end
 
--- Takes back jobs whose lease has ended; returns how many.
-local function sweep(ctx, limit)
+-- Whether a lease can end now. After a gap none can: nobody has looked for long, so Redis
+-- was probably down and no worker could renew. Then each has one full lease from now.
+local function may_end(ctx)
   local gap = ctx.now - ctx.swept_at
   ctx.swept_at = ctx.now
-  redis.call('HSET', ctx.p .. 'meta', 'swept_at', ctx.now)
+  local clocks = { 'swept_at', ctx.at }
   if gap > ctx.lease / 2 then
-    -- Nobody has looked for long, so Redis was probably down and no worker could renew:
-    -- no lease counts as ended before its holder had one full lease from now.
     ctx.grace_until = ctx.now + ctx.lease
-    redis.call('HSET', ctx.p .. 'meta', 'grace_until', ctx.grace_until)
+    clocks[3], clocks[4] = 'grace_until', string.format('%.0f', ctx.grace_until)
   end
-  if ctx.now < ctx.grace_until then
-    return 0
-  end
-  local ids = redis.call('ZRANGEBYSCORE', ctx.p .. 'leases', '-inf', ctx.now, 'LIMIT', 0, limit)
-  table.sort(ids, function(a, b) return a > b end)
-  for _, id in ipairs(ids) do
-    lose(ctx, find(ctx, id), 'worker-lost', { reason = 'its lease ended' })
-  end
-  return #ids
+  redis.call('HSET', ctx.p .. 'meta', unpack(clocks))
+  return ctx.now >= ctx.grace_until
 end
 
--- Queues scheduled jobs whose time has come; returns how many.
-local function promote(ctx, limit)
-  local ids = redis.call('ZRANGEBYSCORE', ctx.p .. 'due', '-inf', ctx.now, 'LIMIT', 0, limit)
-  for _, id in ipairs(ids) do
-    local job = find(ctx, id)
-    redis.call('ZREM', ctx.p .. 'due', id)
-    set_status(ctx, job, 'queued', {})
-    redis.call('HDEL', job.key, 'due_at')
-    enqueue(ctx, job, false)
+-- Takes back jobs of workers whose lease has ended, at most `limit`; returns how many. The
+-- lease stays, ended, until nothing is held under it.
+local function sweep(ctx, limit)
+  if not may_end(ctx) then
+    return 0
   end
-  return #ids
+  local leases = ctx.p .. 'leases'
+  local ended = redis.call('ZRANGEBYSCORE', leases, '-inf', ctx.now, 'LIMIT', 0, limit)
+  local lost = 0
+  for _, incarnation in ipairs(ended) do
+    local ids = held_by(ctx, incarnation)
+    local last = math.min(#ids, limit - lost)
+    for i = 1, last do
+      lose(ctx, find(ctx, ids[i]), 'worker-lost', { reason = 'its lease ended' })
+    end
+    lost = lost + last
+    if last == #ids then
+      redis.call('ZREM', leases, incarnation)
+    end
+  end
+  return lost
+end
+
+-- Queues scheduled jobs whose time has come; returns how many, and in how many ms the next
+-- is due (nil: none is).
+local function promote(ctx, limit)
+  local due, promoted = ctx.p .. 'due', 0
+  while true do
+    local next_one = redis.call('ZRANGE', due, 0, 0, 'WITHSCORES')
+    if not next_one[1] then
+      return promoted, nil
+    end
+    local wait = tonumber(next_one[2]) - ctx.now
+    if wait > 0 or promoted == limit then
+      return promoted, math.max(0, wait)
+    end
+    local job = find(ctx, next_one[1])
+    redis.call('ZREM', due, job.id)
+    redis.call('HDEL', job.key, 'due_at')
+    set_status(ctx, job, 'queued', {})
+    enqueue(ctx, job, false)
+    promoted = promoted + 1
+  end
 end
 
 -- What any living worker does for the others, so that they live on without a master.
+-- Returns in how many ms the next job is due.
 local function tend(ctx)
   if ctx.now - ctx.swept_at >= TEND_EVERY then
     sweep(ctx, TEND_BATCH)
-    promote(ctx, TEND_BATCH)
   end
+  local _, wait = promote(ctx, TEND_BATCH)
+  return wait
 end

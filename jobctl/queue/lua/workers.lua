@@ -14,6 +14,7 @@ local function forget(ctx, incarnation)
     redis.call('HDEL', ctx.p .. 'workers', name)
   end
   redis.call('DEL', ctx.p .. 'worker:' .. incarnation, ctx.p .. 'inbox:' .. incarnation)
+  redis.call('ZREM', ctx.p .. 'leases', incarnation)
 end
 
 local function release(ctx, incarnation, cause)
@@ -71,7 +72,7 @@ local function return_strays(ctx, incarnation, listed)
   end
 end
 
--- incarnation, then id and attempt of every lease the worker has
+-- incarnation, then id and attempt of every job the worker has
 define('renew', SHRINKS, function(ctx, args)
   local incarnation = args[1]
   local key = ctx.p .. 'worker:' .. incarnation
@@ -85,12 +86,14 @@ define('renew', SHRINKS, function(ctx, args)
     local verdict = fence(job, args[i + 1])
     listed[args[i]] = true
     if verdict == 'ok' then
-      redis.call('ZADD', ctx.p .. 'leases', 'GT', ctx.now + ctx.lease, job.id)
       if job.cancelling then
         cancelling[#cancelling + 1] = job
       end
     end
     verdicts[#verdicts + 1] = verdict
+  end
+  if worker[1] then
+    extend(ctx, incarnation)
   end
   return_strays(ctx, incarnation, listed)
   remind(ctx, incarnation, worker[3], cancelling)
@@ -139,9 +142,10 @@ define('undrain', SHRINKS, function(ctx, args)
   return 1
 end)
 
--- lease in ms
+-- lease in ms, then the rates (see set_rates)
 define('configure', SHRINKS, function(ctx, args)
   redis.call('HSET', ctx.p .. 'meta', 'lease', args[1])
+  set_rates(ctx, args[2], args[3])
   return 1
 end)
 
@@ -156,14 +160,21 @@ local function forget_the_lost(ctx)
   end
 end
 
--- limit
+-- limit. Returns how many jobs moved, and in how many ms the next can ('' for never).
 define('tick', SHRINKS, function(ctx, args)
   local limit = tonumber(args[1])
-  local moved = sweep(ctx, limit) + promote(ctx, limit)
+  local lost = sweep(ctx, limit)
+  local promoted, wait = promote(ctx, limit)
+  local moved = lost + promoted + carry_out_dooms(ctx, limit) + follow(ctx, limit)
+  offer_places(ctx, limit)
   forget_the_lost(ctx)
+  local start = next_start(ctx)
+  if start and (not wait or start < wait) then
+    wait = start
+  end
   -- A worker may have died between taking a token and claiming.
   for _, queue in ipairs(redis.call('SMEMBERS', ctx.p .. 'queues')) do
     ctx.queues[queue] = true
   end
-  return { moved, '' }
+  return { moved, moved >= limit and 0 or wait or '' }
 end)
