@@ -1,63 +1,90 @@
-"""Telling the queue how an attempt ended, for as long as it takes Redis to listen."""
+"""One exchange with the queue: ends go in, jobs come out. Knows no threads and no retries."""
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 
-from jobctl.queue import Cause, Finish, Job, Outcome, QueueError
+from jobctl.queue import Cause, Claims, Finish, Outcome, Verdict
 
 from .attempt import Attempt
 from .journal import Journal
-from .pauses import pauses
+from .lane import Ended
 from .reporter import Reporter
-from .runner import Result
 from .workqueue import WorkQueue
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What a claim asks for: jobs that can run now, and others to hold for them."""
+
+    room: int
+    prefetch: int
+    queues: Sequence[str]
 
 
 @dataclass
 class Delivery:
-    """Ends attempts in the queue. `may_claim` says whether a further job is welcome."""
+    """Tells the queue how attempts ended. Every call may raise QueueError, and be repeated."""
 
     queue: WorkQueue
     incarnation: str
-    queues: tuple[str, ...]
     reporter: Reporter
     journal: Journal
-    may_claim: Callable[[], bool]
-    # Set when the worker itself has no more time; its leases then simply run out.
-    give_up: threading.Event = field(default_factory=threading.Event)
 
-    def deliver(self, attempt: Attempt, result: Result) -> Job | None:
-        """Blocks until the queue knows. Returns the next job, claimed in the same call."""
-        try:
-            for pause in pauses():
-                if attempt.lost:
-                    self.journal("job-lost", job=attempt.job.id, attempt=attempt.job.attempt)
-                    return None
-                try:
-                    return self._tell(attempt, result)
-                except QueueError as error:
-                    if self.give_up.wait(pause):
-                        self.journal("result-not-delivered", job=attempt.job.id, reason=error)
-                        return None
-        finally:
-            self.reporter.forget(attempt)
-        raise AssertionError("pauses never end")
+    def exchange(self, ends: Sequence[Ended], wanted: Wanted | None) -> Claims | None:
+        """Tells all ends and then claims, in one call if it can be; None if nothing was asked.
 
-    def _tell(self, attempt: Attempt, result: Result) -> Job | None:
-        self.reporter.settle(attempt)
-        if result.outcome is None:
-            verdicts = self.queue.hand_back(self.incarnation, [attempt.fence], Cause.SCALE_DOWN)
-            self._say("job-handed-back", attempt, verdict=verdicts[0])
-            return None
-        finish = Finish(*attempt.fence, result.outcome, result.started_at)
-        verdicts, jobs = self.queue.finish(
-            self.incarnation, [finish], claim=int(self.may_claim()), queues=self.queues
-        )
-        self._say("job-finished", attempt, verdict=verdicts[0], **_facts(result.outcome))
-        return jobs[0] if jobs else None
+        The claim is the last that can fail: jobs that came with it are never lost here.
+        """
+        finishes: list[Finish] = []
+        backs: list[Attempt] = []
+        loud: list[tuple[Attempt, Outcome]] = []
+        for attempt, (outcome, started_at, _) in ends:
+            if attempt.order is not None and attempt.lost:
+                self._say("job-lost", attempt)
+            elif outcome is None:
+                backs.append(attempt)
+            else:
+                finishes.append(Finish(*attempt.fence, outcome, started_at))
+                # Thousands of functions a second succeed: that is told by the queue alone.
+                if not (outcome.succeeded and attempt.job.function):
+                    loud.append((attempt, outcome))
+        if ends:
+            self.reporter.settle([attempt for attempt, _ in ends if not attempt.lost])
+        if backs:
+            self._hand_back(backs)
+        verdicts, claims = self._finish_and_claim(finishes, wanted)
+        refused = {
+            finish.id: verdict
+            for finish, verdict in zip(finishes, verdicts, strict=True)
+            if verdict is not Verdict.OK
+        }
+        for attempt, outcome in loud:
+            if attempt.job.id not in refused:
+                self._say("job-finished", attempt, **_facts(outcome))
+        for job_id, verdict in refused.items():
+            self.journal("end-refused", job=job_id, verdict=verdict)
+        self.reporter.forget([attempt for attempt, _ in ends])
+        return claims
+
+    def _finish_and_claim(
+        self, finishes: list[Finish], wanted: Wanted | None
+    ) -> tuple[list[Verdict], Claims | None]:
+        me = self.incarnation
+        if wanted is None:
+            return (self.queue.finish(me, finishes)[0] if finishes else []), None
+        room, prefetch, queues = wanted.room, wanted.prefetch, wanted.queues
+        if not finishes:
+            return [], self.queue.claim(me, room, queues, prefetch=prefetch)
+        return self.queue.finish(me, finishes, room=room, prefetch=prefetch, queues=queues)
+
+    def _hand_back(self, backs: list[Attempt]) -> None:
+        fences = [attempt.fence for attempt in backs]
+        self.queue.hand_back(self.incarnation, fences, Cause.SCALE_DOWN)
+        for attempt in backs[:1]:
+            more = len(backs) - 1 or None
+            self._say("job-handed-back", attempt, and_others=more)
 
     def _say(self, event: str, attempt: Attempt, **facts: object) -> None:
         self.journal(event, job=attempt.job.id, attempt=attempt.job.attempt, **facts)

@@ -37,6 +37,7 @@ class Inbox:
         incarnation: str,
         held: Held,
         worker: Drainable,
+        orders_came: Callable[[], None],
         journal: Journal,
         closed: Callable[[], bool],
     ) -> None:
@@ -44,6 +45,7 @@ class Inbox:
         self._incarnation = incarnation
         self._held = held
         self._worker = worker
+        self._orders_came = orders_came
         self._journal = journal
         self._closed = closed
 
@@ -74,3 +76,4 @@ class Inbox:
         if attempt is not None:
             self._journal("cancel", job=job_id, attempt=number)
             attempt.end(Stop.CANCEL, attempt.job.grace)
+            self._orders_came()

@@ -35,7 +35,6 @@ class Result(NamedTuple):
 UNSTARTED = Result(None, None, True)
 
 
-
 def unstarted(attempt: Attempt) -> Result:
     """The end of an attempt that was ordered to end before it began."""
     if attempt.order is not None and attempt.order.why is Stop.CANCEL:

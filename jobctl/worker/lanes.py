@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from importlib import import_module
 
 from .attempt import Attempt
+from .command import CommandLane
 from .lane import Done, Lane, LaneMaker, Shop
 
 
 class SlotLanes:
     """Makes each lane when it is first needed: most workers only ever need one kind."""
 
-    def __init__(
-        self, shop: Shop, slot: int, command: LaneMaker, function: LaneMaker
-    ) -> None:
+    def __init__(self, shop: Shop, slot: int, command: LaneMaker, function: LaneMaker) -> None:
         self._shop = shop
         self._slot = slot
         self._makers = {False: command, True: function}
@@ -41,17 +41,10 @@ class SlotLanes:
 
 def lanes_of(shop: Shop) -> Callable[[int], Lane]:
     """What makes the lanes of a slot by its number."""
-    return lambda slot: SlotLanes(shop, slot, _command, _function)
-
-
-def _command(shop: Shop, slot: int) -> Lane:
-    from .command import CommandLane
-
-    return CommandLane(shop, slot)
+    return lambda slot: SlotLanes(shop, slot, CommandLane, _function)
 
 
 def _function(shop: Shop, slot: int) -> Lane:
     # A worker that never runs functions never pays for what starts executors.
-    from .executor.lane import FunctionLane
-
-    return FunctionLane(shop, slot)
+    made: Lane = import_module("jobctl.worker.executor.lane").FunctionLane(shop, slot)
+    return made

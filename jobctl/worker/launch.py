@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from jobctl.queue import Job
+from jobctl.queue import ClaimedJob
 
 from .cleanup import signal_group
 from .settings import JobUser
@@ -29,7 +29,7 @@ _LAUNCHER = (
 
 
 def job_environment(
-    job: Job, pool: Mapping[str, str], output: Path, report: Path
+    job: ClaimedJob, pool: Mapping[str, str], output: Path, report: Path
 ) -> dict[str, str]:
     """All that the job's environment holds. JOBCTL_* cannot be overridden."""
     environment = {"PATH": _PATH, "HOME": "/tmp", "LANG": "C.UTF-8"}  # noqa: S108
@@ -82,7 +82,9 @@ class Child:
         os.close(self.exit)
 
 
-def launch(job: Job, environment: Mapping[str, str], output: Path, user: JobUser | None) -> Child:
+def launch(
+    job: ClaimedJob, environment: Mapping[str, str], output: Path, user: JobUser | None
+) -> Child:
     """Starts the job. OSError or ValueError if that is impossible."""
     reading, writing = os.pipe2(os.O_CLOEXEC)
     stdin = _stdin(job.stdin)

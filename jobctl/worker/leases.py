@@ -1,4 +1,4 @@
-"""The heartbeat: keeps the leases, and this worker known, whatever happens to Redis."""
+"""The heartbeat: keeps the worker's lease, and the worker known, whatever happens to Redis."""
 
 from __future__ import annotations
 
@@ -17,10 +17,12 @@ from .workqueue import WorkQueue
 
 
 class Leases:
-    """One thread, apart from the jobs', so that a busy job never costs a lease.
+    """One thread, apart from the jobs', so that a busy job never costs the lease.
 
-    `draining` is told what the queue says of it; `ended` once this process may not go on:
-    another one has its name, or the data is too new for it.
+    There is one lease for all that this process holds, so a heartbeat costs the same with
+    one job or with hundreds. `draining` is told what the queue says of it; `lost` that some
+    jobs are another's now; `ended` once this process may not go on: another one has its
+    name, or the data is too new for it.
     """
 
     def __init__(
@@ -32,6 +34,7 @@ class Leases:
         *,
         drain_state: Callable[[], int],
         draining: Callable[[bool, int], None],
+        lost: Callable[[], None],
         ended: Callable[[QueueError], None],
     ) -> None:
         self._settings = settings
@@ -40,6 +43,7 @@ class Leases:
         self._journal = journal
         self._drain_state = drain_state
         self._draining = draining
+        self._lost = lost
         self._ended = ended
         self.registered = threading.Event()
         self._known = False
@@ -89,9 +93,15 @@ class Leases:
         held = self._held.all()
         renewal = self._queue.renew(self._settings.incarnation, [attempt.fence for attempt in held])
         self._known = renewal.known
-        for attempt, verdict in zip(held, renewal.verdicts, strict=True):
-            if verdict is not Verdict.OK:
-                self._lose(attempt, verdict)
+        lost = [
+            (attempt, verdict)
+            for attempt, verdict in zip(held, renewal.verdicts, strict=True)
+            if verdict is not Verdict.OK
+        ]
+        for attempt, verdict in lost:
+            self._lose(attempt, verdict)
+        if lost:
+            self._lost()
         if renewal.known:
             self._draining(renewal.draining, state)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from .lane import Ended
 
@@ -19,6 +19,9 @@ class Outbox:
 
     def __len__(self) -> int:
         return len(self._ends)
+
+    def __iter__(self) -> Iterator[Ended]:
+        return iter(self._ends)
 
     def add(self, ends: Iterable[Ended]) -> None:
         """Ends to be told."""

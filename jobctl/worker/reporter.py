@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 
 from jobctl.queue import Full, QueueError, Verdict
@@ -43,16 +44,23 @@ class Reporter:
             self._reports[attempt] = report.over(self._reports.get(attempt, Report()))
             self._changed.notify()
 
-    def settle(self, attempt: Attempt) -> None:
-        """Delivers the job's last reports now, before its end, unless there is no room for them.
+    def settle(self, attempts: Sequence[Attempt]) -> None:
+        """Delivers the jobs' last reports now, before their ends, unless there is no room.
 
         Raises QueueError.
         """
+        with self._changed:
+            if not (self._starts or self._reports):
+                return
+            self._starts.difference_update(attempts)  # the ends carry them
+            if not any(attempt in self._reports for attempt in attempts):
+                return
         with self._sending:
-            with self._changed:
-                self._starts.discard(attempt)  # the end carries it
-                report = self._reports.get(attempt)
-            if report is not None:
+            for attempt in attempts:
+                with self._changed:
+                    report = self._reports.get(attempt)
+                if report is None:
+                    continue
                 # A full Redis takes the end but no report, and ends make it no emptier: a job
                 # that waited for room to say its last words would hold its slot for ever.
                 with suppress(Full):
@@ -60,11 +68,13 @@ class Reporter:
                 with self._changed:
                     self._reports.pop(attempt, None)
 
-    def forget(self, attempt: Attempt) -> None:
-        """Nothing more will be written for it."""
+    def forget(self, attempts: Sequence[Attempt]) -> None:
+        """Nothing more will be written for them."""
         with self._changed:
-            self._starts.discard(attempt)
-            self._reports.pop(attempt, None)
+            if self._starts or self._reports:
+                self._starts.difference_update(attempts)
+                for attempt in attempts:
+                    self._reports.pop(attempt, None)
 
     def close(self) -> None:
         """Ends `run`."""

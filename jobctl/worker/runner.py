@@ -16,11 +16,11 @@ from .cause import Ending, Stop, outcome_of
 from .cleanup import clear_scratch, end_all_of, signal_group
 from .folders import AttemptFolder, is_full, make_fifo, prepare, prepare_without_room, seal
 from .journal import Journal
+from .lane import Listener, Result, unstarted
 from .launch import Child, job_environment, launch
 from .logsink import FileLog, LogSink
 from .oom import oom_kills
 from .pauses import pauses
-from .reporter import Reporter
 from .settings import JobUser, Settings
 from .watch import Watch
 
@@ -29,20 +29,12 @@ _START_PATIENCE = 5.0
 _REST_AFTER_TROUBLE = 1.0
 
 
-@dataclass(frozen=True)
-class Result:
-    """How an attempt ended here. `outcome` is None when it is not to be finished."""
-
-    outcome: Outcome | None
-    started_at: int | None = None
-
-
 @dataclass
 class Runner:
     """What all attempts of this worker share."""
 
     settings: Settings
-    reporter: Reporter
+    reporter: Listener
     journal: Journal
     count_oom_kills: Callable[[], int] = oom_kills
     activity: Activity = field(default_factory=Activity)
@@ -50,7 +42,7 @@ class Runner:
     def run(self, attempt: Attempt, slot: int) -> Result:
         """Runs it to its end. Whatever goes wrong ends in a result, not in an exception."""
         if attempt.order is not None:
-            return _unstarted(attempt)
+            return unstarted(attempt)
         self.activity.enter(attempt)
         try:
             return self._run(attempt, slot)
@@ -83,7 +75,7 @@ class Runner:
             log.close()
             self._tidy(attempt, folder, user)
         if seen is None:
-            return _unstarted(attempt)
+            return unstarted(attempt)
         returncode, stopped = seen
         if stopped in (Stop.TAKEN_OVER, Stop.HAND_BACK):
             return Result(None, started_at)
@@ -194,13 +186,6 @@ class Runner:
                     clear_scratch(self.settings.paths.scratch, user.uid)
         except OSError as error:
             self.journal("scratch-not-cleared", job=attempt.job.id, reason=error)
-
-
-def _unstarted(attempt: Attempt) -> Result:
-    order = attempt.order
-    if order is not None and order.why is Stop.CANCEL:
-        return Result(Outcome(False, Cause.CANCELLED, reason="cancelled before it started"))
-    return Result(None)
 
 
 def _now_ms() -> int:

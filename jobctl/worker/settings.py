@@ -51,7 +51,9 @@ class Settings:
     """One worker's identity and limits; durations are seconds.
 
     `isolate` gives every slot a UID of its own and the files to the master's group. It is
-    off only where the supervisor may not change owners, as in the unit tests.
+    off only where the supervisor may not change owners, as in the unit tests. `python` runs
+    the functions, with the folders of `code` on its path; `warm`: an executor is started
+    before the first function comes.
     """
 
     project: str
@@ -66,6 +68,9 @@ class Settings:
     env: Mapping[str, str] = field(default_factory=dict)
     master_gid: int = 10_001
     isolate: bool = True
+    python: str = "python3"
+    code: str | None = None
+    warm: bool = False
     redis: tuple[str, int] = ("redis", 6379)
     paths: Paths = Paths()
     # Unique to this process: a new one proves the former holder of the name dead.
@@ -80,6 +85,11 @@ class Settings:
     def ordinal(self) -> int:
         """The number at the end of the worker's name."""
         return int(self.name.rsplit("-", 1)[-1])
+
+    @property
+    def import_path(self) -> tuple[str, ...]:
+        """Where functions are imported from: the pool's code, then what it requires."""
+        return (f"{self.code}/src", f"{self.code}/site") if self.code is not None else ()
 
     @property
     def reader_gid(self) -> int | None:
@@ -110,6 +120,9 @@ def from_environment(environ: Mapping[str, str], hostname: str) -> Settings:
             queues=tuple(told.get("queues", ["default"])),
             caller=(int(caller[0]), int(caller[1])) if caller is not None else None,
             env={str(k): str(v) for k, v in told.get("env", {}).items()},
+            python=str(told.get("python", "python3")),
+            code=str(told["code"]) if told.get("code") is not None else None,
+            warm=bool(told.get("warm", told.get("code") is not None)),
             **_numbers(told),
         )
     except KeyError as missing:

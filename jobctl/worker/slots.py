@@ -1,91 +1,130 @@
-"""How many jobs run at once: the slots, the thread of each, and whether more may come."""
+"""The places where jobs run: the thread of each, what it is at, and how long.
+
+The bookkeeping is the exchange's, under its lock; the threads only run their lanes.
+"""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from functools import partial
+from queue import SimpleQueue
 
-from jobctl.queue import Job
+from .attempt import Attempt
+from .lane import Done, Ended, Lane
 
-Work = Callable[[int, Job], Job | None]
-"""Runs a job in a slot to its acknowledged end; returns the one to run next, if any."""
+NextBatch = Callable[["Slot"], list[Attempt]]
+SlotDone = Callable[["Slot", "list[Ended] | tuple[Ended, ...]"], None]
+
+
+class Slot:
+    """One place, and the batch that is in it."""
+
+    __slots__ = ("began", "inbox", "left", "number", "ran", "since")
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        self.inbox: SimpleQueue[list[Attempt] | None] = SimpleQueue()
+        self.left = 0
+        """Attempts of the batch that have not ended."""
+        self.ran = 0
+        """Attempts of the batch that ended by running."""
+        self.began = 0.0
+        self.since = 0.0
+        """When it began with what it is at now (time.monotonic)."""
 
 
 class Slots:
-    """Numbered places for jobs. A slot goes on with the job that its last one's end brought."""
+    """All places of a worker. Only `start`, `give` and `close` concern the threads."""
 
-    def __init__(self, count: int, work: Work, on_free: Callable[[], None]) -> None:
-        self._work = work
-        self._on_free = on_free
-        self._count = count
-        # The lowest number first: fewer UIDs in use, logs easier to read.
+    def __init__(self, count: int) -> None:
+        self.all = [Slot(number) for number in range(count)]
+        # The lowest number first: fewer UIDs and executors in use, logs easier to read.
         self._free = set(range(count))
-        self._changed = threading.Condition()
-        self._given: dict[int, Job] = {}
-        self._draining = False
-        self._closed = False
-        # All at once, before any job: one that forks without end can take every process the
-        # container may have, and then no thread could be started for the others.
-        for slot in range(count):
-            threading.Thread(
-                target=self._serve, args=(slot,), name=f"slot-{slot}", daemon=True
-            ).start()
+        self._left = 0
+        self._threads: list[threading.Thread] = []
+
+    # -- bookkeeping
 
     @property
-    def open(self) -> bool:
-        """Whether jobs may be claimed."""
-        return not (self._draining or self._closed)
+    def count(self) -> int:
+        """How many places there are."""
+        return len(self.all)
 
     @property
-    def idle(self) -> bool:
-        """Whether no slot is taken."""
-        with self._changed:
-            return len(self._free) == self._count
+    def free(self) -> int:
+        """How many places have nothing to do."""
+        return len(self._free)
 
-    def set_draining(self, draining: bool) -> None:
-        """Stops or resumes claiming."""
-        with self._changed:
-            self._draining = draining
-            self._changed.notify_all()
+    @property
+    def ahead(self) -> int:
+        """Attempts that lanes have and that wait there for the one before them."""
+        return self._left - (self.count - self.free)
 
-    def close(self) -> None:
-        """Stops claiming for good."""
-        with self._changed:
-            self._closed = True
-            self._changed.notify_all()
+    def first_free(self) -> Slot:
+        """The place that gets the next batch."""
+        return self.all[min(self._free)]
 
-    def room(self) -> int:
-        """Free slots, if claiming is allowed."""
-        with self._changed:
-            return len(self._free) if self.open else 0
+    def begin(self, slot: Slot, count: int, now: float) -> None:
+        """A batch of `count` is the slot's from now on."""
+        self._free.discard(slot.number)
+        self._left += count
+        slot.left = count
+        slot.ran = 0
+        slot.began = slot.since = now
 
-    def wait_for_room(self) -> int:
-        """Blocks until a job may be claimed; 0 means never again."""
-        with self._changed:
-            self._changed.wait_for(lambda: self._closed or (self.open and self._free))
-            return 0 if self._closed else len(self._free)
+    def progress(self, slot: Slot, ran: int, came_back: int, now: float) -> None:
+        """So many of the slot's attempts ended by running; others came back."""
+        self._left -= ran + came_back
+        slot.left -= ran + came_back
+        slot.ran += ran
+        slot.since = now
 
-    def wait_until_closed(self, seconds: float) -> None:
-        """Rests, but not past the closing."""
-        with self._changed:
-            self._changed.wait_for(lambda: self._closed, seconds)
+    def end(self, slot: Slot) -> None:
+        """The slot is free."""
+        self._free.add(slot.number)
 
-    def give(self, job: Job) -> None:
-        """Runs the job in a free slot; there must be one."""
-        with self._changed:
-            slot = min(self._free)
-            self._free.remove(slot)
-            self._given[slot] = job
-            self._changed.notify_all()
+    def busy_for(self, now: float) -> list[float]:
+        """How long each slot is at its current job; 0 for a free one."""
+        free = self._free
+        return [0.0 if slot.number in free else now - slot.since for slot in self.all]
 
-    def _serve(self, slot: int) -> None:
-        while True:
-            with self._changed:
-                self._changed.wait_for(lambda: slot in self._given)
-                following: Job | None = self._given.pop(slot)
-            while following is not None:
-                following = self._work(slot, following)
-            with self._changed:
-                self._free.add(slot)
-                self._changed.notify_all()
-            self._on_free()
+    # -- threads
+
+    def start(
+        self, lane_of: Callable[[int], Lane], next_batch: NextBatch, done: SlotDone, warm: bool
+    ) -> None:
+        """Starts all threads; with `warm` the first slot makes itself ready at once.
+
+        Before any job: one that forks without end can take every process the container may
+        have, and then no thread could be started for the others.
+        """
+        for slot in self.all:
+            thread = threading.Thread(
+                target=_serve,
+                args=(slot, lane_of, next_batch, partial(done, slot), warm and slot.number == 0),
+                name=f"slot-{slot.number}",
+                daemon=True,
+            )
+            self._threads.append(thread)
+            thread.start()
+
+    def close(self, patience: float) -> None:
+        """Lets the free slots close their lanes, and waits for that at most so long (s)."""
+        for slot in self.all:
+            slot.inbox.put(None)
+        for thread in self._threads:
+            thread.join(patience / self.count)
+
+
+def _serve(
+    slot: Slot, lane_of: Callable[[int], Lane], next_batch: NextBatch, done: Done, warm: bool
+) -> None:
+    lane = lane_of(slot.number)
+    if warm:
+        lane.warm()
+    while batch := slot.inbox.get():
+        while batch:
+            lane.run(batch, done)
+            batch = next_batch(slot)
+    lane.close()

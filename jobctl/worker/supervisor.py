@@ -9,18 +9,21 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 
-from jobctl.queue import Job, QueueError
+from jobctl.queue import QueueError
 
-from .attempt import Attempt, Held
+from .attempt import Activity, Held
 from .cause import Stop
-from .claims import Claims
 from .delivery import Delivery
+from .doorbell import Doorbell
 from .drain import Drain
+from .exchange import Exchange
 from .inbox import Inbox
 from .journal import Journal
+from .lane import Lane, Shop
+from .lanes import lanes_of
 from .leases import Leases
+from .litter import Litter
 from .reporter import Reporter
-from .runner import Runner
 from .settings import Settings
 from .slots import Slots
 from .workqueue import WorkQueue
@@ -34,7 +37,13 @@ _LAST_WORDS = 4.0
 class Supervisor:
     """Runs jobs until told to stop; then lets them finish, or hands them back."""
 
-    def __init__(self, settings: Settings, queue: WorkQueue, journal: Journal) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        queue: WorkQueue,
+        journal: Journal,
+        lanes: Callable[[Shop], Callable[[int], Lane]] = lanes_of,
+    ) -> None:
         self._settings = settings
         self._queue = queue
         self._journal = journal
@@ -45,10 +54,15 @@ class Supervisor:
         self._drain = Drain(settings.grace, time.monotonic)
         incarnation = settings.incarnation
         self._reporter = Reporter(queue, incarnation)
-        self._runner = Runner(settings, self._reporter, journal)
-        self._slots = Slots(settings.concurrency, self._work, self._poke)
-        self._delivery = Delivery(
-            queue, incarnation, settings.queues, self._reporter, journal, lambda: self._slots.open
+        self._lane_of = lanes(Shop(settings, self._reporter, journal, Activity()))
+        self._slots = Slots(settings.concurrency)
+        self._exchange = Exchange(
+            Delivery(queue, incarnation, self._reporter, journal),
+            self._slots,
+            self._held,
+            settings.queues,
+            at_rest=self._poke,
+            on_unknown=self._unknown,
         )
         self._leases = Leases(
             settings,
@@ -57,21 +71,17 @@ class Supervisor:
             journal,
             drain_state=lambda: self._drain.changes,
             draining=self._drain_as_told,
+            lost=self._exchange.orders_came,
             ended=self._fail,
         )
-        self._claims = Claims(
-            queue,
-            incarnation=incarnation,
-            queues=settings.queues,
-            slots=self._slots,
-            journal=journal,
-            on_unknown=self._leases.nudge,
-        )
+        self._doorbell = Doorbell(queue, settings.queues, self._exchange)
+        self._litter = Litter(queue, settings.paths.jobs, settings.reader_gid, journal)
         self._inbox = Inbox(
             queue,
             incarnation=incarnation,
             held=self._held,
             worker=self,
+            orders_came=self._exchange.orders_came,
             journal=journal,
             closed=lambda: self._drain.closing,
         )
@@ -86,7 +96,7 @@ class Supervisor:
         if not self._drain.draining:
             self._journal("drain", grace=grace)
         self._drain.begin(grace)
-        self._slots.set_draining(True)
+        self._exchange.set_draining(True)
         self._poke()
 
     def undrain(self) -> None:
@@ -94,15 +104,21 @@ class Supervisor:
         if self._drain.draining:
             self._journal("undrain")
         self._drain.cancel()
-        self._slots.set_draining(False)
+        self._exchange.set_draining(False)
         self._poke()
 
     def run(self) -> int:
         """Works until stopped; returns the process' exit code."""
+        # Before all else: what a job does to the container must not keep a thread from starting.
+        self._slots.start(
+            self._lane_of, self._exchange.next_batch, self._exchange.done, self._settings.warm
+        )
         self._start("leases", self._leases.run)
         self._start("reports", self._reporter.run)
-        self._start("claims", self._after_registration(self._claims.run))
+        self._start("exchange", self._exchange.run)
+        self._start("doorbell", self._after_registration(self._ring_in))
         self._start("inbox", self._after_registration(self._inbox.run))
+        self._start("litter", self._after_registration(self._litter.run))
         poll = select.poll()
         poll.register(self._wake, select.POLLIN)
         while not self._over():
@@ -116,35 +132,30 @@ class Supervisor:
         if self._failure is not None:
             return True
         if self._drain.closing:
-            self._slots.close()
+            self._exchange.close()
         if self._drain.hand_back_due():
             for attempt in self._held.all():
                 attempt.end(Stop.HAND_BACK, min(_LAST_GRACE, attempt.job.grace))
         if not self._drain.closing:
             return False
-        return self._slots.idle or self._drain.out_of_time(_LAST_WORDS)
+        return self._exchange.idle or self._drain.out_of_time(_LAST_WORDS)
 
     def _leave(self) -> int:
-        self._delivery.give_up.set()
         self._leases.close()
         self._reporter.close()
+        self._litter.close()
+        self._slots.close(_LAST_GRACE)
         if self._failure is not None:
             self._journal("ended", reason=self._failure)
             return 1
+        for attempt in self._exchange.untold():
+            self._journal("result-not-delivered", job=attempt.job.id)
         try:
             self._queue.deregister(self._settings.incarnation)
         except QueueError as error:
             self._journal("not-deregistered", reason=error)
         self._journal("stopped", worker=self._settings.name)
         return 0
-
-    def _work(self, slot: int, job: Job) -> Job | None:
-        attempt = Attempt(job)
-        self._held.add(attempt)
-        try:
-            return self._delivery.deliver(attempt, self._runner.run(attempt, slot))
-        finally:
-            self._held.remove(attempt)
 
     def _drain_as_told(self, draining: bool, as_of: int) -> None:
         """The queue's view at a heartbeat; it loses against a message that came meanwhile."""
@@ -158,10 +169,17 @@ class Supervisor:
     def _fail(self, error: QueueError) -> None:
         """This process has no say any more: what runs here belongs to another one."""
         self._failure = error
-        self._slots.close()
+        self._exchange.close()
         for attempt in self._held.all():
             attempt.end(Stop.TAKEN_OVER, grace=0)
         self._poke()
+
+    def _unknown(self) -> None:
+        self._leases.nudge()
+
+    def _ring_in(self) -> None:
+        self._exchange.begin()
+        self._doorbell.run()
 
     def _after_registration(self, work: Callable[[], None]) -> Callable[[], None]:
         def wait_then_work() -> None:

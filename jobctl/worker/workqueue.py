@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from jobctl.queue import Cause, Finish, Job, Message, Renewal, Verdict, WorkerInfo
+from jobctl.queue import Cause, Claims, Finish, Message, Renewal, Verdict, WorkerInfo
 
 Held = tuple[str, int]
 """A job's id and the attempt that is its fence."""
@@ -15,18 +15,20 @@ class WorkQueue(Protocol):
     """Safe to use from many threads at once. Every call may raise QueueError."""
 
     def register(self, info: WorkerInfo) -> None:
-        """Makes this worker known; ends the leases of its former incarnation."""
+        """Makes this worker known; ends the lease of its former incarnation."""
 
     def deregister(self, incarnation: str) -> None:
         """Leaves; what is still held goes back to the queue."""
 
-    def renew(self, incarnation: str, held: Sequence[Held]) -> Renewal:
-        """The heartbeat, with all leases there are: others of this worker are given up."""
+    def renew(self, incarnation: str, held: Sequence[Held], /) -> Renewal:
+        """The heartbeat, with all jobs there are: others of this worker are given up."""
 
-    def claim(self, incarnation: str, n: int, queues: Sequence[str]) -> list[Job]:
-        """Takes up to n jobs; none while draining."""
+    def claim(
+        self, incarnation: str, room: int, queues: Sequence[str], *, prefetch: int = 0
+    ) -> Claims:
+        """Takes jobs that can run now, and up to `prefetch` to hold; none while draining."""
 
-    def start(self, incarnation: str, held: Sequence[Held]) -> list[Verdict]:
+    def start(self, incarnation: str, held: Sequence[Held], /) -> list[Verdict]:
         """Writes that these attempts run."""
 
     def report(
@@ -45,13 +47,20 @@ class WorkQueue(Protocol):
         incarnation: str,
         finishes: Sequence[Finish],
         *,
-        claim: int = 0,
+        room: int = 0,
+        prefetch: int = 0,
         queues: Sequence[str] = (),
-    ) -> tuple[list[Verdict], list[Job]]:
+    ) -> tuple[list[Verdict], Claims]:
         """Ends attempts and claims the next jobs in the same call."""
 
-    def hand_back(self, incarnation: str, held: Sequence[Held], cause: Cause) -> list[Verdict]:
+    def hand_back(self, incarnation: str, held: Sequence[Held], cause: Cause, /) -> list[Verdict]:
         """Puts jobs back at the head of their queues; costs them nothing."""
+
+    def take_litter(self, n: int) -> list[str]:
+        """Ids of pruned jobs whose folders are to be deleted, leased for a minute."""
+
+    def drop_litter(self, ids: Sequence[str]) -> None:
+        """Their folders are gone."""
 
     def wait_work(self, queues: Sequence[str], timeout: float) -> bool:
         """Blocks until there may be work, at most `timeout` seconds."""

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from jobctl.queue import Job
+from jobctl.queue import ClaimedJob
 from jobctl.worker.settings import Paths, Settings
 
 
@@ -18,7 +18,7 @@ def place(root: Path, *, name: str = "worker-1", **settings: Any) -> Settings:
     return Settings("demo", name, "default", "container", **told)
 
 
-def log_of(settings: Settings, job: Job, attempt: int = 1) -> bytes:
+def log_of(settings: Settings, job: ClaimedJob, attempt: int = 1) -> bytes:
     """What an attempt printed."""
     return (settings.paths.jobs / job.id / str(attempt) / "log").read_bytes()
 

@@ -1,18 +1,20 @@
 """A queue in memory, for the worker's tests: the narrow part it uses, with faults to inject."""
 
+import base64
+import json
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from typing import Any
 
 from jobctl.queue import (
     Cause,
+    ClaimedJob,
+    Claims,
     Finish,
-    Job,
     Message,
     Outcome,
     QueueError,
     Renewal,
-    Status,
     Superseded,
     Unavailable,
     UnknownWorker,
@@ -22,18 +24,31 @@ from jobctl.queue import (
 )
 
 
-def a_job(*argv: str, **fields: object) -> Job:
-    """A queued job with a new id."""
-    return replace(Job(id=new_id(), argv=argv, status=Status.QUEUED), **fields)  # type: ignore[arg-type]
+def a_job(*argv: str, attempt: int = 1, stdin: bytes | None = None, **fields: Any) -> ClaimedJob:
+    """A job with a new id, as its worker gets it: a command, or `function=` with `args=`."""
+    told: dict[str, Any] = {"id": new_id(), "queue": "default", "attempt": attempt - 1, **fields}
+    if argv:
+        told["argv"] = json.dumps(argv)
+    if "env" in told:
+        told["env"] = json.dumps(told["env"])
+    if stdin is not None:
+        told["stdin"] = base64.b64encode(stdin).decode()
+    return ClaimedJob([str(word) for pair in told.items() for word in pair])
+
+
+def next_attempt(job: ClaimedJob) -> ClaimedJob:
+    """The same job, claimed once more."""
+    fields = {**job._fields, "attempt": str(job.attempt)}
+    return ClaimedJob([word for pair in fields.items() for word in pair])
 
 
 class MemoryQueue:
     """One lock, one condition that everything notifies: tests wait for facts, not for time."""
 
-    def __init__(self, *jobs: Job) -> None:
+    def __init__(self, *jobs: ClaimedJob) -> None:
         self.changed = threading.Condition()
         self.waiting = list(jobs)
-        self.held: dict[str, Job] = {}
+        self.held: dict[str, ClaimedJob] = {}
         self.finished: dict[str, Finish] = {}
         self.handed_back: list[tuple[str, int]] = []
         self.started: list[tuple[str, int]] = []
@@ -46,12 +61,22 @@ class MemoryQueue:
         self.draining = False
         self.superseded = False
         self.away = False
+        self.keep_back = True
+        """Whether jobs that are handed back go to another worker, never to be seen again."""
+        self.next_due: float | None = None
+        """What the next claims say of when there is more."""
         self.asked = 0
         """Calls that were refused while away."""
+        self.claims: list[tuple[int, int, tuple[str, ...]]] = []
+        """Room, prefetch and queues of every claim."""
+        self.batches: list[int] = []
+        """How many ends each finish carried."""
+        self.litter: list[str] = []
+        self.leased_litter: list[str] = []
 
     # -- what tests do
 
-    def add(self, *jobs: Job) -> None:
+    def add(self, *jobs: ClaimedJob) -> None:
         with self.changed:
             self.waiting += jobs
             self.tokens += len(jobs)
@@ -78,7 +103,7 @@ class MemoryQueue:
         with self.changed:
             assert self.changed.wait_for(fact, within), "it never came to that"
 
-    def outcome(self, job: Job) -> Outcome:
+    def outcome(self, job: ClaimedJob) -> Outcome:
         """How the job ended, once it has."""
         self.until(lambda: job.id in self.finished)
         return self.finished[job.id].outcome
@@ -104,11 +129,13 @@ class MemoryQueue:
                 incarnation in self.known,
             )
 
-    def claim(self, incarnation: str, n: int, queues: Sequence[str]) -> list[Job]:
+    def claim(
+        self, incarnation: str, room: int, queues: Sequence[str], *, prefetch: int = 0
+    ) -> Claims:
         with self._answering():
             if incarnation not in self.known:
                 raise UnknownWorker(incarnation)
-            return self._claim(n)
+            return self._claim(room, prefetch, queues)
 
     def start(self, incarnation: str, held: Sequence[tuple[str, int]]) -> list[Verdict]:
         with self._answering():
@@ -134,16 +161,18 @@ class MemoryQueue:
         incarnation: str,
         finishes: Sequence[Finish],
         *,
-        claim: int = 0,
+        room: int = 0,
+        prefetch: int = 0,
         queues: Sequence[str] = (),
-    ) -> tuple[list[Verdict], list[Job]]:
+    ) -> tuple[list[Verdict], Claims]:
         with self._answering():
+            self.batches.append(len(finishes))
             verdicts = [self._verdict(item.id, item.attempt) for item in finishes]
             for item, verdict in zip(finishes, verdicts, strict=True):
                 if verdict is Verdict.OK:
                     self.finished[item.id] = item
                     del self.held[item.id]
-            return verdicts, self._claim(claim)
+            return verdicts, self._claim(room, prefetch, queues)
 
     def hand_back(
         self, incarnation: str, held: Sequence[tuple[str, int]], cause: Cause
@@ -151,9 +180,20 @@ class MemoryQueue:
         with self._answering():
             verdicts = [self._verdict(*fence) for fence in held]
             self.handed_back += held
-            for job_id, _ in held:
-                self.held.pop(job_id, None)
+            back = [self.held.pop(job_id) for job_id, _ in held if job_id in self.held]
+            if not self.keep_back:
+                self.waiting[:0] = [next_attempt(job) for job in back]
+                self.tokens = len(self.waiting)
             return verdicts
+
+    def take_litter(self, n: int) -> list[str]:
+        with self._answering():
+            self.leased_litter, self.litter = self.litter[:n], self.litter[n:]
+            return self.leased_litter
+
+    def drop_litter(self, ids: Sequence[str]) -> None:
+        with self._answering():
+            self.leased_litter = [left for left in self.leased_litter if left not in ids]
 
     def wait_work(self, queues: Sequence[str], timeout: float) -> bool:
         with self.changed:
@@ -185,14 +225,13 @@ class MemoryQueue:
         job = self.held.get(job_id)
         return Verdict.OK if job is not None and job.attempt == attempt else Verdict.STALE
 
-    def _claim(self, n: int) -> list[Job]:
-        if self.draining:
-            n = 0
-        taken = [replace(job, attempt=job.attempt + 1) for job in self.waiting[:n]]
-        self.waiting = self.waiting[n:]
+    def _claim(self, room: int, prefetch: int, queues: Sequence[str]) -> Claims:
+        self.claims.append((room, prefetch, tuple(queues)))
+        n = 0 if self.draining else room + prefetch
+        taken, self.waiting = self.waiting[:n], self.waiting[n:]
         self.held |= {job.id: job for job in taken}
         self.tokens = len(self.waiting)
-        return taken
+        return Claims(taken, self.next_due)
 
 
 class _Answering:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from jobctl.queue import Cause, Job, Message, MessageKind, Outcome
+from jobctl.queue import Cause, ClaimedJob, Message, MessageKind, Outcome
 from jobctl.worker.supervisor import Supervisor
 from tests.support.eventually import eventually
 from tests.support.worker_place import log_of, place, silent
@@ -17,7 +17,7 @@ from tests.support.worker_queue import MemoryQueue, a_job
 FOREVER = 'echo \'::jobctl {"step":"up"}\'; sleep 600 & wait'
 
 
-def sh(script: str, **fields: object) -> Job:
+def sh(script: str, **fields: object) -> ClaimedJob:
     return a_job("/bin/sh", "-c", script, **fields)
 
 
@@ -35,7 +35,7 @@ class Worker:
     def _run(self) -> None:
         self.code = self.supervisor.run()
 
-    def until_up(self, *jobs: Job) -> None:
+    def until_up(self, *jobs: ClaimedJob) -> None:
         """Waits until these jobs have said that they run."""
         wanted = {job.id for job in jobs}
         self.queue.until(lambda: wanted <= {said["id"] for said in self.queue.reports})
@@ -105,7 +105,7 @@ def test_a_cancel_message_ends_the_job(tmp_path: Path, queue: MemoryQueue) -> No
 
 
 def test_a_cancel_of_an_older_attempt_changes_nothing(tmp_path: Path, queue: MemoryQueue) -> None:
-    job = sh(FOREVER, attempt=4)
+    job = sh(FOREVER, attempt=5)
     queue.add(job)
     with running(tmp_path, queue) as worker:
         worker.until_up(job)
@@ -195,7 +195,7 @@ def test_a_drain_without_grace_lets_jobs_run(tmp_path: Path, queue: MemoryQueue)
         queue.add(later)
         flag.touch()
         assert queue.outcome(job).succeeded
-        eventually(lambda: worker.supervisor._slots.idle)
+        eventually(lambda: worker.supervisor._exchange.idle)
         assert [waiting.id for waiting in queue.waiting] == [later.id]
         assert queue.handed_back == []
 
