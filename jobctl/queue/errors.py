@@ -11,6 +11,7 @@ QueueError
   NewerSchema     the data in Redis was written by a newer jobctl
   RateLimited     too many submits for now; `retry_after` says when (s) there is room
   QueueClosed     the queue is draining and takes nothing in
+  DamagedBackup   the file is no backup, or not whole, or not of this jobctl
   Denied          Redis refused the password or the permission
 
 `str(error)` is one sentence; `hint` is what to try next ("" if there is nothing).
@@ -118,6 +119,15 @@ class QueueClosed(QueueError):
             f"The queue {queue} is draining and takes no jobs.", f"jobctl queue resume {queue}"
         )
         self.queue = queue
+
+
+class DamagedBackup(QueueError):
+    """The file cannot be restored, or not to its end."""
+
+    hint = "restore another file; what is there already is left alone"
+
+    def __init__(self, why: str) -> None:
+        super().__init__(f"This backup cannot be restored: {why}.")
 
 
 class Denied(QueueError):

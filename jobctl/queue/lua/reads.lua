@@ -1,47 +1,108 @@
 -- Reading without writing.
 
+-- The most members of an array that one page of a listing looks at.
+local MEMBERS_LOOK = 1000
+-- The most priorities that are looked at for the oldest job of a queue, and the most holders
+-- of a limit that are named.
+local MOST_PRIORITIES, MOST_HOLDERS = 10, 20
+
 -- ids; a job that is not there reads as an empty list
 define('get', READS, function(ctx, args)
   local jobs = {}
   for i, id in ipairs(args) do
-    jobs[i] = redis.call('HGETALL', ctx.p .. 'job:' .. id)
+    jobs[i] = redis.call('HGETALL', ctx.jobs .. id)
   end
   return jobs
 end)
 
--- name or '', array or '', limit, cursor or '', statuses. Returns the next cursor or '', and the jobs.
--- A page costs the same however many jobs there are.
-define('list', READS, function(ctx, args)
-  local name, limit, cursor = args[1], tonumber(args[3]), args[4]
+-- The newest ids below the cursor, from the indexes of some statuses: one more than a page
+-- has, to know whether there is a next one.
+local function newest(ctx, statuses, name, limit, cursor)
   local ids = {}
-  for i = 5, #args do
-    local key = ctx.p .. 'jobs:' .. args[i]
-    if name ~= '' then
-      key = ctx.p .. 'named:' .. args[i] .. ':' .. name
+  local top = cursor ~= '' and '(' .. cursor or '+'
+  for _, status in ipairs(statuses) do
+    local some
+    if INDEXED[status] then
+      local key = 'jobs:' .. status
+      if name ~= '' then
+        key = 'named:' .. status .. ':' .. name
+      end
+      some = redis.call('ZREVRANGEBYLEX', ctx.p .. key, top, '-', 'LIMIT', 0, limit + 1)
+    else
+      some = {}
+      for _, id in ipairs(claimed_ids(ctx)) do
+        local fits = name == '' or redis.call('HGET', ctx.jobs .. id, 'name') == name
+        if fits and (cursor == '' or id < cursor) then
+          some[#some + 1] = id
+        end
+      end
     end
-    local top = cursor ~= '' and '(' .. cursor or '+'
-    -- One more than asked for, to know whether there is a next page.
-    local some = redis.call('ZREVRANGEBYLEX', key, top, '-', 'LIMIT', 0, limit + 1)
     for _, id in ipairs(some) do
       ids[#ids + 1] = id
     end
   end
   table.sort(ids, function(a, b) return a > b end)
+  return ids, #ids > limit and ids[limit] or ''
+end
+
+-- The newest members of an array below the cursor that fit. The page may be short, even
+-- empty, and yet not the last: then few of its jobs fit.
+local function members(ctx, array, statuses, name, limit, cursor)
+  local wanted, ids = {}, {}
+  for _, status in ipairs(statuses) do
+    wanted[status] = true
+  end
+  local top = cursor ~= '' and '(' .. cursor or '+'
+  local some = redis.call('ZREVRANGEBYLEX', ctx.p .. 'members:' .. array, top, '-',
+    'LIMIT', 0, MEMBERS_LOOK)
+  for i, id in ipairs(some) do
+    local f = redis.call('HMGET', ctx.jobs .. id, 'status', 'name')
+    if wanted[f[1]] and (name == '' or f[2] == name) then
+      ids[#ids + 1] = id
+      if #ids == limit then
+        return ids, (i < #some or #some == MEMBERS_LOOK) and id or ''
+      end
+    end
+  end
+  return ids, #some == MEMBERS_LOOK and some[MEMBERS_LOOK] or ''
+end
+
+-- name or '', array or '', limit, cursor or '', statuses. Returns the next cursor or '', and
+-- the jobs. A page costs the same however many jobs there are.
+define('list', READS, function(ctx, args)
+  local name, array, limit, cursor = args[1], args[2], tonumber(args[3]), args[4]
+  local statuses = { unpack(args, 5) }
+  local ids, following
+  if array == '' then
+    ids, following = newest(ctx, statuses, name, limit, cursor)
+  else
+    ids, following = members(ctx, array, statuses, name, limit, cursor)
+  end
   local jobs = {}
   for i = 1, math.min(limit, #ids) do
-    jobs[i] = redis.call('HGETALL', ctx.p .. 'job:' .. ids[i])
+    jobs[i] = redis.call('HGETALL', ctx.jobs .. ids[i])
   end
-  return { #ids > limit and ids[limit] or '', jobs }
+  return { following, jobs }
 end)
 
 -- statuses
 define('counts', READS, function(ctx, args)
   local counts = {}
   for i, status in ipairs(args) do
-    counts[i] = redis.call('ZCARD', ctx.p .. 'jobs:' .. status)
+    if INDEXED[status] then
+      counts[i] = redis.call('ZCARD', ctx.p .. 'jobs:' .. status)
+    else
+      counts[i] = count_held(ctx) - redis.call('ZCARD', ctx.p .. 'jobs:running')
+    end
   end
   return counts
 end)
+
+-- Whether a worker has been silent for too long; one without a heartbeat has been.
+local function is_lost(ctx, key)
+  local heartbeat_at = redis.call('HGET', key, 'heartbeat_at')
+  return not heartbeat_at or silent_for(ctx, heartbeat_at, 1)
+end
 
 define('workers', READS, function(ctx)
   local workers = {}
@@ -49,9 +110,148 @@ define('workers', READS, function(ctx)
     local key = ctx.p .. 'worker:' .. incarnation
     local record = redis.call('HGETALL', key)
     record[#record + 1] = 'lost'
-    local heartbeat_at = redis.call('HGET', key, 'heartbeat_at')
-    record[#record + 1] = silent_for(ctx, heartbeat_at, 1) and '1' or '0'
+    record[#record + 1] = is_lost(ctx, key) and '1' or '0'
     workers[#workers + 1] = { record, redis.call('SMEMBERS', ctx.p .. 'held:' .. incarnation) }
   end
   return workers
+end)
+
+-- Queues that have jobs, a state or a rate, or that a worker serves.
+local function queue_names(ctx)
+  local names, seen = {}, {}
+  local function note(name)
+    if name and not seen[name] then
+      seen[name] = true
+      names[#names + 1] = name
+    end
+  end
+  for _, queue in ipairs(redis.call('SMEMBERS', ctx.p .. 'queues')) do
+    note(queue)
+  end
+  for _, queue in ipairs(redis.call('HKEYS', ctx.p .. 'queues-state')) do
+    note(queue)
+  end
+  for _, rate in ipairs(redis.call('HKEYS', ctx.p .. 'rates')) do
+    note(string.match(rate, '^%a+:(.*)$'))
+  end
+  for _, incarnation in ipairs(redis.call('HVALS', ctx.p .. 'workers')) do
+    local queues = redis.call('HGET', ctx.p .. 'worker:' .. incarnation, 'queues') or ''
+    for queue in string.gmatch(queues, '%S+') do
+      note(queue)
+    end
+  end
+  table.sort(names)
+  return names
+end
+
+-- When the oldest queued job was submitted. At each priority that is the first one, because
+-- what comes back goes to the head.
+local function oldest_at(ctx, queue)
+  local oldest, least = nil, '-inf'
+  for _ = 1, MOST_PRIORITIES do
+    local first = redis.call('ZRANGEBYSCORE', ctx.p .. 'queue:' .. queue, least, '+inf',
+      'WITHSCORES', 'LIMIT', 0, 1)
+    if not first[1] then
+      break
+    end
+    local at = tonumber(redis.call('HGET', ctx.jobs .. first[1], 'submitted_at'))
+    oldest = math.min(oldest or at, at)
+    local level = math.floor((tonumber(first[2]) + STRIDE / 2) / STRIDE)
+    least = string.format('%.0f', (level + 1) * STRIDE - STRIDE / 2)
+  end
+  return oldest
+end
+
+local function all_queues(ctx)
+  local found = {}
+  for i, queue in ipairs(queue_names(ctx)) do
+    local rates = redis.call('HMGET', ctx.p .. 'rates', 'start:' .. queue, 'submit:' .. queue)
+    local oldest = oldest_at(ctx, queue)
+    found[i] = {
+      'name', queue, 'state', state_of(ctx, queue),
+      'queued', tostring(redis.call('ZCARD', ctx.p .. 'queue:' .. queue)),
+      'oldest_at', oldest and string.format('%.0f', oldest) or '',
+      'start_rate', rates[1] or '', 'submit_rate', rates[2] or '',
+    }
+  end
+  return found
+end
+
+define('queues', READS, all_queues)
+define('stats', READS, all_queues)
+
+-- array
+define('array', READS, function(ctx, args)
+  local record = redis.call('HGETALL', ctx.p .. 'array:' .. args[1])
+  if #record > 0 then
+    record[#record + 1] = 'submitted'
+    record[#record + 1] = tostring(redis.call('ZCARD', ctx.p .. 'members:' .. args[1]))
+  end
+  return record
+end)
+
+define('schedules', READS, function(ctx)
+  return redis.call('HGETALL', ctx.p .. 'schedules')
+end)
+
+-- Parents of a blocked job that are not over: id -> status, '' for an array.
+local function open_parents(ctx, job)
+  local open = {}
+  for _, parent in ipairs(cjson.decode(redis.call('HGET', job.key, 'after'))) do
+    if parent_state(ctx, parent) == 'open' then
+      open[parent] = redis.call('HGET', ctx.jobs .. parent, 'status') or ''
+    end
+  end
+  return open
+end
+
+-- Names of living workers that take from a queue.
+local function serving(ctx, queue)
+  local names = {}
+  for _, incarnation in ipairs(redis.call('HVALS', ctx.p .. 'workers')) do
+    local key = ctx.p .. 'worker:' .. incarnation
+    local f = redis.call('HMGET', key, 'name', 'queues', 'draining')
+    local takes = string.find(' ' .. (f[2] or '') .. ' ', ' ' .. queue .. ' ', 1, true)
+    if takes and not f[3] and not is_lost(ctx, key) then
+      names[#names + 1] = f[1]
+    end
+  end
+  return names
+end
+
+-- id. Returns the job, and names and values of what else explains where it stands.
+define('facts', READS, function(ctx, args)
+  local job = find(ctx, args[1])
+  if not job then
+    return { {}, {} }
+  end
+  local facts = {
+    'now', ctx.at, 'queue_state', state_of(ctx, job.queue),
+    'serving', cjson.encode(serving(ctx, job.queue)),
+  }
+  local function add_fact(name, value)
+    facts[#facts + 1] = name
+    facts[#facts + 1] = value
+  end
+  local free, wait = grant(ctx, job.queue, 1)
+  if free < 1 then
+    add_fact('rate_wait', string.format('%.0f', wait))
+  end
+  local ahead = redis.call('ZRANK', ctx.p .. 'queue:' .. job.queue, job.id)
+  if has(job, 'l') then
+    local name = redis.call('HGET', job.key, 'concurrency_key')
+    local parked = redis.call('ZRANK', ctx.p .. 'parked:' .. name, job.id)
+    add_fact('parked', parked and '1' or '0')
+    ahead = ahead or parked
+    local holding = redis.call('SMEMBERS', ctx.p .. 'holders:' .. name)
+    table.sort(holding)
+    add_fact('holders', cjson.encode({ unpack(holding, 1, math.min(#holding, MOST_HOLDERS)) }))
+  end
+  if ahead then
+    add_fact('ahead', tostring(ahead))
+  end
+  if job.status == 'blocked' then
+    add_fact('parents', cjson.encode(open_parents(ctx, job)))
+  end
+  return { redis.call('HGETALL', job.key), facts }
 end)

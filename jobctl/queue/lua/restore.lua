@@ -1,1 +1,226 @@
--- A backup's records put back.
+-- Everything that is worth keeping, page by page, and back again. Indexes are not kept: they
+-- are made anew from the jobs.
+--
+-- Keys:
+--   awaited   set   parents of restored jobs that are not there yet, while a restore goes on
+
+local BACKUP_PAGE = 200
+
+-- Where in its queue (or among those parked for its key) a queued job stands.
+local function place_of(ctx, f)
+  return redis.call('ZSCORE', ctx.p .. 'queue:' .. f.queue, f.id)
+    or f.concurrency_key
+      and redis.call('ZSCORE', ctx.p .. 'parked:' .. f.concurrency_key, f.id) or nil
+end
+
+local function fields_of(key)
+  local flat, f = redis.call('HGETALL', key), {}
+  for i = 1, #flat, 2 do
+    f[flat[i]] = flat[i + 1]
+  end
+  return f
+end
+
+local function backup_queues(ctx, records)
+  for queue, state in pairs(fields_of(ctx.p .. 'queues-state')) do
+    records[#records + 1] = { kind = 'queue', name = queue, state = state }
+  end
+  for name, at in pairs(fields_of(ctx.p .. 'schedules')) do
+    records[#records + 1] = { kind = 'schedule', name = name, at = at }
+  end
+end
+
+local function backup_arrays(ctx, cursor, records)
+  local page = redis.call('ZSCAN', ctx.p .. 'arrays', cursor, 'COUNT', BACKUP_PAGE)
+  for i = 1, #page[2], 2 do
+    local id = page[2][i]
+    records[#records + 1] =
+      { kind = 'array', name = id, fields = fields_of(ctx.p .. 'array:' .. id) }
+  end
+  return page[1] == '0' and 'job:0' or 'array:' .. page[1]
+end
+
+-- A job that is there all the time is met once or twice, in no order: what moves from index
+-- to index while the backup goes on could be missed there, but not here.
+local function backup_jobs(ctx, cursor, records)
+  local page = redis.call('SCAN', cursor, 'MATCH', ctx.jobs .. '*', 'COUNT', BACKUP_PAGE)
+  for _, key in ipairs(page[2]) do
+    local f = fields_of(key)
+    records[#records + 1] =
+      { kind = 'job', fields = f, place = f.status == 'queued' and place_of(ctx, f) or nil }
+  end
+  return page[1] == '0' and '0' or 'job:' .. page[1]
+end
+
+-- cursor. Returns the next, '0' at the end, and records as JSON.
+define('backup_page', READS, function(ctx, args)
+  local kind, cursor = string.match(args[1], '^(%a+):(%d+)$')
+  local records, following = {}, nil
+  if kind == 'job' then
+    following = backup_jobs(ctx, cursor, records)
+  else
+    if not kind then
+      backup_queues(ctx, records)
+    end
+    following = backup_arrays(ctx, cursor or '0', records)
+  end
+  for i, record in ipairs(records) do
+    records[i] = cjson.encode(record)
+  end
+  return { following, records }
+end)
+
+local function restore_array(ctx, id, f)
+  local key = ctx.p .. 'array:' .. id
+  if redis.call('EXISTS', key) == 1 then
+    return 0
+  end
+  open_array(ctx, id, f.size, f.max_fails)
+  if f.doomed then
+    redis.call('HSET', key, 'doomed', f.doomed)
+    redis.call('SADD', ctx.p .. 'doomed', id)
+  end
+  if f.over then
+    -- Some of its jobs may be gone. Of one that is not over all are there, and are counted
+    -- as they come.
+    redis.call('HSET', key, 'over', 1)
+    for _, status in ipairs({ 'succeeded', 'failed', 'cancelled' }) do
+      redis.call('HSET', key, status, f[status] or 0)
+    end
+  end
+  return 1
+end
+
+-- Ties a blocked job to its parents again. Those that are not there may still come. Returns
+-- what attach does.
+local function attach_again(ctx, job, after, policy)
+  local known = {}
+  for _, parent in ipairs(after) do
+    if parent_state(ctx, parent) then
+      known[#known + 1] = parent
+    end
+  end
+  local open, lost = attach(ctx, job, known, policy)
+  for _, parent in ipairs(lost and {} or after) do
+    if not parent_state(ctx, parent) then
+      redis.call('SADD', ctx.p .. 'awaited', parent)
+      open = open + wait_for(ctx, job.id, parent)
+    end
+  end
+  return open, lost
+end
+
+local function restore_ended(ctx, job, f, fields)
+  set_status(ctx, job, f.status, fields, f.cause)
+  local array = f.array and find_array(ctx, f.array)
+  if array and array.over then
+    job.extras = string.gsub(job.extras, 'a', '') -- counted with the array
+  end
+  concluded(ctx, job)
+end
+
+local function restore_queued(ctx, job, place, fields)
+  set_status(ctx, job, 'queued', fields)
+  if not place then
+    -- A worker had it: it was to be next.
+    return enqueue(ctx, job, true)
+  end
+  redis.call('ZADD', ctx.p .. 'queue:' .. job.queue, place, job.id)
+  ctx.queues[job.queue] = true
+  local number = tonumber(place) + job.priority * STRIDE
+  ctx.head, ctx.tail = math.min(ctx.head, number), math.max(ctx.tail, number)
+  ctx.placed = true
+end
+
+-- Of the old cluster's workers nothing holds here.
+local NOT_RESTORED = {
+  status = true, extras = true, blockers = true, cancelling = true,
+  worker = true, incarnation = true, claimed_at = true, started_at = true,
+}
+
+local function restore_job(ctx, f, place)
+  local key = ctx.jobs .. f.id
+  if redis.call('EXISTS', key) == 1 then
+    return 0
+  end
+  local ended = TERMINAL[f.status]
+  local fields = {}
+  for name, value in pairs(f) do
+    if ended and name ~= 'status' and name ~= 'extras' or not NOT_RESTORED[name] then
+      fields[#fields + 1] = name
+      fields[#fields + 1] = value
+    end
+  end
+  local job = {
+    id = f.id, key = key, status = 'new', queue = f.queue, name = f.name or '', worker = '',
+    attempt = tonumber(f.attempt) or 0, priority = tonumber(f.priority) or 0,
+    extras = string.gsub(f.extras or '', 'c', ''),
+  }
+  if redis.call('SREM', ctx.p .. 'awaited', f.id) == 1 then
+    job.extras = job.extras .. 'c'
+  end
+  if job.extras ~= '' then
+    fields[#fields + 1] = 'extras'
+    fields[#fields + 1] = job.extras
+  end
+  if f.key then
+    redis.call('SETNX', ctx.p .. 'key:' .. f.key, f.id)
+  end
+  if f.array and f.array_size then
+    open_array(ctx, f.array, f.array_size, f.array_max_fails)
+  end
+  if f.array and redis.call('EXISTS', ctx.p .. 'array:' .. f.array) == 1 then
+    redis.call('ZADD', ctx.p .. 'members:' .. f.array, 0, f.id)
+  end
+  local lost, open = nil, 0
+  if f.status == 'blocked' then
+    open, lost = attach_again(ctx, job, cjson.decode(f.after), f.after_policy)
+  elseif f.cancelling then
+    lost = 'it was being cancelled'
+  end
+  if lost then
+    fields[#fields + 1] = 'reason'
+    fields[#fields + 1] = lost
+    conclude(ctx, job, 'cancelled', 'cancelled', fields)
+  elseif ended then
+    restore_ended(ctx, job, f, fields)
+  elseif open > 0 then
+    fields[#fields + 1] = 'blockers'
+    fields[#fields + 1] = open
+    set_status(ctx, job, 'blocked', fields)
+  elseif f.status == 'scheduled' or f.status == 'blocked' then
+    queue_at(ctx, job, tonumber(f.due_at), fields)
+  else
+    restore_queued(ctx, job, place, fields)
+  end
+  return 1
+end
+
+-- All parents that are there have come: those that did not had ended well and were deleted.
+local function stop_awaiting(ctx)
+  for _, parent in ipairs(redis.call('SMEMBERS', ctx.p .. 'awaited')) do
+    follow_later(ctx, parent, 'succeeded')
+  end
+  redis.call('DEL', ctx.p .. 'awaited')
+end
+
+-- Records as JSON; what is there is left alone. Returns how many jobs were not.
+define('restore', GROWS, function(ctx, args)
+  local restored = 0
+  for _, text in ipairs(args) do
+    local record = cjson.decode(text)
+    if record.kind == 'job' then
+      restored = restored + restore_job(ctx, record.fields, record.place)
+    elseif record.kind == 'array' then
+      restore_array(ctx, record.name, record.fields)
+    elseif record.kind == 'queue' then
+      redis.call('HSETNX', ctx.p .. 'queues-state', record.name, record.state)
+      ctx.queues[record.name] = true
+    elseif record.kind == 'schedule' then
+      redis.call('HSETNX', ctx.p .. 'schedules', record.name, record.at)
+    elseif record.kind == 'end' then
+      stop_awaiting(ctx)
+    end
+  end
+  return restored
+end)

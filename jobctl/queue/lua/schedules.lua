@@ -1,1 +1,20 @@
--- Cron schedules: which tick was fired last.
+-- Cron schedules: which tick of each was fired last.
+--
+-- Keys:
+--   schedules   hash  name -> the last tick that was fired (ms)
+
+-- schedule, tick in ms, then the words of one job. Nil when that tick or a later one was
+-- fired before, so each fires once whoever is alive and however often this is called.
+define('fire', GROWS, function(ctx, args)
+  local name, tick = args[1], tonumber(args[2])
+  local last = redis.call('HGET', ctx.p .. 'schedules', name)
+  if last and tonumber(last) >= tick then
+    return false
+  end
+  local refusal = refuse(ctx, '', args, 3)
+  if refusal then
+    return refusal
+  end
+  redis.call('HSET', ctx.p .. 'schedules', name, tick)
+  return submit_one(ctx, args, 3)
+end)
