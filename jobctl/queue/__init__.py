@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from .call import MAX_BLOCK, Lease
 from .errors import (
+    DamagedBackup,
     Denied,
     Full,
     InvalidSpec,
@@ -94,6 +95,7 @@ __all__ = [
     "Cause",
     "ClaimedJob",
     "Claims",
+    "DamagedBackup",
     "Denied",
     "Event",
     "Facts",
