@@ -96,6 +96,7 @@ __all__ = [
     "ClaimedJob",
     "Claims",
     "DamagedBackup",
+    "DamagedBackup",
     "Denied",
     "Event",
     "Facts",

@@ -9,6 +9,7 @@ from redis import exceptions as redis_errors
 from .errors import (
     Denied,
     Full,
+    InvalidSpec,
     NewerSchema,
     QueueClosed,
     QueueError,
@@ -40,6 +41,10 @@ _OWN: dict[str, Callable[..., QueueError]] = {
     "SUPERSEDED": Superseded,
     "RATELIMITED": lambda wait_ms: RateLimited(int(wait_ms) / 1000),
     "QUEUECLOSED": QueueClosed,
+    "CYCLE": lambda job_id, array: InvalidSpec(
+        f"Job {job_id} cannot be submitted: others wait for its array {array} already, "
+        "so it may not wait for anything itself."
+    ),
     "NEWERSCHEMA": lambda found: NewerSchema(found, SCHEMA),
 }
 

@@ -85,6 +85,8 @@ TRANSITIONS: tuple[Edge, ...] = (
     Edge(None, Status.SCHEDULED, "submit with a delay"),
     Edge(None, Status.BLOCKED, "submit after others"),
     Edge(None, Status.CANCELLED, "submit after one that failed, or to an array that is over"),
+    Edge(None, Status.SUCCEEDED, "restore from a backup"),
+    Edge(None, Status.FAILED, "restore from a backup"),
     Edge(Status.BLOCKED, Status.QUEUED, "its parents are over"),
     Edge(Status.BLOCKED, Status.SCHEDULED, "its parents are over, its time has not come"),
     Edge(Status.BLOCKED, Status.CANCELLED, "cancel, or a parent failed"),
