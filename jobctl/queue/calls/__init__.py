@@ -38,7 +38,7 @@ from .reading import (
     stats,
     workers,
 )
-from .workers import (
+from .working import (
     claim,
     deregister,
     finish,
