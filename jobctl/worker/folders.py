@@ -36,13 +36,22 @@ def prepare(
     jobs: Path, job_id: str, attempt: int, user: JobUser | None, reader_gid: int | None
 ) -> AttemptFolder:
     """Makes <job>/<attempt>/output; a job may pass through the upper two but not list them."""
+    folder = prepare_log(jobs, job_id, attempt, reader_gid)
+    make_output(folder, user)
+    return folder
+
+
+def prepare_log(jobs: Path, job_id: str, attempt: int, reader_gid: int | None) -> AttemptFolder:
+    """Makes <job>/<attempt>, where the log is; `make_output` may follow."""
     path = jobs / job_id / str(attempt)
-    folder = AttemptFolder(path, path / "output")
     _make(path.parent, 0o751, (0, reader_gid))
     _make(path, 0o751, (0, reader_gid))
-    owner = (user.uid, user.gid) if user is not None else (0, None)
-    _make(folder.output, 0o700, owner)
-    return folder
+    return AttemptFolder(path, path / "output")
+
+
+def make_output(folder: AttemptFolder, user: JobUser | None) -> None:
+    """Makes the output folder and gives it to the job."""
+    _make(folder.output, 0o700, (user.uid, user.gid) if user is not None else (0, None))
 
 
 def prepare_without_room(path: Path, scratch: Path, user: JobUser | None) -> AttemptFolder:

@@ -28,13 +28,16 @@ _LAUNCHER = (
 )
 
 
+def pool_environment(pool: Mapping[str, str]) -> dict[str, str]:
+    """What all jobs of a pool have in their environment."""
+    return {"PATH": _PATH, "HOME": "/tmp", "LANG": "C.UTF-8", **pool}  # noqa: S108
+
+
 def job_environment(
     job: ClaimedJob, pool: Mapping[str, str], output: Path, report: Path
 ) -> dict[str, str]:
     """All that the job's environment holds. JOBCTL_* cannot be overridden."""
-    environment = {"PATH": _PATH, "HOME": "/tmp", "LANG": "C.UTF-8"}  # noqa: S108
-    environment |= pool
-    environment |= job.env
+    environment = pool_environment(pool) | job.env
     environment |= {
         "JOBCTL_JOB": job.id,
         "JOBCTL_ATTEMPT": str(job.attempt),
