@@ -17,6 +17,7 @@ from jobctl.cluster.host_folders import check_mounts
 from jobctl.cluster.images import SERVICE_ROLES, ensure_images, image_tags
 from jobctl.cluster.observed import Observed, observe
 from jobctl.cluster.plan import check_names, plan
+from jobctl.cluster.pool_images import ensure_pool_images, pool_tags
 from jobctl.cluster.ready import wait_ready
 from jobctl.cluster.seed import Seed
 from jobctl.cluster.spec import Spec
@@ -89,6 +90,7 @@ def plan_up(
     check_mounts(config, engine)
     named = image_tags(config)
     tags: dict[str, str] = {role: named[role] for role in SERVICE_ROLES}
+    tags |= pool_tags(engine, config, tags[names.WORKER])
     seen = observe(engine, config.name, images=() if build else tuple(tags.values()))
     wanted = _wanted(config, tags, seen, reset_scale, file)
     found = plan(wanted, seen)
@@ -125,6 +127,13 @@ class _Up:
             self._engine, self._config, SERVICE_ROLES, force=build, on_event=self._on_event
         )
         self._tags = {role: reports[role].tag for role in SERVICE_ROLES}
+        self._tags |= ensure_pool_images(
+            self._engine,
+            self._config,
+            self._tags[names.WORKER],
+            force=build,
+            on_event=self._on_event,
+        )
 
     def attempt(self) -> None:
         """Observe, plan and apply once."""

@@ -17,6 +17,13 @@ SHORT_STOP = 10
 """Seconds that Redis and the master get to end; both need far less."""
 
 _MB = 1024 * 1024
+_RUNTIME = "/opt/jobctl/runtime"
+# The worker in an image of the user's (images/runtime): jobctl's Python by its own loader, with its
+# own libraries, and blind to what the image sets for Python.
+_OWN_RUNTIME = (
+    *(f"{_RUNTIME}/ld.so", "--inhibit-cache", "--library-path", f"{_RUNTIME}/lib"),
+    *(f"{_RUNTIME}/bin/python3", "-I", "-S", "-B", "-u", f"{_RUNTIME}/start.py"),
+)
 _SECRETS = "/jobctl/secrets"
 _TMP = "rw,nosuid,nodev,mode=1777,size={size}"
 _ALIVE_WORKER = "/run/jobctl/alive"
@@ -100,13 +107,15 @@ def worker(
     return _spec(
         config,
         image=image,
-        command=("python3", "-m", "jobctl.worker"),
+        command=_OWN_RUNTIME if pool.image else ("python3", "-m", "jobctl.worker"),
         cpus=pool.cpus,
         memory=pool.memory,
         pids=pool.pids,
         env={
             **_environment(config, service_settings.worker(config, pool, caller)),
             "JOBCTL_POOL": pool_name,
+            # Kept from growing per thread; a user's image sets none of this for the supervisor.
+            **({"MALLOC_ARENA_MAX": "2", "LD_PRELOAD": ""} if pool.image else {}),
         },
         mounts=(
             Mount("volume", names.volume(config.name, "secrets"), _SECRETS, read_only=True),

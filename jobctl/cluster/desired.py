@@ -126,7 +126,7 @@ def desired(spec: Spec, config: "Config", file: str) -> Desired:
                 template(
                     names.worker_service(name),
                     name,
-                    containers.worker(config, name, spec.images[names.WORKER], spec.caller),
+                    containers.worker(config, name, _image(spec, name), spec.caller),
                 ),
                 spec.overrides.get(name, pool.replicas),
                 pool.grace,
@@ -134,6 +134,11 @@ def desired(spec: Spec, config: "Config", file: str) -> Desired:
             for name, pool in config.workers.items()
         },
     )
+
+
+def _image(spec: Spec, pool: str) -> str:
+    """Return the image of a pool's workers: its own, or the one they share."""
+    return spec.images.get(names.pool_image(pool), spec.images[names.WORKER])
 
 
 def config_hash(base: ContainerSpec) -> str:

@@ -13,7 +13,7 @@ import jobctl
 from jobctl.cluster.archive import File, pack
 from jobctl.data import data_path
 
-Role = Literal["base", "redis", "master", "worker"]
+Role = Literal["base", "redis", "master", "worker", "runtime"]
 
 # An image carries the parts of jobctl that it runs and nothing else.
 _CODE: Mapping[Role, tuple[str, ...]] = {

@@ -63,9 +63,8 @@ def ensure_images(
     reported, only when something to build needs it or ``roles`` names it. Raises BuildFailed with
     the build's last lines, ClusterError when a base can be had neither way.
     """
-    files = (
-        _all_files()
-    )  # read once: what is built is what the tag says, whatever changes meanwhile
+    # Read once: what is built is what the tag says, whatever changes meanwhile.
+    files = _all_files()
     tags = _tags(config, files)
     wanted = [role for role in ROLES if role in roles]
     found = {role: None if force else engine.image(tags[role]) for role in wanted}

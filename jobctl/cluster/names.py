@@ -34,6 +34,11 @@ def worker_service(pool: str) -> str:
     return WORKER if pool == DEFAULT_POOL else f"{WORKER}-{pool}"
 
 
+def pool_image(pool: str) -> str:
+    """Return what a pool's own image is called among those of a spec."""
+    return f"pool-{pool}"
+
+
 def url(port: int) -> str:
     """Return the master's address for a published port."""
     return f"http://127.0.0.1:{port}"

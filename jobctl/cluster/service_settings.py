@@ -60,6 +60,8 @@ def worker(config: "Config", pool: "Pool", caller: tuple[int, int] | None) -> di
     functions is started before the first one comes.
     """
     built = pool.code is not None or pool.requirements is not None
+    # Commands find the pool's code as functions do; the file has the last word.
+    path = {"PYTHONPATH": f"{POOL_FOLDER}/src:{POOL_FOLDER}/site"} if built else {}
     return {
         "concurrency": pool.concurrency,
         "queues": list(pool.queues),
@@ -67,7 +69,7 @@ def worker(config: "Config", pool: "Pool", caller: tuple[int, int] | None) -> di
         "heartbeat": config.heartbeat,
         "grace": pool.grace,
         "job_user": list(caller) if pool.user == "caller" and caller else None,
-        "env": dict(pool.env),
+        "env": {**path, **pool.env},
         "master_gid": secrets.MASTER_UID,
         "python": pool.python,
         "code": POOL_FOLDER if built else None,

@@ -44,7 +44,8 @@ class MemoryImages:
     def _check(self, step: str, tag: str, log: list[str]) -> None:
         """Fail the two kinds of step that tests use: an unknown base, and ``RUN false``."""
         instruction, _space, rest = step.partition(" ")
-        missing = instruction == "FROM" and rest != "scratch" and self.image(rest) is None
+        base = rest.split(" AS ", maxsplit=1)[0]
+        missing = instruction == "FROM" and base != "scratch" and self.image(base) is None
         if missing or step == "RUN false":
             raise BuildFailed(f"Building image {tag} failed: {step}.", "\n".join(log))
 

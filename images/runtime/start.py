@@ -1,0 +1,7 @@
+"""Starts the worker by jobctl's own Python, whatever the image around it has set or installed."""
+
+import runpy
+import sys
+
+sys.path[:0] = ["/opt/jobctl", "/opt/jobctl/site"]
+runpy.run_module("jobctl.worker", run_name="__main__", alter_sys=True)
