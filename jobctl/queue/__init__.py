@@ -96,7 +96,6 @@ __all__ = [
     "ClaimedJob",
     "Claims",
     "DamagedBackup",
-    "DamagedBackup",
     "Denied",
     "Event",
     "Facts",
