@@ -73,9 +73,6 @@ class Settings:
     warm: bool = False
     redis: tuple[str, int] = ("redis", 6379)
     paths: Paths = Paths()
-    # What runs Python functions: a name on PATH or a path, and the folder with src/ and site/.
-    python: str = "python3"
-    code: Path | None = None
     # Unique to this process: a new one proves the former holder of the name dead.
     nonce: str = field(default_factory=lambda: secrets.token_hex(6))
 
