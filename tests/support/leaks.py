@@ -8,8 +8,13 @@ from typing import Any
 import redis
 
 from jobctl.queue import Status
+from jobctl.queue.status import INDEXED
+from tests.support.flow_leaks import FlowCheck
 
-_PLAIN = {"meta", "queues", "due", "leases", "workers", "events"}
+_PLAIN = {
+    *("meta", "queues", "due", "leases", "workers", "events", "queues-state", "rates"),
+    *("schedules", "litter", "arrays", "doomed", "followups", "parked-keys"),
+}
 
 
 def leaks(client: redis.Redis, project: str) -> list[str]:
@@ -28,96 +33,121 @@ class _Check:
             for key in self._keys
             if key.startswith("job:")
         }
+        self._flow = FlowCheck(behind, prefix, self._keys, self._jobs)
 
     def run(self) -> Iterator[str]:
         yield from self._unowned()
         yield from self._misplaced()
+        yield from self._misqueued()
         yield from self._unheld()
         yield from self._sleepy()
+        yield from self._flow.run()
 
     def _unowned(self) -> Iterator[str]:
         """Keys that belong to nothing that exists."""
         incarnations = set(self._redis.hvals(self._prefix + "workers"))
-        # Jobs may outlast the record of their worker until their leases end.
+        # Jobs may outlast the record of their worker until its lease ends.
         holders = incarnations | {job.get("incarnation") for job in self._jobs.values()}
         names = {(job["status"], job["name"]) for job in self._jobs.values() if "name" in job}
-        queues = {job["queue"] for job in self._jobs.values() if job["status"] == "queued"}
+        in_queues = {
+            key.removeprefix("queue:") for key in self._keys if key.startswith("queue:")
+        }
+        queues = {job["queue"] for job in self._jobs.values()}
         for key in sorted(self._keys - _PLAIN):
             kind, _, rest = key.partition(":")
             owned = {
                 "job": True,
-                "jobs": rest in set(Status),
+                "jobs": rest in INDEXED,
                 "named": tuple(rest.split(":", 1)) in names,
                 "queue": rest in queues,
+                # A queue with nothing in it has a token if something in it is soon due.
                 "wake": rest in queues,
                 "held": rest in holders,
                 "worker": rest in incarnations,
                 "inbox": rest in incarnations,
-            }.get(kind, False)
-            if not owned:
+                "bucket": self._redis.pttl(self._prefix + key) > 0,
+            }.get(kind)
+            if not (self._flow.owned(kind, rest) if owned is None else owned):
                 yield f"nobody owns the key {key}"
-        if set(self._redis.smembers(self._prefix + "queues")) != queues:
-            yield f"'queues' is not {sorted(queues)}"
+        if set(self._redis.smembers(self._prefix + "queues")) != in_queues:
+            yield f"'queues' is not {sorted(in_queues)}"
 
     def _misplaced(self) -> Iterator[str]:
         """Every job is in its status' index and in no other."""
-        for status in Status:
-            expected = {i for i, job in self._jobs.items() if job["status"] == status}
+        for status in INDEXED:
+            expected = self._with_status(status)
             if (found := self._zset(f"jobs:{status}")) != expected:
                 yield f"jobs:{status} is off by {sorted(found ^ expected)}"
         for key in self._keys:
             if key.startswith("named:"):
                 _, status, name = key.split(":", 2)
-                expected = {
-                    i
-                    for i, job in self._jobs.items()
-                    if job["status"] == status and job.get("name") == name
-                }
+                expected = {i for i in self._with_status(status) if self._jobs[i].get("name") == name}
                 if (found := self._zset(key)) != expected:
                     yield f"{key} is off by {sorted(found ^ expected)}"
-        scheduled = {i for i, job in self._jobs.items() if job["status"] == "scheduled"}
-        if (found := self._zset("due")) != scheduled:
-            yield f"due is off by {sorted(found ^ scheduled)}"
-        for queue in {job["queue"] for job in self._jobs.values()}:
-            queued = {
-                i
-                for i, job in self._jobs.items()
-                if job["status"] == "queued" and job["queue"] == queue
-            }
-            if (found := self._zset(f"queue:{queue}")) != queued:
-                yield f"queue:{queue} is off by {sorted(found ^ queued)}"
+        if (found := self._zset("due")) != (expected := self._with_status("scheduled")):
+            yield f"due is off by {sorted(found ^ expected)}"
+
+    def _misqueued(self) -> Iterator[str]:
+        """Every queued job is in its queue, or parked for its concurrency key; never both."""
+        places: list[str] = []
+        for key in self._keys:
+            kind, _, rest = key.partition(":")
+            if kind not in ("queue", "parked"):
+                continue
+            for job_id in self._zset(key):
+                places.append(job_id)
+                job = self._jobs.get(job_id, {})
+                field = "queue" if kind == "queue" else "concurrency_key"
+                if job.get("status") != "queued" or job.get(field) != rest:
+                    yield f"{key} has {job_id}, which does not belong there"
+        if sorted(places) != sorted(self._with_status("queued")):
+            yield f"the queues have {sorted(places)}, not {sorted(self._with_status('queued'))}"
 
     def _unheld(self) -> Iterator[str]:
-        """Claimed and running jobs have a lease and a holder; no others have."""
+        """Claimed and running jobs have a holder with a lease; no others have."""
         held = {i: job for i, job in self._jobs.items() if Status(job["status"]).held}
-        if (found := self._zset("leases")) != set(held):
-            yield f"leases is off by {sorted(found ^ set(held))}"
+        leased = self._zset("leases")
         for key in self._keys:
             if key.startswith("held:"):
                 holder = key.removeprefix("held:")
+                if holder not in leased:
+                    yield f"{holder} holds jobs without a lease"
                 for job_id in self._redis.smembers(self._prefix + key):
                     if held.get(job_id, {}).get("incarnation") != holder:
                         yield f"{key} has {job_id}, which {holder} does not hold"
+        known = set(self._redis.hvals(self._prefix + "workers"))
+        for incarnation in leased - known:
+            if f"held:{incarnation}" not in self._keys:
+                yield f"{incarnation} has a lease, but is nobody and holds nothing"
         for job_id, job in held.items():
             holder = job["incarnation"]
             if not self._redis.sismember(f"{self._prefix}held:{holder}", job_id):
                 yield f"held:{holder} lacks {job_id}"
         for job_id, job in self._jobs.items():
-            waits = job["status"] in {"queued", "scheduled"}
+            waits = job["status"] in {"blocked", "queued", "scheduled"}
             if waits and job.keys() & {"incarnation", "worker", "claimed_at", "started_at"}:
                 yield f"{job_id} is {job['status']} but still names its worker"
             if job["status"] != "running" and "cancelling" in job:
                 yield f"{job_id} is {job['status']} but still being cancelled"
+            if job["status"] not in {"blocked", "scheduled"} and "due_at" in job:
+                yield f"{job_id} is {job['status']} but still due"
 
     def _sleepy(self) -> Iterator[str]:
-        """A queue that is not empty has something that wakes a worker."""
+        """A queue from which something can be claimed has something that wakes a worker."""
+        paused = self._redis.hgetall(self._prefix + "queues-state")
+        limited = self._redis.hgetall(self._prefix + "rates")
         for key in self._keys:
             if key.startswith("queue:"):
-                wake = key.replace("queue:", "wake:", 1)
-                tokens = self._redis.llen(self._prefix + wake)
+                queue = key.removeprefix("queue:")
+                tokens = self._redis.llen(f"{self._prefix}wake:{queue}")
                 length = self._redis.zcard(self._prefix + key)
-                if not 1 <= tokens <= min(length, 64):
-                    yield f"{wake} has {tokens} tokens for {length} jobs"
+                held_back = paused.get(queue) == "paused" or f"start:{queue}" in limited
+                least = 0 if held_back else 1
+                if not least <= tokens <= min(length, 64):
+                    yield f"wake:{queue} has {tokens} tokens for {length} jobs"
+
+    def _with_status(self, status: str) -> set[str]:
+        return {i for i, job in self._jobs.items() if job["status"] == status}
 
     def _zset(self, key: str) -> set[str]:
         return set(self._redis.zrange(self._prefix + key, 0, -1))

@@ -1,0 +1,109 @@
+"""The part of the leak check that looks at flows, arrays, limits and keys."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+from jobctl.queue.status import TERMINAL
+
+
+class FlowCheck:
+    """Looks at the keys and jobs that the leak check has read."""
+
+    def __init__(
+        self, client: Any, prefix: str, keys: set[str], jobs: dict[str, dict[str, str]]
+    ) -> None:
+        self._redis = client
+        self._prefix = prefix
+        self._keys = keys
+        self._jobs = jobs
+        self._arrays: dict[str, dict[str, str]] = {
+            key.removeprefix("array:"): client.hgetall(prefix + key)
+            for key in keys
+            if key.startswith("array:")
+        }
+
+    def owned(self, kind: str, rest: str) -> bool:
+        """Whether something that exists owns a key of this kind."""
+        over = {entry.split()[0] for entry in self._redis.lrange(self._prefix + "followups", 0, -1)}
+        limits = {(job["status"], job.get("concurrency_key")) for job in self._jobs.values()}
+        return {
+            "key": rest in {job.get("key") for job in self._jobs.values()},
+            "array": True,
+            "members": rest in self._arrays,
+            "children": rest in over or rest in self._open(),
+            "parked": ("queued", rest) in limits,
+            "holders": bool({("claimed", rest), ("running", rest)} & limits),
+        }.get(kind, False)
+
+    def run(self) -> Iterator[str]:
+        """One line for everything that is not as it should be."""
+        yield from self._keyless()
+        yield from self._crowded()
+        yield from self._waiting()
+        yield from self._miscounted()
+
+    def _open(self) -> set[str]:
+        jobs = {i for i, job in self._jobs.items() if job["status"] not in TERMINAL}
+        return jobs | {i for i, array in self._arrays.items() if "over" not in array}
+
+    def _keyless(self) -> Iterator[str]:
+        for job_id, job in self._jobs.items():
+            if "key" in job and self._redis.get(f"{self._prefix}key:{job['key']}") != job_id:
+                yield f"the key {job['key']!r} of {job_id} does not lead to it"
+
+    def _crowded(self) -> Iterator[str]:
+        """The holders of a concurrency key are the held jobs that have it."""
+        held: dict[str, set[str]] = {}
+        for job_id, job in self._jobs.items():
+            if "concurrency_key" in job and job["status"] in ("claimed", "running"):
+                held.setdefault(job["concurrency_key"], set()).add(job_id)
+        for key in self._keys:
+            if key.startswith("holders:"):
+                name = key.removeprefix("holders:")
+                if self._redis.smembers(self._prefix + key) != held.pop(name, set()):
+                    yield f"{key} is not those that hold it"
+        if held:
+            yield f"nobody holds the concurrency keys {sorted(held)}"
+        parked = {key.removeprefix("parked:") for key in self._keys if key.startswith("parked:")}
+        if self._redis.smembers(self._prefix + "parked-keys") != parked:
+            yield f"'parked-keys' is not {sorted(parked)}"
+
+    def _waiting(self) -> Iterator[str]:
+        """A blocked job waits for as many as it says, and is marked where it must be."""
+        waits: Counter[str] = Counter()
+        for key in self._keys:
+            if key.startswith("children:"):
+                parent = key.removeprefix("children:")
+                waits.update(self._redis.zrange(self._prefix + key, 0, -1))
+                if parent in self._jobs and "c" not in self._jobs[parent].get("extras", ""):
+                    yield f"{parent} does not know of its children"
+        for job_id, job in self._jobs.items():
+            if job["status"] == "blocked":
+                if not 0 < int(job.get("blockers", 0)) == waits[job_id]:
+                    yield f"{job_id} has blockers {job.get('blockers')}, waits for {waits[job_id]}"
+                if job_id not in self._redis.zrange(self._prefix + "jobs:blocked", 0, -1):
+                    yield f"{job_id} is blocked, but not listed so"
+            elif "blockers" in job:
+                yield f"{job_id} is {job['status']}, but has blockers"
+
+    def _miscounted(self) -> Iterator[str]:
+        if set(self._redis.zrange(self._prefix + "arrays", 0, -1)) != set(self._arrays):
+            yield f"'arrays' is not {sorted(self._arrays)}"
+        for array_id, array in self._arrays.items():
+            members = set(self._redis.zrange(f"{self._prefix}members:{array_id}", 0, -1))
+            expected = {i for i, job in self._jobs.items() if job.get("array") == array_id}
+            if members != expected:
+                yield f"members:{array_id} is off by {sorted(members ^ expected)}"
+            ended = Counter(self._jobs[i]["status"] for i in members & self._jobs.keys())
+            counts = {s: int(array.get(s, 0)) for s in ("succeeded", "failed", "cancelled")}
+            # Jobs of an array that is over may have been deleted.
+            good = all(
+                n == ended[status] or ("over" in array and n > ended[status])
+                for status, n in counts.items()
+            )
+            if not good:
+                yield f"array {array_id} counts {json.dumps(counts)}, has {dict(ended)}"
