@@ -78,12 +78,11 @@ class Model:
 
     def finish(self, job_id: str, attempt: int, outcome: Outcome) -> Verdict:
         job = self.jobs.get(job_id)
-        if job is not None and job.ended == attempt:
+        if job is not None and attempt in (job.ended, job.accepted):
             return Verdict.OK
         verdict = self.fence(job_id, attempt)
         if job is None or verdict is not Verdict.OK:
             return verdict
-        job.ended = attempt
         if outcome.succeeded:
             self._conclude(job, Status.SUCCEEDED, accepted=attempt)
         elif job.cancelling or outcome.cause is Cause.CANCELLED:
@@ -93,8 +92,9 @@ class Model:
             if job.failures >= job.max_attempts or outcome.cause is Cause.REJECTED:
                 self._conclude(job, Status.FAILED, accepted=attempt)
             else:
-                job.status, job.holder = Status.SCHEDULED, ""
+                job.status, job.holder, job.ended = Status.SCHEDULED, "", attempt
         elif outcome.cause is not None:
+            job.ended = attempt
             self.lose(job, outcome.cause)
         return verdict
 
@@ -140,7 +140,7 @@ class Model:
         job = self.jobs[job_id]
         job.failures = job.crashes = 0
         job.run += 1
-        job.accepted = None
+        job.ended, job.accepted = job.accepted or job.ended, None
         self._enqueue(job)
 
     def _enqueue(self, job: ModelJob, *, at_head: bool = False) -> None:

@@ -124,8 +124,10 @@ class QueueMoves(RuleBasedStateMachine):
         if token and any(self.model.queues.get(queue) for queue in queues):
             assert self.queue.wait_work(queues, 0.01)
         expected = self.model.claim(worker, n, queues)
-        jobs = self.queue.claim(worker, n, queues)
-        assert [job.id for job in jobs] == expected
+        jobs = self.queue.claim(worker, n, queues).jobs
+        assert [(job.id, job.attempt) for job in jobs] == [
+            (i, self.model.jobs[i].attempt) for i in expected
+        ]
         self.handed_out(expected)
         if reply_lost:
             self.lost.update(expected)
@@ -152,9 +154,9 @@ class QueueMoves(RuleBasedStateMachine):
             verdicts, _ = self.queue.finish(worker, [item])
             assert verdicts == [expected]
         claimed = self.model.claim(worker, n, queues)
-        verdicts, jobs = self.queue.finish(worker, [item], claim=n, queues=queues)
+        verdicts, claims = self.queue.finish(worker, [item], room=n, queues=queues)
         assert verdicts == [expected]
-        assert [j.id for j in jobs] == claimed
+        assert [j.id for j in claims.jobs] == claimed
         self.handed_out(claimed)
 
     def hand_back(self, data: st.DataObject, job: ModelJob) -> None:
@@ -203,17 +205,21 @@ class QueueMoves(RuleBasedStateMachine):
     # -- time
 
     def expire(self, data: st.DataObject, job: ModelJob) -> None:
-        self.model.lose(job, Cause.WORKER_LOST)
-        self.lab.expire(job.id)
-        self.somebody_looks(data)
+        worker = job.holder
+        for lost in self.model.held(worker):
+            self.lost.discard(lost.id)
+            self.model.lose(lost, Cause.WORKER_LOST)
+        self.lab.expire(worker)
+        self.somebody_looks(data, but=worker)
 
-    def somebody_looks(self, data: st.DataObject) -> None:
+    def somebody_looks(self, data: st.DataObject, but: str = "") -> None:
+        """Anyone but that one, whose every word would renew its lease."""
         by = data.draw(st.sampled_from(["tick", "claim", "renew"]))
         self.lab.nobody_swept_for(1.0)
-        worker = next(iter(self.model.draining), None)
+        worker = next((i for i in self.model.draining if i != but), None)
         if by == "claim" and worker:
-            assert self.queue.claim(worker, 0, ["default"]) == []
+            assert self.queue.claim(worker, 0, ["default"]).jobs == []
         elif by == "renew":
             self.queue.renew("stranger", [])
         else:
-            assert self.queue.tick() == 1
+            assert self.queue.tick().moved > 0

@@ -32,7 +32,7 @@ def test_a_job_from_submit_to_end(lab: Lab) -> None:
         assert await waiting
         assert (await watching)[0].transitions[0].id == spec.id
         await queue.register(WorkerInfo("worker-1", "default", "c", "inc-1", 1))
-        (job,) = await queue.claim("inc-1", 1, ["default"])
+        (job,) = (await queue.claim("inc-1", 1, ["default"])).jobs
         lease = (job.id, job.attempt)
         assert await queue.start("inc-1", [lease]) == [Verdict.OK]
         assert await queue.report(*lease, progress=50) is Verdict.OK

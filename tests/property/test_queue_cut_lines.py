@@ -68,10 +68,10 @@ def test_a_claim_cut_after_it_was_carried_out_loses_nothing(
     cutter.cut("reply")
     with pytest.raises(Unavailable):
         queue.claim("inc-1", 1, ["default"])
-    (job,) = queue.claim("inc-1", 1, ["default"])
+    (job,) = queue.claim("inc-1", 1, ["default"]).jobs
     assert job.id == second
     lab.age_claim(first)
     lab.age_claim(second)
     queue.renew("inc-1", [(second, 1)])
-    (job,) = queue.claim("inc-1", 1, ["default"])
-    assert (job.id, job.attempt, job.crashes) == (first, 2, 0)
+    (job,) = queue.claim("inc-1", 1, ["default"]).jobs
+    assert (job.id, job.attempt, queue.get(first).crashes) == (first, 2, 0)

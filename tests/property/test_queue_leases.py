@@ -78,9 +78,9 @@ def test_expired_leases_are_swept(lab: Lab, queue: Queue) -> None:
     first, second = lab.submit(2)
     lab.worker("inc-1")
     queue.start("inc-1", lab.claim("inc-1", 2))
-    lab.expire(first, second)
-    assert queue.tick(limit=1) == 1
-    assert queue.tick(limit=1) == 1
+    lab.expire("inc-1")
+    assert [queue.tick(limit=1).moved for _ in range(3)] == [1, 1, 0]
+    assert queue.get(second).status is Status.QUEUED
     job = queue.get(first)
     assert (job.status, job.crashes) == (Status.QUEUED, 1)
     assert job.history[0].reason == "its lease ended"
@@ -101,7 +101,7 @@ def test_after_a_gap_every_lease_first_gets_a_full_one(lab: Lab, queue: Queue, c
         else:
             queue.finish("inc-2", [])
 
-    lab.expire(lease[0])
+    lab.expire("inc-1")
     lab.nobody_swept_for(0.6 * LEASE)
     look()
     look()
@@ -114,9 +114,9 @@ def test_after_a_gap_every_lease_first_gets_a_full_one(lab: Lab, queue: Queue, c
 
 def test_a_renewed_lease_does_not_end(lab: Lab, queue: Queue) -> None:
     lease = lab.running()
-    lab.expire(lease[0])
+    lab.expire("inc-1")
     assert queue.renew("inc-1", [lease]) == ([Verdict.OK], False, True)
-    assert queue.tick() == 0
+    assert queue.tick().moved == 0
     assert queue.get(lease[0]).status is Status.RUNNING
 
 
@@ -167,11 +167,11 @@ def test_draining(lab: Lab, queue: Queue) -> None:
     queue.drain("worker-1", 7.5)
     assert queue.wait_message("inc-1", 1) == Message(MessageKind.DRAIN, grace=7.5)
     assert queue.wait_work(["default"], 1)
-    assert queue.claim("inc-1", 5, ["default"]) == []
+    assert queue.claim("inc-1", 5, ["default"]).jobs == []
     # What the draining worker did not take still wakes another one.
     assert queue.wait_work(["default"], 1)
-    _, jobs = queue.finish("inc-1", [], claim=5, queues=["default"])
-    assert jobs == []
+    _, claims = queue.finish("inc-1", [], room=5, queues=["default"])
+    assert claims.jobs == []
     assert queue.workers()[0].status is WorkerStatus.DRAINING
     assert queue.renew("inc-1", [lease]).draining
     said_again = queue.wait_message("inc-1", 1)
@@ -182,7 +182,7 @@ def test_draining(lab: Lab, queue: Queue) -> None:
     assert queue.workers()[0].status is WorkerStatus.DRAINED
     queue.undrain("worker-1")
     assert queue.wait_message("inc-1", 1) == Message(MessageKind.UNDRAIN)
-    assert len(queue.claim("inc-1", 5, ["default"])) == 1
+    assert len(queue.claim("inc-1", 5, ["default"]).jobs) == 1
     with pytest.raises(UnknownWorker):
         queue.drain("worker-9", None)
     with pytest.raises(UnknownWorker):
@@ -238,8 +238,8 @@ def test_swept_jobs_go_to_the_head_in_their_order(lab: Lab, queue: Queue) -> Non
     ids = lab.submit(4)
     lab.worker("inc-1")
     lab.claim("inc-1", 3)
-    lab.expire(*ids[:3])
-    assert queue.tick() == 3
+    lab.expire("inc-1")
+    assert queue.tick().moved == 3
     assert [lease[0] for lease in lab.claim("inc-1", 9)] == ids
 
 
@@ -252,6 +252,6 @@ def test_nothing_wakes_a_worker_for_a_cancelled_job(lab: Lab, queue: Queue) -> N
 def test_a_renewal_never_shortens_a_lease(lab: Lab, queue: Queue) -> None:
     lease = lab.running()
     far = 9_999_999_999_999
-    lab.redis.zadd(f"{lab.prefix}leases", {lease[0]: far})
+    lab.redis.zadd(f"{lab.prefix}leases", {"inc-1": far})
     queue.renew("inc-1", [lease])
-    assert lab.redis.zscore(f"{lab.prefix}leases", lease[0]) == far
+    assert lab.redis.zscore(f"{lab.prefix}leases", "inc-1") == far

@@ -151,8 +151,8 @@ def test_a_full_redis_refuses_submits_but_lets_jobs_finish(own: Lab) -> None:
         own.submit()
     with pytest.raises(Full):
         own.queue.report(*lease, checkpoint="1")
-    _, jobs = own.queue.finish("inc-1", [Finish(*lease, OK)], claim=1, queues=["default"])
-    assert len(jobs) == 1
+    _, claims = own.queue.finish("inc-1", [Finish(*lease, OK)], room=1, queues=["default"])
+    assert len(claims.jobs) == 1
     own.worker("inc-2", "worker-2")
     own.queue.tick()
     with pytest.raises(Full):
@@ -282,7 +282,7 @@ def test_the_queue_needs_only_its_keys_and_no_dangerous_command(
     worker.submit([spec])
     own.worker("inc-1")
     assert worker.wait_work(["default"], 1)
-    (job,) = worker.claim("inc-1", 1, ["default"])
+    (job,) = worker.claim("inc-1", 1, ["default"]).jobs
     lease = (job.id, job.attempt)
     worker.start("inc-1", [lease])
     worker.renew("inc-1", [lease])
@@ -308,4 +308,4 @@ def test_after_the_data_is_gone_a_worker_is_told_to_register(own: Lab) -> None:
     with pytest.raises(UnknownWorker):
         own.queue.claim("inc-1", 1, ["default"])
     own.worker("inc-1")
-    assert own.queue.claim("inc-1", 1, ["default"]) == []
+    assert own.queue.claim("inc-1", 1, ["default"]).jobs == []

@@ -59,7 +59,8 @@ class Lab:
 
     def claim(self, incarnation: str, n: int = 1) -> list[tuple[str, int]]:
         """Claim from the default queue; the leases."""
-        return [(job.id, job.attempt) for job in self.queue.claim(incarnation, n, ["default"])]
+        jobs = self.queue.claim(incarnation, n, ["default"]).jobs
+        return [(job.id, job.attempt) for job in jobs]
 
     def running(self, incarnation: str = "inc-1", **fields: object) -> tuple[str, int]:
         """A job that runs on a registered worker."""
@@ -82,10 +83,9 @@ class Lab:
         then = self.now_ms() - round(seconds * 1000)
         self.redis.hset(f"{self.prefix}meta", "swept_at", str(then))
 
-    def expire(self, *job_ids: str) -> None:
-        """As if the leases had not been renewed for long."""
-        for job_id in job_ids:
-            self.redis.zadd(f"{self.prefix}leases", {job_id: 1}, xx=True)
+    def expire(self, incarnation: str) -> None:
+        """As if the worker had not renewed its lease for long."""
+        self.redis.zadd(f"{self.prefix}leases", {incarnation: 1}, xx=True)
 
     def age_claim(self, job_id: str) -> None:
         """As if a job had been claimed long ago."""

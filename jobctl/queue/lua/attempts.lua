@@ -120,6 +120,7 @@ local function claim(ctx, by, args, at)
   if not by then
     return { '', {} }
   end
+  extend(ctx, by.incarnation)
   local wait = tend(ctx)
   local jobs, ids = {}, {}
   if not by.draining and room + prefetch > 0 then

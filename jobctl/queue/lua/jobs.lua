@@ -154,6 +154,8 @@ function revoke(ctx, job, reason)
   else
     redis.call('ZREM', ctx.p .. 'due', job.id)
     redis.call('HDEL', job.key, 'due_at', 'blockers')
+    -- There may be a token that told of what was due.
+    ctx.queues[job.queue] = true
   end
   conclude(ctx, job, 'cancelled', 'cancelled', reason and { 'reason', reason } or {})
 end
@@ -191,7 +193,12 @@ local function retry(ctx, job)
     'result', 'step', 'progress', 'failures', 'crashes', 'worker', 'incarnation', 'claimed_at',
     'started_at')
   job.worker = ''
-  set_status(ctx, job, 'queued', { 'run', (tonumber(f[7]) or 1) + 1 })
+  local fields = { 'run', (tonumber(f[7]) or 1) + 1 }
+  if f[1] then
+    -- That attempt's finish may yet be repeated, and was taken.
+    fields[3], fields[4] = 'ended', f[1]
+  end
+  set_status(ctx, job, 'queued', fields)
   enqueue(ctx, job, false)
 end
 

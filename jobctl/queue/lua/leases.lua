@@ -17,7 +17,6 @@ local function hold(ctx, incarnation, ids)
   if #ids > 0 then
     write_drops(ctx)
     in_chunks('SADD', ctx.p .. 'held:' .. incarnation, ids)
-    extend(ctx, incarnation)
   end
 end
 
@@ -56,7 +55,8 @@ local function count_held(ctx)
   return count
 end
 
--- Ids of all claimed jobs: no index lists them, because most are so for a moment only.
+-- Ids of all claimed jobs. No index lists them, because most are so for a moment only;
+-- workers hold few.
 local function claimed_ids(ctx)
   local ids = {}
   for _, incarnation in ipairs(holders(ctx)) do
@@ -220,6 +220,7 @@ end
 local function tend(ctx)
   if ctx.now - ctx.swept_at >= TEND_EVERY then
     sweep(ctx, TEND_BATCH)
+    cascade(ctx)
   end
   local _, wait = promote(ctx, TEND_BATCH)
   return wait
