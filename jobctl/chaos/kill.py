@@ -17,7 +17,7 @@ def kill_worker(
     The engine cancels the restart policy of what it kills, so it stays down until `up`. Raises
     NotUp and ClusterError, naming the workers that could be meant.
     """
-    found = engine.containers(labels.shared(project))
+    found = engine.containers(labels.of_project(project))
     workers = {instance_of(row): row for row in found if labels.POOL in row.labels}
     running = sorted(key for key, row in workers.items() if row.state == "running")
     if not workers:

@@ -45,6 +45,7 @@ def examine(session: Session) -> Iterator[Check]:
     yield _guarded("disk", _disk)
     if file.state == "ok" and engine.state != "fail":
         yield _guarded("cluster", lambda: _cluster(session))
+        yield _guarded("data", lambda: _data(session))
         yield _guarded("port", lambda: _port(session))
 
 
@@ -130,6 +131,13 @@ def _port(session: Session) -> Check:
             said = f"127.0.0.1:{port} is taken by somebody else"
             return Check("port", "fail", said, "set another master.port in the cluster file")
     return Check("port", "ok", f"127.0.0.1:{port} is free")
+
+
+def _data(session: Session) -> Check:
+    torn = cluster.torn_at_start(session.engine(), session.project)
+    if torn:
+        return Check("data", "warn", torn, "jobctl logs redis")
+    return Check("data", "ok", "Redis' log tells of no torn file")
 
 
 def _cluster(session: Session) -> Check:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from jobctl.cluster.scaling import ScaleReport, scale
     from jobctl.cluster.state import Connection
     from jobctl.cluster.take_down import DownReport, down
+    from jobctl.cluster.torn_file import torn_at_start
 
 # No module may bear the name of something exported: importing it would replace that by itself.
 _HOMES = {
@@ -28,6 +29,7 @@ _HOMES = {
     "jobctl.cluster.scaling": ("ScaleReport", "scale"),
     "jobctl.cluster.state": ("Connection",),
     "jobctl.cluster.take_down": ("DownReport", "down"),
+    "jobctl.cluster.torn_file": ("torn_at_start",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
@@ -50,6 +52,7 @@ __all__ = [
     "plan_up",
     "ps",
     "scale",
+    "torn_at_start",
     "up",
 ]
 

@@ -22,6 +22,7 @@ from jobctl.cluster.ready import wait_ready
 from jobctl.cluster.seed import Seed
 from jobctl.cluster.spec import Spec
 from jobctl.cluster.state import Connection
+from jobctl.cluster.torn_file import torn_at_start
 from jobctl.engine.protocol import Engine
 
 if TYPE_CHECKING:
@@ -32,8 +33,8 @@ if TYPE_CHECKING:
 class UpReport:
     """What `up` did. ``overrides`` are the replicas that `scale` set and that were kept.
 
-    ``plan`` holds all actions that were done, ``rounds`` counts how often the plan was made: more
-    than once when another command worked on the cluster at the same time.
+    ``plan`` holds all actions that were done and notes for the user, ``rounds`` counts how often
+    the plan was made: more than once when another command worked on the cluster meanwhile.
     """
 
     project: str
@@ -73,7 +74,10 @@ def up(
             on_event=on_event,
             revived=run.revived,
         )
-    done = Plan(tuple(replace(action, after=()) for action in run.done))
+    torn = torn_at_start(engine, config.name) if wait else ""
+    done = Plan(
+        tuple(replace(action, after=()) for action in run.done), notes=(torn,) if torn else ()
+    )
     seconds = time.monotonic() - began
     return UpReport(config.name, done, rounds, run.connection.url, run.overrides, seconds)
 

@@ -6,7 +6,8 @@ Labels say what exists; what is wanted is in the stored spec (spec.py), never in
 from collections.abc import Mapping
 from pathlib import PurePath
 
-SCHEMA = "1"
+SCHEMA = "2"
+"""The version of what a cluster's parts agree on: labels, stored specs, data in Redis."""
 
 PROJECT = "jobctl.project"
 SERVICE = "jobctl.service"
@@ -26,6 +27,17 @@ _COMPOSE_VERSION = "2.40.0"
 def shared(project: str) -> dict[str, str]:
     """Return the labels that everything of a project carries."""
     return {PROJECT: project, SCHEMA_VERSION: SCHEMA}
+
+
+def of_project(project: str) -> dict[str, str]:
+    """Return the label by which everything of a project is found, whatever version made it."""
+    return {PROJECT: project}
+
+
+def schema_of(labels: Mapping[str, str]) -> int:
+    """Return the schema that something was made by; 0 when its label does not say."""
+    version = labels.get(SCHEMA_VERSION, "")
+    return int(version) if version.isdecimal() else 0
 
 
 def for_network(project: str, config_hash: str) -> dict[str, str]:

@@ -37,7 +37,7 @@ def ps(project: str, engine: Engine) -> list[InstanceRow]:
     """Return the cluster's instances: Redis, the master, then workers in order; [] if not up."""
     rows = [
         row
-        for row in engine.containers(labels.shared(project))
+        for row in engine.containers(labels.of_project(project))
         if row.labels.get(labels.SERVICE) != names.SEED
     ]
     if not rows:

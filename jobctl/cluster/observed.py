@@ -19,13 +19,15 @@ from jobctl.engine.protocol import Engine
 class Stored:
     """What the volumes hold. ``highest`` is the highest generation number in use, valid or not.
 
-    ``secrets`` None means that there is no whole set; ``current``, that their rules are today's.
+    ``secrets`` None means that there is no whole set; ``current``, that their rules are today's;
+    ``schema`` is the highest that any of its specs was written by.
     """
 
     secrets: Secrets | None = None
     current: bool = False
     generation: Generation | None = None
     highest: int = 0
+    schema: int = 0
 
 
 @dataclass(frozen=True)
@@ -34,7 +36,8 @@ class Observed:
 
     ``stored`` is None while no container gives access to the volumes, ``connection`` while there
     is no running master, and ``loads`` while it does not answer. ``foreign`` holds (kind, name) of
-    everything without our label; ``images`` the tags asked for that the engine has; ``seed`` is
+    everything without our label, ``schema`` is the highest that anything of ours was made by;
+    ``images`` the tags asked for that the engine has; ``seed`` is
     the container through which volumes are written, ``seed_abandoned`` when its `up` has died.
     """
 
@@ -44,6 +47,7 @@ class Observed:
     volumes: frozenset[str] = frozenset()
     foreign: frozenset[tuple[str, str]] = frozenset()
     images: frozenset[str] = frozenset()
+    schema: int = 0
     stored: Stored | None = None
     seed: Container | None = None
     seed_abandoned: bool = False
@@ -110,6 +114,15 @@ def observe(
             for thing in things
             if not labels.is_ours(thing.labels, project)
         ),
+        schema=max(
+            (
+                labels.schema_of(thing.labels)
+                for _, things in kinds
+                for thing in things
+                if labels.is_ours(thing.labels, project)
+            ),
+            default=0,
+        ),
         images=frozenset(tag for tag in images if engine.image(tag) is not None),
         stored=stored,
         seed=seed,
@@ -130,6 +143,7 @@ def stored_in(files: Mapping[str, bytes], project: str) -> Stored:
         found is not None and secrets.up_to_date(kept, found, project),
         spec.newest(files),
         spec.highest_number(files),
+        spec.newest_schema(files),
     )
 
 

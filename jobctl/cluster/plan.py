@@ -23,8 +23,9 @@ def plan(wanted: Desired, seen: Observed) -> Plan:
     """Return what to do, each action after those it needs.
 
     Raises NameTaken when something foreign has a name that is needed, and ClusterError for a
-    change that a running cluster cannot make.
+    change that a running cluster cannot make and for a cluster of a newer jobctl.
     """
+    check_schema(seen)
     pools = {name: _Pool(pool, seen) for name, pool in wanted.pools.items()}
     # The master first: it takes longest to come up, and the engine starts few at a time.
     instances = [_Wanted(t, 1, wanted, seen) for t in (wanted.master, wanted.redis)]
@@ -43,6 +44,17 @@ def plan(wanted: Desired, seen: Observed) -> Plan:
         else:
             _revive(builder, seen, item.instance, item.row)
     return builder.plan()
+
+
+def check_schema(seen: Observed) -> None:
+    """Raise ClusterError for a cluster that a newer jobctl has made: its data cannot be read."""
+    newest = max(seen.schema, seen.stored.schema if seen.stored else 0)
+    if newest > int(labels.SCHEMA):
+        raise ClusterError(
+            f"The cluster {seen.project} was brought up by a newer jobctl: its schema is {newest}, "
+            f"this one knows those up to {labels.SCHEMA}.",
+            "upgrade jobctl: python3 -m pip install --upgrade jobctl",
+        )
 
 
 def check_names(wanted: Desired, seen: Observed, instances: list[Instance]) -> None:

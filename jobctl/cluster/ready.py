@@ -122,7 +122,7 @@ def _watch(
     engine: Engine, project: str, expected: set[str], revived: frozenset[str]
 ) -> dict[str, Container]:
     """List the expected containers and raise StartFailed for one that cannot become ready."""
-    rows = {row.name: row for row in engine.containers(labels.shared(project))}
+    rows = {row.name: row for row in engine.containers(labels.of_project(project))}
     for name in sorted(expected & rows.keys()):
         row = rows[name]
         ended = row.state in ("exited", "dead", "restarting")

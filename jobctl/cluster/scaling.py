@@ -12,6 +12,7 @@ from jobctl.cluster.errors import ClusterError, NotUp, UnknownPool
 from jobctl.cluster.events import OnEvent, ignore
 from jobctl.cluster.executor import Executor
 from jobctl.cluster.observed import Observed, observe
+from jobctl.cluster.plan import check_schema
 from jobctl.cluster.plan_scale import plan_scale
 from jobctl.cluster.ready import wait_ready
 from jobctl.engine.protocol import Engine
@@ -75,14 +76,15 @@ def _wanted(seen: Observed, pools: Mapping[str, int]) -> Desired:
 
     if seen.master is None or seen.generation is None:
         raise NotUp(f"The cluster {seen.project} is not up.", "jobctl up")
+    check_schema(seen)
+    if labels.schema_of(seen.master.labels) != int(labels.SCHEMA):
+        raise _of_another_version(seen.project)
     spec = seen.generation.spec
     try:
         config = Config.model_validate(spec.config)
     except ValueError as error:
         # Its cluster.yaml was fine when it was stored: this jobctl knows other settings.
-        raise ClusterError(
-            f"The cluster {seen.project} was brought up by another version of jobctl.", "jobctl up"
-        ) from error
+        raise _of_another_version(seen.project) from error
     overrides = dict(spec.overrides)
     for name, count in pools.items():
         if name not in config.workers:
@@ -97,3 +99,9 @@ def _wanted(seen: Observed, pools: Mapping[str, int]) -> Desired:
         overrides[name] = count
     overrides = {p: n for p, n in sorted(overrides.items()) if n != config.workers[p].replicas}
     return desired(replace(spec, overrides=overrides), config, labels.file_of(seen.master.labels))
+
+
+def _of_another_version(project: str) -> ClusterError:
+    return ClusterError(
+        f"The cluster {project} was brought up by another version of jobctl.", "jobctl up"
+    )

@@ -7,7 +7,7 @@ are a pure function of the secrets; an incomplete or damaged set counts as none 
 import hashlib
 import secrets as randomness
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from jobctl.cluster.archive import File
 
@@ -15,17 +15,22 @@ FOLDER = "jobctl/secrets"
 
 MASTER_UID = 10001
 REDIS_UID = 10002
+PRODUCER_UID = 10003
+"""Who a trusted producer's container runs as, to read its password (docs/producers.md)."""
 ROOT = 0
 
 _TOKEN = "token"  # noqa: S105 - a file name
 _MASTER = "redis-master"
 _WORKER = "redis-worker"
+_PRODUCER = "redis-producer"
 _ACL = "users.acl"
 
 # What is dangerous stays out of reach of a broken service: FLUSHALL, CONFIG, KEYS, DEBUG, ACL…
 # INFO is what they need of it. Only the master replaces the function library as a whole.
 _MASTER_RULES = "+@all -@dangerous +info"
 _WORKER_RULES = "+@all -@dangerous +info -function|flush -function|delete -function|restore"
+# Submits and reads by the same functions; what these do on its behalf, it must be allowed to do.
+_PRODUCER_RULES = _WORKER_RULES
 # The health check may ask for a sign of life without a password, and nothing else.
 _HEALTH_RULES = "user health on nopass resetkeys resetchannels -@all +ping"
 # Nobody can log in as the default user; but Redis replays its append-only file with that user's
@@ -41,11 +46,22 @@ class Secrets:
     token: str = field(repr=False)
     master_password: str = field(repr=False)
     worker_password: str = field(repr=False)
+    producer_password: str = field(repr=False)
+    """"" in a set that was made before there were producers (see `completed`)."""
 
 
 def generate() -> Secrets:
     """Make new secrets (256 bits each)."""
-    return Secrets(*(randomness.token_urlsafe(32) for _ in range(3)))
+    return Secrets(*(randomness.token_urlsafe(32) for _ in range(4)))
+
+
+def completed(kept: Secrets | None) -> Secrets:
+    """Return a whole set: what is kept, and new ones for what is missing."""
+    made = generate()
+    if kept is None:
+        return made
+    producer = kept.producer_password or made.producer_password
+    return replace(kept, producer_password=producer)
 
 
 def files(secrets: Secrets, project: str) -> list[File]:
@@ -62,6 +78,7 @@ def files(secrets: Secrets, project: str) -> list[File]:
         file(_TOKEN, secrets.token, MASTER_UID),
         file(_MASTER, secrets.master_password, MASTER_UID),
         file(_WORKER, secrets.worker_password, ROOT),
+        file(_PRODUCER, secrets.producer_password, PRODUCER_UID),
         file(_ACL, _acl(secrets, project), REDIS_UID),
     ]
 
@@ -69,17 +86,20 @@ def files(secrets: Secrets, project: str) -> list[File]:
 def read(contents: Mapping[str, bytes]) -> Secrets | None:
     """Return the secrets in a volume's files (by name); None unless the set is whole.
 
-    Whole means that the ACL file, written last, holds the hashes of both passwords.
+    Whole means that the ACL file, written last, holds the hashes of the passwords. A producer's
+    that is missing, or that it does not hold, is one to be made.
     """
     try:
         token, master, worker, acl = (
             contents[name].decode() for name in (_TOKEN, _MASTER, _WORKER, _ACL)
         )
+        producer = contents.get(_PRODUCER, b"").decode()
     except (KeyError, UnicodeDecodeError):
         return None
     hashed = all(f"#{_digest(password)} " in acl for password in (master, worker))
     whole = token and master and worker and hashed and acl.endswith("\n")
-    return Secrets(token, master, worker) if whole else None
+    known = f"#{_digest(producer)} " in acl
+    return Secrets(token, master, worker, producer if known else "") if whole else None
 
 
 def up_to_date(contents: Mapping[str, bytes], secrets: Secrets, project: str) -> bool:
@@ -89,7 +109,7 @@ def up_to_date(contents: Mapping[str, bytes], secrets: Secrets, project: str) ->
 
 def rules_digest(project: str) -> str:
     """Return what changes when the rules do (not the passwords): Redis reads them at its start."""
-    return _digest(_acl(Secrets("", "", ""), project))[:16]
+    return _digest(_acl(Secrets("", "", "", ""), project))[:16]
 
 
 def _acl(secrets: Secrets, project: str) -> str:
@@ -97,6 +117,7 @@ def _acl(secrets: Secrets, project: str) -> str:
     return (
         f"user master on #{_digest(secrets.master_password)} {keys} {_MASTER_RULES}\n"
         f"user worker on #{_digest(secrets.worker_password)} {keys} {_WORKER_RULES}\n"
+        f"user producer on #{_digest(secrets.producer_password)} {keys} {_PRODUCER_RULES}\n"
         f"{_HEALTH_RULES}\n"
         f"{_DEFAULT_RULES}\n"
     )

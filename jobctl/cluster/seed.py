@@ -75,7 +75,7 @@ class Seed:
         newer = held.generation
         if newer and newer.number != base_generation and newer.spec.overrides != wanted.overrides:
             raise Moved("Another command changed the number of workers meanwhile.", "jobctl up")
-        kept = held.secrets or secrets.generate()
+        kept = secrets.completed(held.secrets)
         files: list[File] = []
         if not held.current:
             files += [*_FOLDERS, *secrets.files(kept, self._project)]

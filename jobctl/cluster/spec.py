@@ -15,7 +15,9 @@ from typing import Any
 from jobctl.cluster.archive import File
 
 FOLDER = "jobctl/control"
-SCHEMA = 1
+SCHEMA = 2
+_READABLE = (1, 2)
+"""Schemas whose files can be read: in those of 1, `jobs` had other settings for retries."""
 
 _FILE = re.compile(r"(?:.*/)?spec-(\d+)\.json")
 
@@ -62,13 +64,27 @@ def highest_number(contents: Mapping[str, bytes]) -> int:
     return max((int(match[1]) for match in numbers if match), default=0)
 
 
+def newest_schema(contents: Mapping[str, bytes]) -> int:
+    """Return the highest schema of all files that can be told; 0 when there is none."""
+    schemas = (_schema(data) for path, data in contents.items() if _FILE.fullmatch(path))
+    return max(schemas, default=0)
+
+
+def _schema(data: bytes) -> int:
+    try:
+        schema = json.loads(data)["schema"]
+    except (ValueError, KeyError, TypeError):
+        return 0
+    return schema if isinstance(schema, int) else 0
+
+
 def _parse(path: str, data: bytes) -> Generation | None:
     if _FILE.fullmatch(path) is None:
         return None
     try:
         body = json.loads(data)
         checksum = body.pop("checksum")
-        if body.get("schema") != SCHEMA or checksum != _checksum(body):
+        if body.get("schema") not in _READABLE or checksum != _checksum(body):
             return None
         caller = body["caller"]
         spec = Spec(

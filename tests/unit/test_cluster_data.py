@@ -18,7 +18,7 @@ from jobctl.config import Config
 from jobctl.engine.translate import create_payload
 
 IMAGES = {"redis": "redis:1", "master": "master:1", "worker": "worker:1"}
-SOME = Secrets("token", "master password", "worker password")
+SOME = Secrets("token", "master password", "worker password", "producer password")
 
 
 def config(settings: dict[str, Any] | None = None) -> Config:
@@ -63,11 +63,30 @@ def test_a_set_with_a_gap_or_a_torn_file_counts_as_none(name: str) -> None:
         assert secrets.read({**whole, name: whole[name][:-1]}) is None
 
 
+def test_secrets_from_before_there_were_producers_are_kept_and_completed() -> None:
+    old = contents(SOME)
+    del old["redis-producer"]
+    lines = old["users.acl"].splitlines(keepends=True)
+    old["users.acl"] = b"".join(line for line in lines if b"producer" not in line)
+    kept = secrets.read(old)
+    assert kept == replace(SOME, producer_password="")
+    whole = secrets.completed(kept)
+    assert replace(whole, producer_password="") == kept
+    assert len(whole.producer_password) > 40
+    assert secrets.completed(whole) == whole
+
+
+def test_a_torn_password_of_the_producer_is_made_anew_and_the_others_stay() -> None:
+    whole = contents(SOME)
+    torn = secrets.read({**whole, "redis-producer": whole["redis-producer"][:-1]})
+    assert torn == replace(SOME, producer_password="")
+
+
 def test_the_rules_hold_hashes_and_only_the_projects_keys() -> None:
     acl = contents(SOME)["users.acl"].decode()
     assert hashlib.sha256(b"worker password").hexdigest() in acl
     assert "password" not in acl
-    for user in ("master", "worker"):
+    for user in ("master", "worker", "producer"):
         line = next(text for text in acl.splitlines() if text.startswith(f"user {user} "))
         assert " ~{demo}:* " in line
         assert "-@dangerous" in line
