@@ -1,5 +1,8 @@
 """Orders to end a job, and who ran beside whom."""
 
+import select
+from pathlib import Path
+
 import pytest
 
 from jobctl.worker.attempt import Activity, Attempt, Held
@@ -46,13 +49,41 @@ def test_the_earliest_end_counts() -> None:
 def test_an_order_after_the_end_is_harmless() -> None:
     held = Held()
     attempt = Attempt(a_job("x", attempt=3))
-    held.add(attempt)
+    held.add([attempt])
     assert held.find(*attempt.fence) is attempt
     assert held.find(attempt.job.id, 2) is None
-    held.remove(attempt)
+    held.remove([attempt])
     attempt.end(Stop.CANCEL, 0)
     assert attempt.order is None
     assert held.all() == []
+
+
+def test_who_runs_it_learns_of_every_order_even_an_earlier_one() -> None:
+    attempt = Attempt(a_job("x"))
+    told: list[str] = []
+    attempt.on_order(lambda: told.append("first"))
+    assert told == []
+    attempt.end(Stop.HAND_BACK, 1)
+    attempt.on_order(lambda: told.append("second"))
+    attempt.end(Stop.CANCEL, 1)
+    attempt.on_order(None)
+    attempt.end(Stop.TAKEN_OVER, 0)
+    assert told == ["first", "second", "second"]
+
+
+def test_a_file_descriptor_is_made_only_for_who_asks_for_it() -> None:
+    def open_now() -> int:
+        return len(list(Path("/proc/self/fd").iterdir()))
+
+    before = open_now()
+    attempts = [Attempt(a_job(function="m:f")) for _ in range(10)]
+    assert open_now() == before
+    attempts[0].end(Stop.CANCEL, 1)
+    ready, _, _ = select.select([attempts[0].wake, attempts[1].wake], [], [], 0)
+    assert ready == [attempts[0].wake]
+    for attempt in attempts:
+        attempt.close()
+    assert open_now() == before
 
 
 def test_alone_means_no_other_job_in_all_that_time() -> None:
