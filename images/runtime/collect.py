@@ -3,9 +3,8 @@
     python3 -I collect.py FOLDER
 
 makes ``FOLDER/bin/python3``, ``FOLDER/lib/python3.x`` (the standard library without what a worker
-never needs), ``FOLDER/lib/*.so*`` and ``FOLDER/ld.so``. Started as
-``ld.so --library-path FOLDER/lib FOLDER/bin/python3`` it takes no library from the image that it
-lies in.
+never needs), ``FOLDER/lib/*.so*`` and ``FOLDER/ld.so``. Started as python3.sh does, it takes no
+library from the image that it lies in.
 """
 
 import compileall

@@ -17,13 +17,10 @@ SHORT_STOP = 10
 """Seconds that Redis and the master get to end; both need far less."""
 
 _MB = 1024 * 1024
+# The worker in an image of the user's (images/runtime): by jobctl's own Python, with its own
+# libraries, and blind to what the image sets for Python.
 _RUNTIME = "/opt/jobctl/runtime"
-# The worker in an image of the user's (images/runtime): jobctl's Python by its own loader, with its
-# own libraries, and blind to what the image sets for Python.
-_OWN_RUNTIME = (
-    *(f"{_RUNTIME}/ld.so", "--inhibit-cache", "--library-path", f"{_RUNTIME}/lib"),
-    *(f"{_RUNTIME}/bin/python3", "-I", "-S", "-B", "-u", f"{_RUNTIME}/start.py"),
-)
+_OWN_RUNTIME = (f"{_RUNTIME}/python3", "-I", "-S", "-B", "-u", f"{_RUNTIME}/start.py")
 _SECRETS = "/jobctl/secrets"
 _TMP = "rw,nosuid,nodev,mode=1777,size={size}"
 _ALIVE_WORKER = "/run/jobctl/alive"
@@ -114,7 +111,7 @@ def worker(
         env={
             **_environment(config, service_settings.worker(config, pool, caller)),
             "JOBCTL_POOL": pool_name,
-            # Kept from growing per thread; a user's image sets none of this for the supervisor.
+            # As in the worker's image; and what the user's preloads is not made for our libraries.
             **({"MALLOC_ARENA_MAX": "2", "LD_PRELOAD": ""} if pool.image else {}),
         },
         mounts=(

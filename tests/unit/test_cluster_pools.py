@@ -79,7 +79,7 @@ def test_in_an_image_of_the_users_the_worker_runs_by_its_own_loader_and_python(
     demo.up(pools(mine={"replicas": 1, "image": "team/app:1", "python": "python3.13"}))
     box = demo.world.box(f"{PROJECT}-worker-mine-1")
     assert box.spec.image.startswith("jobctl-pool:")
-    assert box.spec.command[0] == "/opt/jobctl/runtime/ld.so"
+    assert box.spec.command[0] == "/opt/jobctl/runtime/python3"
     assert box.spec.command[-1] == "/opt/jobctl/runtime/start.py"
     assert told(demo, "worker-mine-1")["python"] == "python3.13"
     assert demo.world.box(f"{PROJECT}-worker-1").spec.command[0] == "python3"
