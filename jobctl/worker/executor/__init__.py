@@ -1,0 +1,1 @@
+"""Python functions as jobs: the executor process, and the supervisor's side of it."""

@@ -1,0 +1,587 @@
+"""Runs Python functions for a jobctl worker, under whatever Python the pool has.
+
+One file, standard library only, Python 3.9 to 3.14. It shares nothing with jobctl but what
+`protocol.py` beside it describes: batches come in over a socket, records of what became of
+the jobs go out. Records wait in memory that the supervisor shares, so that the death of
+this process loses none of them, and the word CURRENT there tells which job it died in.
+"""
+
+import sys
+
+if sys.version_info < (3, 9):
+    sys.exit("jobctl runs functions under Python 3.9 to 3.14; this is " + sys.version.split()[0])
+
+import _thread
+import json
+import mmap
+import os
+import select
+import signal
+import time
+from types import FunctionType
+
+# Words (64 bits) of the shared memory; the records that are not sent yet follow at RECORDS.
+CURRENT, STARTED, STOP, CANCEL, SENT, TAIL, READ = range(7)
+RECORDS = 64
+MAX_RESULT = 64 << 10
+MAX_REASON = 500
+# Records wait at most this long for company (ns), reports of a busy job a bit longer.
+FLUSH, FLUSH_REPORTS = 2_000_000, 50_000_000
+
+# What the audit hook sees of a job that may leave something behind.
+PROCESSES, FILES, PLACE = "p", "f", "place"
+EVENTS = dict.fromkeys(
+    ("subprocess.Popen", "os.system", "os.posix_spawn", "os.spawn", "os.fork")
+    + ("os.forkpty", "os.exec", "pty.spawn"),
+    PROCESSES,
+)
+EVENTS.update(
+    dict.fromkeys(
+        ("os.mkdir", "os.symlink", "os.link", "os.rename", "tempfile.mkdtemp")
+        + ("tempfile.mkstemp", "sqlite3.connect", "socket.bind"),
+        FILES,
+    )
+)
+EVENTS.update(dict.fromkeys(("os.chdir", "os.putenv", "os.unsetenv"), PLACE))
+WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
+
+_GENERATOR, _ASYNC_GENERATOR = 0x20, 0x200
+_NOT_GIVEN = object()
+
+
+class Cancelled(BaseException):
+    """Raised in a function that must end now: cancelled, out of time, or handed back."""
+
+
+class Refused(Exception):
+    """The job itself is wrong: no attempt of it can ever work."""
+
+
+class Job:
+    """What a function with a parameter `job` gets. Of no use once the job has ended."""
+
+    Cancelled = Cancelled
+
+    def __init__(self, executor, seq, job_id, attempt, extra):
+        self.id = job_id
+        self.attempt = attempt
+        self.array_index = extra.get("array_index")
+        self._checkpoint = extra.get("checkpoint")
+        self._output = None
+        self._executor = executor
+        self._seq = seq
+        self._open = True
+
+    def __repr__(self):
+        return "<job %s, attempt %d>" % (self.id, self.attempt)
+
+    @property
+    def cancelled(self):
+        """Whether it has been told to end (also once it has ended)."""
+        return not self._open or self._executor.shared[CANCEL] == self._seq
+
+    def progress(self, percent, step=None):
+        """Says how far it is, 0 to 100, and what it is doing."""
+        percent = float(percent)
+        if not 0 <= percent <= 100:
+            raise ValueError("progress is a number from 0 to 100")
+        said = {"progress": percent}
+        if step is not None:
+            said["step"] = str(step)
+        self._tell(said)
+
+    def step(self, name):
+        """Says what it is doing."""
+        self._tell({"step": str(name)})
+
+    def checkpoint(self, value=_NOT_GIVEN):
+        """Keeps a value (JSON, 64 KiB) for the next attempt; without one: the last one kept."""
+        if value is _NOT_GIVEN:
+            return None if not self._checkpoint else json.loads(self._checkpoint)
+        text = json.dumps(value, allow_nan=False, separators=(",", ":"))
+        if len(text) > MAX_RESULT:
+            raise ValueError("a checkpoint is at most 64 KiB of JSON")
+        self._tell({"checkpoint": json.loads(text)})
+        self._checkpoint = text
+        return None
+
+    def log(self, text):
+        """Writes a line to the job's log."""
+        self._check()
+        self._executor.out.write(str(text) + "\n")
+
+    @property
+    def output(self):
+        """The folder (pathlib.Path) for what the job produces, made on first use."""
+        if self._output is None:
+            import pathlib
+
+            self._output = pathlib.Path(self._executor.ask_output(self))
+        return self._output
+
+    def _tell(self, said):
+        self._check()
+        record = b"R %d %s\n" % (self._seq, json.dumps(said, separators=(",", ":")).encode())
+        self._executor.report(record)
+
+    def _check(self):
+        if not self._open:
+            raise RuntimeError("job %s has ended: its context is of no use now" % self.id)
+        if self._executor.forked:
+            raise RuntimeError("the job's context works only in the process that was given it")
+
+
+class Executor:
+    """Reads batches, runs their jobs one by one, and tells what became of them."""
+
+    def __init__(self, control, memory, pipe):
+        self.control = control
+        self.pipe = pipe
+        self.poll = select.poll()
+        self.poll.register(pipe, select.POLLIN)
+        self.memory = mmap.mmap(memory, 0)
+        self.shared = memoryview(self.memory).cast("Q")
+        self.room = len(self.memory) - RECORDS
+        self.sending = _thread.allocate_lock()  # the memory and the socket's outgoing side
+        self.asking = _thread.allocate_lock()  # a question and its answer
+        self.partial = b""
+        self.flushed = 0
+        self.main = _thread.get_ident()
+        self.forked = False
+        self.inside = 0  # the job whose own code runs now: only then may Cancelled be raised
+        self.told = 0  # the last job it was raised in: once is enough
+        self.masked = False  # not now: the executor is busy on the job's behalf
+        self.seen = set()
+        self.functions = {}
+        self.loop = self.task = None
+        self.saved = move(os.dup(1), 203)
+        self.open_streams()
+        self.environment = dict(os.environ)
+        os.register_at_fork(after_in_child=self.in_child)
+        sys.addaudithook(self.audit)
+
+    # -- batches
+
+    def run(self):
+        """Works until the supervisor closes the socket."""
+        self.settle_in()
+        self.emit(b"H %s\n" % sys.version.split()[0].encode(), True)
+        while True:
+            batch, jobs = json.loads(self.read_line())
+            self.settle_in()
+            self.work(batch, jobs)
+            batch = jobs = None
+
+    def settle_in(self):
+        """Undoes what a function can have done to the process itself."""
+        signal.signal(signal.SIGTERM, self.on_term)
+        signal.pthread_sigmask(signal.SIG_SETMASK, ())
+        os.umask(0o022)
+        os.dup2(self.saved, 1)
+        os.dup2(self.saved, 2)
+
+    def work(self, batch, jobs):
+        """Runs the jobs of a batch until it is recalled."""
+        shared, clock, seen, modules = self.shared, time.monotonic_ns, self.seen, sys.modules
+        last = jobs[-1][0] if jobs else 0
+        for seq, path, args, job_id, attempt, extra in jobs:
+            started = clock()
+            # In this order: whoever sees CURRENT must not see an older job's time with it.
+            shared[STARTED] = started
+            shared[CURRENT] = seq
+            # Only after it: whoever recalls the batch waits a moment between his two words.
+            if shared[STOP] == batch:
+                shared[CURRENT] = 0
+                self.emit(b"L %d\n" % batch, True)
+                return
+            end = self.perform(seq, path, args, job_id, attempt, extra)
+            if self.forked:
+                self.leave_child(end)
+            flags = ""
+            try:
+                self.out.flush()
+                self.err.flush()
+            except (ValueError, OSError):
+                self.open_streams()
+            if seen or "multiprocessing.util" in modules:
+                flags = self.tidy()
+            if shared[READ] or self.poll.poll(0):
+                flags += "r"
+            record = end % (seq, started // 1000, flags.encode() or b"-")
+            now = clock()
+            self.emit(record, bool(flags) or seq == last or now - self.flushed > FLUSH)
+            if flags:
+                self.wait_for_settling()
+        shared[CURRENT] = 0
+
+    def perform(self, seq, path, args, job_id, attempt, extra):
+        """Runs one job. Returns its record, with gaps for number, time and flags."""
+        job = None
+        try:
+            try:
+                self.inside = seq
+                if self.shared[CANCEL] == seq:
+                    self.strike(seq)
+                call, place = self.functions.get(path) or self.resolve(path)
+                if extra and "env" in extra:
+                    os.environ.update(extra["env"])
+                given = json.loads(args) if args else {}
+                if place is None:
+                    value = call(**given) if type(given) is dict else call(*self.listed(given))
+                else:
+                    job = Job(self, seq, job_id, attempt, extra or {})
+                    value = with_job(call, place, job, given, self.listed)
+                text = b"" if value is None else self.encode(value)
+            finally:
+                # First of all: from here on nothing may be raised for this job.
+                self.inside = 0
+            end = b"D %%d %%d %%s %s\n" % text.replace(b"%", b"%%")
+        except BaseException as error:
+            self.inside = 0
+            end = self.failure(seq, error)
+        sys.stdout, sys.stderr = self.out, self.err
+        if job is not None:
+            with self.asking:
+                job._open = False
+        return end
+
+    @staticmethod
+    def listed(given):
+        if type(given) is not list:
+            raise Refused("its arguments are neither a JSON object nor an array")
+        return given
+
+    # -- functions
+
+    def resolve(self, path):
+        """Finds a function, and the place of its parameter `job` (None: it has none)."""
+        module, _, name = path.partition(":")
+        if not module or not name:
+            raise Refused("%r is no function: write package.module:name" % path)
+        found = self.load(module)
+        for part in name.split("."):
+            try:
+                found = getattr(found, part)
+            except AttributeError:
+                raise AttributeError("module %r has no %r" % (module, name)) from None
+        if not callable(found):
+            raise TypeError("%s is not a function" % path)
+        code = getattr(found, "__code__", None)
+        if code is not None and code.co_flags & (_GENERATOR | _ASYNC_GENERATOR):
+            raise TypeError("%s is a generator: the function of a job returns its result" % path)
+        # What the module changed in the environment while it was imported is there to stay.
+        self.environment = dict(os.environ)
+        self.functions[path] = found, place_of_job(found)
+        return self.functions[path]
+
+    def load(self, module):
+        try:
+            __import__(module)
+        except ModuleNotFoundError as error:
+            missing = error.name or ""
+            if module == missing or module.startswith(missing + "."):
+                where = ", ".join(p for p in sys.path if p)
+                said = "No module named %r (looked in %s)" % (missing, where)
+                raise ModuleNotFoundError(said, name=missing) from None
+            raise
+        return sys.modules[module]
+
+    def encode(self, value):
+        """A result as JSON text."""
+        if hasattr(value, "__await__"):
+            value = self.wait_for(value)
+        if self.forked or value is None:
+            return b""
+        try:
+            text = json.dumps(value, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
+        except (TypeError, ValueError, RecursionError) as error:
+            raise TypeError("its result is not JSON: %s" % error) from None
+        try:
+            data = text.encode()
+        except UnicodeEncodeError:  # half of a surrogate pair
+            data = json.dumps(value, separators=(",", ":")).encode()
+        if len(data) > MAX_RESULT:
+            said = "its result is %d bytes of JSON; at most %d are kept" % (len(data), MAX_RESULT)
+            raise ValueError(said + ", so write it to job.output")
+        return data
+
+    def wait_for(self, awaitable):
+        """Runs a coroutine to its end in the executor's one loop, with the tasks it made."""
+        import asyncio
+
+        if self.loop is None or self.loop.is_closed():
+            self.loop = asyncio.new_event_loop()
+        loop = self.loop
+
+        async def waiting():
+            return await awaitable
+
+        self.task = loop.create_task(waiting())
+        try:
+            return loop.run_until_complete(self.task)
+        finally:
+            self.task = None
+            left = asyncio.all_tasks(loop)
+            if left:
+                for task in left:
+                    task.cancel()
+                loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
+
+    # -- being told to end
+
+    def on_term(self, _number=0, _frame=None):
+        """The order is for one job: it never reaches the executor's code or another job."""
+        seq = self.inside
+        if seq and not self.masked and self.told != seq and self.shared[CANCEL] == seq:
+            self.strike(seq)
+
+    def strike(self, seq):
+        self.told = seq
+        if self.task is not None:
+            self.loop.call_soon_threadsafe(self.task.cancel)
+        else:
+            raise Cancelled("this job must end now")
+
+    def mask(self):
+        """Puts off Cancelled; only the main thread ever gets it. Returns whether it did."""
+        if _thread.get_ident() != self.main or self.masked:
+            return False
+        self.masked = True
+        return True
+
+    def unmask(self):
+        self.masked = False
+        self.on_term()
+
+    # -- ends
+
+    def failure(self, seq, error):
+        """The record of a job that raised something; its traceback goes to the log."""
+        letter, code, shown = b"e", 1, True
+        reason = describe(error)
+        if isinstance(error, SystemExit):
+            if error.code is None or error.code == 0:
+                return b"D %d %d %s \n"
+            shown = not isinstance(error.code, int)
+            code = 1 if shown else error.code & 0xFF or 1
+            reason = "exit code %d" % code
+            error = error.code
+        elif isinstance(error, Refused):
+            letter, reason = b"r", str(error)
+        elif self.told == seq and (
+            isinstance(error, Cancelled) or type(error).__name__ == "CancelledError"
+        ):
+            letter, shown = b"c", False
+        if shown:
+            self.print_error(error)
+        said = json.dumps(reason[:MAX_REASON]).encode().replace(b"%", b"%%")
+        return b"F %%d %%d %%s %s %d %s\n" % (letter, code, said)
+
+    def print_error(self, error):
+        try:
+            if isinstance(error, Refused) or not isinstance(error, BaseException):
+                self.err.write("%s\n" % (error,))
+                return
+            import traceback
+
+            below = error.__traceback__
+            while below is not None and below.tb_frame.f_code.co_filename == __file__:
+                below = below.tb_next
+            lines = traceback.format_exception(type(error), error, below)
+            self.err.write("".join(lines))
+        except Exception:  # its own __str__ fails, or its stream is closed
+            self.open_streams()
+
+    def tidy(self):
+        """What the supervisor must clear up behind the job, as letters."""
+        seen = self.seen
+        kinds = "".join(sorted(seen & {PROCESSES, FILES}))
+        if PLACE in seen:
+            if os.environ != self.environment:
+                os.environ.clear()
+                os.environ.update(self.environment)
+            os.chdir("/")
+        seen.clear()
+        # multiprocessing starts its helpers in ways that raise no audit event.
+        if PROCESSES not in kinds and "multiprocessing.util" in sys.modules and has_children():
+            kinds += PROCESSES
+        return kinds
+
+    def audit(self, event, args):
+        """Notes what may outlive the job."""
+        kind = EVENTS.get(event)
+        if kind is not None:
+            self.seen.add(kind)
+        elif event == "open" and type(args[2]) is int and args[2] & WRITES:
+            self.seen.add(FILES)
+
+    def in_child(self):
+        """A child made by fork is not the executor: it must say nothing in its name."""
+        self.forked = True
+        self.inside = 0
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+    def leave_child(self, end):
+        for stream in (self.out, self.err):
+            try:
+                stream.flush()
+            except (ValueError, OSError):
+                pass
+        os._exit(0 if end.startswith(b"D") else int(end.split()[5]))
+
+    def open_streams(self):
+        """Fresh sys.stdout and sys.stderr: the function closed them, or what is below them."""
+        os.dup2(self.saved, 1)
+        os.dup2(self.saved, 2)
+        kind = {"buffering": 1, "encoding": "utf-8", "errors": "backslashreplace"}
+        self.out = sys.stdout = sys.__stdout__ = open(1, "w", closefd=False, **kind)
+        self.err = sys.stderr = sys.__stderr__ = open(2, "w", closefd=False, **kind)
+
+    # -- the wire
+
+    def emit(self, record, flush):
+        """Adds a record to those that wait; they outlive this process."""
+        with self.sending:
+            shared = self.shared
+            tail = shared[TAIL]
+            at = tail - shared[SENT]
+            if at + len(record) > self.room:
+                self.send_waiting()
+                at = 0
+            if len(record) > self.room:
+                write_all(self.control, record)
+                shared[SENT] = shared[TAIL] = tail + len(record)
+                return
+            self.memory[RECORDS + at : RECORDS + at + len(record)] = record
+            shared[TAIL] = tail + len(record)
+            if flush:
+                self.send_waiting()
+
+    def send_waiting(self):
+        shared = self.shared
+        tail = shared[TAIL]
+        write_all(self.control, self.memory[RECORDS : RECORDS + tail - shared[SENT]])
+        shared[SENT] = tail
+        self.flushed = time.monotonic_ns()
+
+    def report(self, record):
+        masked = self.mask()
+        try:
+            self.emit(record, time.monotonic_ns() - self.flushed > FLUSH_REPORTS)
+        finally:
+            if masked:
+                self.unmask()
+
+    def ask_output(self, job):
+        masked = self.mask()
+        try:
+            with self.asking:
+                job._check()
+                self.emit(b"O %d\n" % job._seq, True)
+                path, problem = json.loads(self.read_line())
+        finally:
+            if masked:
+                self.unmask()
+        if problem:
+            raise OSError(problem)
+        return path
+
+    def wait_for_settling(self):
+        with self.asking:
+            self.read_line()
+
+    def read_line(self):
+        while True:
+            line, newline, rest = self.partial.partition(b"\n")
+            if newline:
+                self.partial = rest
+                return line
+            chunk = os.read(self.control, 1 << 18)
+            if not chunk:
+                os._exit(0)  # the supervisor is gone, or wants this
+            self.partial += chunk
+
+
+def with_job(call, place, job, given, listed):
+    """Calls a function that wants the context, as its parameters stand."""
+    if type(given) is dict:
+        return call(job, **given) if place == 0 else call(job=job, **given)
+    given = listed(given)
+    if 0 <= place <= len(given):
+        return call(*given[:place], job, *given[place:])
+    return call(*given, job=job)
+
+
+def place_of_job(function):
+    """Where the parameter `job` stands: its index, -1 if by keyword only, None if nowhere."""
+    if type(function) is FunctionType and not hasattr(function, "__wrapped__"):
+        code = function.__code__
+        by_place = code.co_varnames[: code.co_argcount]
+        by_name = code.co_varnames[code.co_argcount :][: code.co_kwonlyargcount]
+        return by_place.index("job") if "job" in by_place else -1 if "job" in by_name else None
+    import inspect
+
+    try:
+        parameters = inspect.signature(function).parameters
+    except (TypeError, ValueError):  # some builtins do not tell
+        return None
+    if "job" not in parameters:
+        return None
+    kind = parameters["job"].kind
+    if kind in (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD):
+        return None
+    return -1 if kind is inspect.Parameter.KEYWORD_ONLY else list(parameters).index("job")
+
+
+def describe(error):
+    """`ValueError: what it says`, whatever its __str__ does."""
+    name = type(error).__name__
+    try:
+        said = str(error)
+    except Exception:
+        said = ""
+    said = said.encode("utf-8", "backslashreplace").decode()
+    return "%s: %s" % (name, said) if said else name
+
+
+def has_children():
+    """Whether this process has children, living or not waited for."""
+    try:
+        os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    except ChildProcessError:
+        return False
+    return True
+
+
+def write_all(fd, data):
+    view = memoryview(data)
+    while view:
+        view = view[os.write(fd, view) :]
+
+
+def move(fd, to):
+    """Out of the way of functions that count on low numbers; never inherited."""
+    try:
+        os.dup2(fd, to, inheritable=False)
+    except OSError:  # few descriptors allowed
+        os.set_inheritable(fd, False)
+        return fd
+    os.close(fd)
+    return to
+
+
+def main():
+    """`executor_main.py CONTROL MEMORY PIPE`: three inherited descriptors."""
+    here = os.path.dirname(os.path.abspath(__file__))
+    # Beside this file is jobctl's code, which user code must never meet.
+    if sys.path and os.path.abspath(sys.path[0]) == here:
+        del sys.path[0]
+    control, memory, pipe = (int(word) for word in sys.argv[1:4])
+    sys.argv[1:] = []
+    executor = Executor(move(control, 200), memory, move(pipe, 201))
+    os.close(memory)
+    executor.run()
+
+
+if __name__ == "__main__":
+    main()

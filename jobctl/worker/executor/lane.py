@@ -1,0 +1,103 @@
+"""The lane of Python functions: a slot's executor, restarted whenever it has ended."""
+
+from __future__ import annotations
+
+import select
+from collections import deque
+from collections.abc import Callable, Sequence
+
+from ..attempt import Attempt
+from ..lane import Done, Ended, Result, Shop, unstarted
+from ..oom import oom_kills
+from .process import ExecutorProcess
+from .seat import Seat
+from .starting import NoExecutor
+from .turn import Turn
+
+# A job's arguments may be large, and neither side should have to hold all of a batch's.
+_TURN_BYTES = 64 << 10
+
+
+class FunctionLane:
+    """Runs batches of function jobs in a warm process of the pool's own Python."""
+
+    def __init__(
+        self, shop: Shop, slot: int, count_oom_kills: Callable[[], int] = oom_kills
+    ) -> None:
+        self._shop = shop
+        self._seat = Seat(shop, slot, count_oom_kills)
+        self._executor: ExecutorProcess | None = None
+        self._waiting: deque[Attempt] = deque()
+
+    def warm(self) -> None:
+        """Starts the executor."""
+        try:
+            self._ensure()
+        except NoExecutor as error:
+            self._shop.journal("executor-not-started", reason=error)
+
+    def run(self, batch: Sequence[Attempt], done: Done) -> None:
+        """Runs the batch, in one executor or, if jobs end theirs, in several."""
+        self._waiting.extend(batch)
+        self._shop.activity.enter(self._seat)
+        try:
+            while self._waiting:
+                self._run_some(done)
+        except NoExecutor as error:
+            self._shop.journal("executor-not-started", reason=error)
+            self._end_waiting(Result(error.outcome), done)
+        finally:
+            self._shop.activity.leave(self._seat)
+
+    def close(self) -> None:
+        """Ends the executor."""
+        if self._executor is not None:
+            self._executor.end()
+            self._executor.close()
+            self._executor = None
+
+    def _run_some(self, done: Done) -> None:
+        executor = self._ensure()
+        attempts = self._take(done)
+        if not attempts:
+            return
+        turn = Turn(self._seat, executor, attempts, self._waiting, done)
+        if not turn.run():
+            self._seat.starter.ended(executor, turn.status)
+            executor.close()
+            self._executor = None
+        self._seat.clear_if_changed()
+
+    def _take(self, done: Done) -> list[Attempt]:
+        """The next jobs for the executor; ends those that were ordered to."""
+        attempts: list[Attempt] = []
+        ended: list[Ended] = []
+        size = 0
+        while self._waiting and size < _TURN_BYTES:
+            attempt = self._waiting.popleft()
+            if attempt.order is not None:
+                ended.append((attempt, unstarted(attempt)))
+            else:
+                attempts.append(attempt)
+                size += len(attempt.job.args)
+        if ended:
+            done(ended)
+        return attempts
+
+    def _ensure(self) -> ExecutorProcess:
+        if self._executor is None:
+            self._executor = self._seat.starter.start(self._unwanted)
+            self._executor.poll.register(self._seat.wake, select.POLLIN)
+        return self._executor
+
+    def _unwanted(self) -> bool:
+        """Whether all jobs that wait have been ordered to end."""
+        return all(attempt.order is not None for attempt in self._waiting)
+
+    def _end_waiting(self, result: Result, done: Done) -> None:
+        ended = [
+            (attempt, result if attempt.order is None else unstarted(attempt))
+            for attempt in self._waiting
+        ]
+        self._waiting.clear()
+        done(ended)

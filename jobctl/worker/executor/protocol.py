@@ -1,0 +1,118 @@
+"""What supervisor and executor say to each other, and the memory they share.
+
+To the executor, lines of JSON: `[batch, [[seq, function, args, id, attempt, extra], ...]]`,
+and the answers to its questions. From it, records, each a line of words:
+
+    H version                           it has started
+    D seq started flags result          the job is done (`result`: JSON, may be empty)
+    F seq started flags kind code said  it failed; kind e (exit), r (rejected), c (told to end)
+    R seq report                        JSON: progress, step, checkpoint
+    O seq                               asks for the output folder: answer [path, problem]
+    L batch                             recalled: it begins no more of that batch
+
+`seq` counts all jobs of a lane, `started` is in us of CLOCK_MONOTONIC, `flags` are letters
+(r: raw output may wait in the pipe, p: processes, f: files; - for none) that ask the
+supervisor to clear up and to answer before the next job begins.
+
+Records are a stream of bytes with absolute positions. Those not sent yet, from the word SENT
+to the word TAIL, wait in the shared memory and can be read there at any time.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import mmap
+import os
+from collections.abc import Iterable
+from contextlib import suppress
+
+from ..attempt import Attempt
+
+CURRENT, STARTED, STOP, CANCEL, SENT, TAIL, READ = range(7)
+"""Words of the shared memory. CURRENT, STARTED: the job that runs, since when (ns); STOP: the
+batch of which no further job may begin; CANCEL: the job that must end; READ: the supervisor
+took raw output since it last settled."""
+
+RECORDS = 64
+SIZE = 64 << 10
+MAX_LINE = 1 << 20
+"""A record is shorter; whoever writes longer ones is no executor of ours."""
+
+_SEALS = fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL
+
+
+def encode_batch(batch: int, jobs: Iterable[tuple[int, Attempt]]) -> bytes:
+    """The line that begins a batch."""
+    listed = [
+        (seq, job.function, job.args, job.id, job.attempt, _extra(attempt))
+        for seq, attempt in jobs
+        if (job := attempt.job)
+    ]
+    return json.dumps((batch, listed), separators=(",", ":")).encode() + b"\n"
+
+
+def _extra(attempt: Attempt) -> dict[str, object] | None:
+    """What few jobs have."""
+    job = attempt.job
+    extra: dict[str, object] = {}
+    if env := job.env:
+        extra["env"] = env
+    if checkpoint := job.checkpoint:
+        extra["checkpoint"] = checkpoint
+    if (index := job.array_index) is not None:
+        extra["array_index"] = index
+    return extra or None
+
+
+class Shared:
+    """The shared memory, as the supervisor sees it. `fd` is for the executor to inherit."""
+
+    def __init__(self) -> None:
+        self.fd = os.memfd_create("jobctl", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+        os.ftruncate(self.fd, SIZE)
+        # Or whoever shrinks it ends the supervisor by SIGBUS.
+        fcntl.fcntl(self.fd, fcntl.F_ADD_SEALS, _SEALS)
+        self._memory = mmap.mmap(self.fd, SIZE)
+        self.words = memoryview(self._memory).cast("Q")
+
+    def waiting(self, position: int) -> bytes:
+        """Records from `position` on that have not been sent; nothing if just now they are."""
+        sent, tail = self.words[SENT], self.words[TAIL]
+        if not sent <= position < tail <= sent + SIZE - RECORDS:
+            return b""
+        data = self._memory[RECORDS + position - sent : RECORDS + tail - sent]
+        return data if self.words[SENT] == sent else b""
+
+    def close(self) -> None:
+        """Unmaps it."""
+        self.words.release()
+        self._memory.close()
+        with suppress(OSError):
+            os.close(self.fd)
+
+
+class Stream:
+    """Records as whole lines, each byte once, whichever way it comes."""
+
+    def __init__(self) -> None:
+        self.position = 0
+        self._received = 0
+        self._partial = b""
+
+    def sent(self, data: bytes) -> list[bytes]:
+        """Lines completed by what the socket brought."""
+        known = self.position - self._received
+        self._received += len(data)
+        return self._take(data[known:]) if known else self._take(data)
+
+    def waiting(self, shared: Shared) -> list[bytes]:
+        """Lines that wait in the shared memory."""
+        return self._take(shared.waiting(self.position))
+
+    def _take(self, data: bytes) -> list[bytes]:
+        self.position += len(data)
+        *lines, self._partial = (self._partial + data).split(b"\n")
+        if len(self._partial) > MAX_LINE:
+            raise ValueError("a record without end")
+        return lines
