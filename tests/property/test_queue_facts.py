@@ -1,0 +1,59 @@
+"""Facts: what Redis knows about why a job stands where it stands."""
+
+from __future__ import annotations
+
+import pytest
+
+from jobctl.queue import Queue, QueueRates, QueueState, Rate, Status, UnknownJob, new_id
+from tests.support.flows import submit
+from tests.support.queue_lab import LEASE, Lab
+
+ONE = {"concurrency_key": "db", "concurrency_limit": 1}
+
+
+def test_a_queued_job(lab: Lab, queue: Queue) -> None:
+    first, second = submit(lab), submit(lab)
+    facts = queue.facts(second)
+    assert facts.job == queue.get(second)
+    assert (facts.ahead, facts.serving, facts.queue_state) == (1, (), QueueState.OPEN)
+    assert abs(facts.now_ms - lab.now_ms()) < 60_000
+    lab.worker("inc-1")
+    queue.pause("default")
+    facts = queue.facts(first)
+    assert (facts.ahead, facts.serving) == (0, ("worker-1",))
+    assert facts.queue_state is QueueState.PAUSED
+    queue.drain("worker-1", None)
+    assert queue.facts(first).serving == ()
+    queue.undrain("worker-1")
+    lab.silence("inc-1", 2)
+    assert queue.facts(first).serving == ()
+    with pytest.raises(UnknownJob):
+        queue.facts(new_id())
+
+
+def test_a_blocked_job(lab: Lab, queue: Queue) -> None:
+    parent, array = submit(lab), new_id()
+    queue.open_array(array, 1)
+    job = submit(lab, after=(parent, array))
+    assert queue.facts(job).parents == {parent: Status.QUEUED, array: None}
+    queue.cancel_array(array)
+    assert queue.facts(job).parents == {}  # cancelled, so it waits for nobody
+    queue.cancel_array(array)
+
+
+def test_a_parked_job(lab: Lab, queue: Queue) -> None:
+    held, parked = submit(lab, **ONE), submit(lab, **ONE)
+    assert not queue.facts(held).parked
+    lab.claim(lab.worker("inc-1"), 2)
+    facts = queue.facts(parked)
+    assert (facts.parked, facts.holders, facts.ahead) == (True, (held,), 0)
+
+
+def test_a_job_held_back_by_its_rate(lab: Lab, queue: Queue) -> None:
+    queue.configure(lease=LEASE, queues={"default": QueueRates(start=Rate(0.01))})
+    _, job = submit(lab), submit(lab)
+    assert queue.facts(job).rate_wait is None
+    lab.claim(lab.worker("inc-1"), 2)
+    wait = queue.facts(job).rate_wait
+    assert wait is not None
+    assert 99 < wait <= 100

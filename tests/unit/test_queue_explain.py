@@ -1,0 +1,135 @@
+"""What explain says, from facts alone."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from jobctl.queue import Attempt, Cause, Facts, Job, QueueState, Status
+from jobctl.queue.explain import Why, explain
+
+NOW = 1_000_000
+ID = "0" * 26
+
+
+def reasons(status: Status, facts: dict[str, Any] | None = None, **job: Any) -> list[tuple[Why, str]]:
+    """Kinds and sentences for a job with these fields, on a cluster with one worker."""
+    known = {"serving": ("worker-1",), **(facts or {})}
+    found = Facts(job=Job(id=ID, status=status, **job), now_ms=NOW, **known)
+    return [(reason.kind, reason.text) for reason in explain(found, NOW).reasons]
+
+
+def kinds(status: Status, facts: dict[str, Any] | None = None, **job: Any) -> list[Why]:
+    return [kind for kind, _ in reasons(status, facts, **job)]
+
+
+def test_the_summary_is_one_sentence_with_the_id() -> None:
+    for status in Status:
+        summary = explain(Facts(job=Job(id=ID, status=status), now_ms=NOW), NOW).summary
+        assert summary.startswith(f"Job {ID} ")
+        assert summary.endswith(".")
+
+
+def test_blocked_names_what_it_waits_for() -> None:
+    found = reasons(Status.BLOCKED, {"parents": {"B": Status.RUNNING, "C": None}}, due_at=NOW + 60_000)
+    assert found == [
+        (Why.BLOCKED, "It waits for job B, which is running."),
+        (Why.BLOCKED, "It waits for the jobs of array C."),
+        (Why.DELAY, "Also then it will not start before 1 min from now."),
+    ]
+    many = {f"P{i}": Status.QUEUED for i in range(8)}
+    assert reasons(Status.BLOCKED, {"parents": many})[-1] == (Why.BLOCKED, "It waits for 3 others.")
+
+
+def test_delay_and_backoff_are_told_apart() -> None:
+    assert reasons(Status.SCHEDULED, due_at=NOW + 90_000) == [
+        (Why.DELAY, "It was submitted for later: it is due in 1 min 30 s.")
+    ]
+    ((kind, text),) = reasons(Status.SCHEDULED, due_at=NOW + 2500, failures=1, max_attempts=3)
+    assert kind is Why.BACKOFF
+    assert text == "It is tried again in 2.5 s: it failed once and has 3 times in all."
+
+
+def test_queued_tells_all_that_holds_it_back_the_weightiest_first() -> None:
+    facts = {
+        "queue_state": QueueState.PAUSED,
+        "serving": (),
+        "parked": True,
+        "holders": ("A", "B"),
+        "rate_wait": 12.0,
+        "ahead": 1,
+    }
+    found = reasons(Status.QUEUED, facts, concurrency_key="db", concurrency_limit=2)
+    assert [kind for kind, _ in found] == [
+        Why.PAUSED,
+        Why.NO_WORKER,
+        Why.LIMIT,
+        Why.RATE,
+        Why.WAITING_ITS_TURN,
+    ]
+    assert "now these do: A, B." in found[2][1]
+    assert "in 12 s" in found[3][1]
+    assert found[4][1] == "1 job is before it for the key 'db'."
+
+
+def test_queued_and_nothing_wrong() -> None:
+    assert reasons(Status.QUEUED, {"ahead": 0}) == [
+        (Why.WAITING_ITS_TURN, "It is the next in default; served by worker-1.")
+    ]
+    assert reasons(Status.QUEUED, {"ahead": 7})[0][1].startswith("7 jobs are before it in default")
+
+
+def test_held_jobs_name_their_worker() -> None:
+    held = {"worker": "worker-2", "attempt": 3, "claimed_at": NOW - 40, "started_at": NOW - 5000}
+    assert reasons(Status.CLAIMED, **held) == [
+        (Why.CLAIMED, "worker-2 took it 0.04 s ago as attempt 3.")
+    ]
+    running = reasons(Status.RUNNING, **held, progress=67.2, step="encode", timeout=3600.0)
+    assert running == [
+        (
+            Why.RUNNING,
+            "It runs on worker-2 since 5 s as attempt 3, 67 % done, at step 'encode'."
+            " It may take 1 h.",
+        )
+    ]
+    assert kinds(Status.RUNNING, **held, cancelling=True) == [Why.CANCELLING, Why.RUNNING]
+
+
+@pytest.mark.parametrize(
+    ("job", "said"),
+    [
+        ({"cause": Cause.EXIT, "exit_code": 3, "failures": 1}, "ended after 2 s: exit code 3."),
+        ({"cause": Cause.SIGNAL, "signal": 11, "failures": 1}, "signal 11."),
+        ({"cause": Cause.OOM, "failures": 1}, "it needed more memory than there is."),
+        (
+            {"cause": Cause.EXIT, "reason": "ValueError: no", "failures": 2, "max_attempts": 2},
+            ", the last of 2, ended after 2 s: it failed (ValueError: no).",
+        ),
+        (
+            {"cause": Cause.EXIT, "exit_code": 64, "failures": 1, "max_attempts": 3},
+            "exit code 64, and is not tried again for this.",
+        ),
+        ({"cause": Cause.WORKER_LOST, "crashes": 3}, "Its worker was lost 3 times"),
+    ],
+)
+def test_how_a_job_failed(job: dict[str, Any], said: str) -> None:
+    ran = {"attempt": 1, "worker": "worker-1", "started_at": NOW - 3000, "finished_at": NOW - 1000}
+    ((kind, text),) = reasons(Status.FAILED, **ran, **job)
+    assert kind is Why.ENDED
+    assert said in text
+
+
+def test_success_cancel_and_what_was_before() -> None:
+    before = Attempt(attempt=1, worker="worker-3", started_at=0, ended_at=500, cause=Cause.TIMEOUT)
+    found = reasons(
+        Status.SUCCEEDED, worker="worker-1", accepted=2, started_at=0, finished_at=61_000,
+        history=(before,),
+    )
+    assert [text for _, text in found] == [
+        "Attempt 2 on worker-1 succeeded after 1 min 1 s.",
+        "Before, attempt 1 on worker-3 ended after 0.5 s: it took longer than its timeout.",
+    ]
+    assert reasons(Status.CANCELLED)[0][1] == "It was cancelled by order."
+    said = reasons(Status.CANCELLED, reason="its parent B failed")[0][1]
+    assert said == "It was cancelled: its parent B failed."
