@@ -231,10 +231,14 @@ class Tick(NamedTuple):
 
 
 class Submitted(NamedTuple):
-    """`created` is False when the id was there already (a repeated submit)."""
+    """`created` is False when the id was there already (a repeated submit).
+
+    `queued_at` (ms) is when it was submitted if it was made and nothing is in its way.
+    """
 
     id: str
     created: bool
+    queued_at: int | None = None
 
 
 class Page(NamedTuple):

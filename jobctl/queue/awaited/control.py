@@ -74,7 +74,7 @@ class Control(Sender):
         """See `Queue.drop_litter`."""
         await self._call(calls.drop_litter(ids))
 
-    async def fire(self, schedule: str, tick_ms: int, spec: JobSpec) -> Submitted | None:
+    async def fire(self, schedule: str, tick_ms: int, spec: JobSpec | None) -> Submitted | None:
         """See `Queue.fire`."""
         return await self._call(calls.fire(schedule, tick_ms, spec))
 

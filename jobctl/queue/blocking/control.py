@@ -83,7 +83,7 @@ class Control(Sender):
         """Say that these folders are gone."""
         self._call(calls.drop_litter(ids))
 
-    def fire(self, schedule: str, tick_ms: int, spec: JobSpec) -> Submitted | None:
+    def fire(self, schedule: str, tick_ms: int, spec: JobSpec | None) -> Submitted | None:
         """Submit a schedule's job for a tick; None if that or a later one was fired."""
         return self._call(calls.fire(schedule, tick_ms, spec))
 

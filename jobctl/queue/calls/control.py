@@ -15,7 +15,7 @@ from ..model import Submitted, Tick
 from ..rules import QueueRates, Rate, Retention
 from ..spec import JobSpec, compact
 from ..submission import submission
-from .shapes import nothing, seconds
+from .shapes import nothing, seconds, submitted
 
 
 def library(schema: int) -> Command[str | None]:
@@ -120,17 +120,14 @@ def drop_litter(ids: Sequence[str]) -> Call[None]:
     return Call("drop_litter", tuple(ids), nothing)
 
 
-def fire(schedule: str, tick_ms: int, spec: JobSpec) -> Call[Submitted | None]:
-    """Submit a schedule's job, unless this tick or a later one was fired already."""
+def fire(schedule: str, tick_ms: int, spec: JobSpec | None) -> Call[Submitted | None]:
+    """Submit a schedule's job, unless this tick or a later one was fired; None: note the tick."""
+    words = submission(spec) if spec else ()
 
     def decode(reply: Any) -> Submitted | None:
-        if reply is None:
-            return None
-        return (
-            Submitted(reply, False) if isinstance(reply, str) else Submitted(spec.id, bool(reply))
-        )
+        return submitted(spec.id, reply) if spec and reply is not None else None
 
-    return Call("fire", (schedule, tick_ms, *submission(spec)), decode)
+    return Call("fire", (schedule, tick_ms, *words), decode)
 
 
 def restore(records: Sequence[Mapping[str, Any]]) -> Call[int]:

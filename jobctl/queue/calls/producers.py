@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from .. import codec
 from ..call import Arg, Call
@@ -12,7 +11,7 @@ from ..model import Job, Submitted
 from ..spec import MAX_BATCH, JobSpec
 from ..status import Cause
 from ..submission import submission
-from .shapes import one_job
+from .shapes import one_job, submitted
 
 
 def submit(specs: Sequence[JobSpec], *, client: str = "") -> Call[list[Submitted]]:
@@ -24,14 +23,11 @@ def submit(specs: Sequence[JobSpec], *, client: str = "") -> Call[list[Submitted
         args += submission(spec)
     ids = [spec.id for spec in specs]
 
-    def decode(reply: Any) -> list[Submitted]:
-        """1: created, 0: the id was there; an id: that job has the same key."""
-        return [
-            Submitted(new, False) if isinstance(new, str) else Submitted(i, bool(new))
-            for i, new in zip(ids, reply, strict=True)
-        ]
-
-    return Call("submit", tuple(args), decode)
+    return Call(
+        "submit",
+        tuple(args),
+        lambda reply: [submitted(i, new) for i, new in zip(ids, reply, strict=True)],
+    )
 
 
 def cancel(job_id: str) -> Call[Job]:

@@ -8,7 +8,7 @@ from typing import Any
 from .. import codec
 from ..call import MAX_BLOCK, Arg, Lease
 from ..errors import UnknownJob
-from ..model import Job
+from ..model import Job, Submitted
 from ..status import Verdict
 
 
@@ -46,3 +46,10 @@ def seconds(ms: str | int | None) -> float | None:
 def block(timeout: float) -> float:
     """A wait that Redis can keep: 0 would mean "for ever"."""
     return min(max(timeout, 0.001), MAX_BLOCK)
+
+
+def submitted(job_id: str, new: int | str) -> Submitted:
+    """From a time (ms): queued then; 1: made, 0: the id was there; an id: that job has the key."""
+    if isinstance(new, str):
+        return Submitted(new, created=False)
+    return Submitted(job_id, bool(new), new if new > 1 else None)

@@ -40,7 +40,7 @@ local function queue_at(ctx, job, due, fields)
 end
 
 -- A job that uses rare features; f are its fields by name, `fields` the same as a list.
--- Returns 1, or the id of the job that has its key.
+-- Returns the time if it is queued now, else 1, or the id of the job that has its key.
 local function submit_rare(ctx, job, f, fields)
   if f.key then
     local id = redis.call('GET', ctx.p .. 'key:' .. f.key)
@@ -85,11 +85,12 @@ local function submit_rare(ctx, job, f, fields)
   else
     queue_at(ctx, job, due, fields)
   end
-  return 1
+  return job.status == 'queued' and ctx.now or 1
 end
 
 -- One job from args[i] on: its id, queue, marks, number of fields, and the fields. Returns
--- 1, 0 (the id was there) or the id of the job that has its key.
+-- the time (ms) if it is queued now, 1 if it is not, 0 if the id was there, or the id of the
+-- job that has its key.
 local function submit_one(ctx, args, i)
   local id, queue, marks = args[i], args[i + 1], args[i + 2]
   local first, last = i + HEAD, i + HEAD - 1 + 2 * args[i + 3]
@@ -111,7 +112,7 @@ local function submit_one(ctx, args, i)
   end
   set_status(ctx, job, 'queued', fields)
   enqueue(ctx, job, false)
-  return 1
+  return ctx.now
 end
 
 -- client, then HEAD words and the fields of each job

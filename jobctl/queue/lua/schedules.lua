@@ -4,11 +4,16 @@
 --   schedules   hash  name -> the last tick that was fired (ms)
 
 -- schedule, tick in ms, then the words of one job. Nil when that tick or a later one was
--- fired before, so each fires once whoever is alive and however often this is called.
+-- fired before, so each fires once whoever is alive and however often this is called. Without
+-- a job the tick is only noted: a new schedule begins there.
 define('fire', GROWS, function(ctx, args)
   local name, tick = args[1], tonumber(args[2])
   local last = redis.call('HGET', ctx.p .. 'schedules', name)
   if last and tonumber(last) >= tick then
+    return false
+  end
+  if #args == 2 then
+    redis.call('HSET', ctx.p .. 'schedules', name, tick)
     return false
   end
   local refusal = refuse(ctx, '', args, 3)
