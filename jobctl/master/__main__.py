@@ -29,11 +29,10 @@ def main() -> int:
     """Run the master; returns the exit code."""
     secrets = Path(os.environ.get("JOBCTL_SECRETS", "/jobctl/secrets"))
     try:
-        settings = load_settings(os.environ, secrets)
+        asyncio.run(_serve(load_settings(os.environ, secrets)))
     except SettingsError as error:
         print(f"The master cannot start: {error}.", file=sys.stderr)  # noqa: T201
         return 2
-    asyncio.run(_serve(settings))
     return 0
 
 

@@ -15,13 +15,28 @@ from jobctl.master import errors
 from jobctl.master.auth import BearerAuth
 from jobctl.master.body import BodyCap
 from jobctl.master.metrics import CountRequests
-from jobctl.master.routes import artifacts, events, health, jobs, logs, workers
+from jobctl.master.routes import (
+    arrays,
+    artifacts,
+    backup,
+    events,
+    health,
+    jobs,
+    logs,
+    queues,
+    schedules,
+    submit,
+    workers,
+)
 from jobctl.master.service import Service
 from jobctl.master.settings import Settings
 from jobctl.queue import AsyncQueue
 
 # What a master cannot do without: if one of its loops fails on a bug, it ends and is restarted.
 _BROKEN = 70
+
+_TOPICS = [submit, jobs, logs, artifacts, arrays, queues, schedules, workers]
+_TOPICS += [events, backup, health]
 
 _FAILURES: dict[int | str, dict[str, Any]] = {
     "4XX": {"model": errors.ErrorBody, "description": "Refused, with one sentence why."},
@@ -44,6 +59,8 @@ def create_app(settings: Settings, queue: AsyncQueue) -> FastAPI:
             asyncio.create_task(service.keeper.run()),
             asyncio.create_task(service.keeper.breathe()),
             asyncio.create_task(service.feed.run()),
+            asyncio.create_task(service.pruner.run()),
+            asyncio.create_task(service.scheduler.run()),
         ]
         for loop in loops:
             loop.add_done_callback(_end_loudly)
@@ -66,7 +83,7 @@ def create_app(settings: Settings, queue: AsyncQueue) -> FastAPI:
     )
     app.state.service = service
     errors.install(app)
-    for topic in (jobs, logs, artifacts, workers, events, health):
+    for topic in _TOPICS:
         app.include_router(topic.router)
     return app
 

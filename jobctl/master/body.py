@@ -4,7 +4,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from jobctl.master.errors import too_large
 
-STREAMED_PATHS = frozenset({"/jobs:batch"})
+STREAMED_PATHS = frozenset({"/jobs:batch", "/restore"})
 """Read piece by piece, with a cap on each line instead."""
 
 

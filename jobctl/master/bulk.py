@@ -1,17 +1,19 @@
 """POST /jobs:batch: a stream of specs, one JSON object a line, of which only a part is held.
 
-Jobs are handed to the queue in chunks, each accepted whole or not at all. The answer to a stream
-that breaks off says how many were accepted before; as ids are the client's, it may send all again.
+Jobs are handed to the queue in chunks, each accepted whole or not at all; while Redis takes one,
+the next is read. The answer to a stream that breaks off says how many were accepted before; as ids
+are the client's, it may send all again.
 """
 
-from collections.abc import AsyncIterable, AsyncIterator
+import asyncio
+from collections.abc import AsyncIterable, AsyncIterator, Iterator
 
 from pydantic import ValidationError
 
 from jobctl.master.errors import ApiError, from_problems, from_queue, too_large
-from jobctl.master.models import SpecIn
 from jobctl.master.settings import JobDefaults, Limits
-from jobctl.queue import AsyncQueue, JobSpec, QueueError
+from jobctl.master.specs import SpecIn
+from jobctl.queue import AsyncQueue, JobSpec, QueueError, Submitted
 
 _AGAIN = "correct the line and send the batch again: jobs with the same ids are not made twice"
 
@@ -54,17 +56,57 @@ def parse(line: bytes, defaults: JobDefaults) -> JobSpec:
     return to_spec(given, defaults)
 
 
-class Batch:
-    """Takes the lines of one batch and keeps count."""
+class Ids:
+    """The ids of a batch's jobs, held as bytes: a Python string each would take three times that.
 
-    def __init__(self, queue: AsyncQueue, defaults: JobDefaults, limits: Limits) -> None:
-        self.ids: list[str] = []
+    An id has 26 characters.
+    """
+
+    _LENGTH = 26
+    _PIECE = 1000
+
+    def __init__(self) -> None:
+        self._held = bytearray()
+
+    def __len__(self) -> int:
+        return len(self._held) // self._LENGTH
+
+    def add(self, job_id: str) -> None:
+        """Add one at the end."""
+        self._held += job_id.encode()
+
+    def json(self) -> Iterator[bytes]:
+        """Yield them as the inside of a JSON array, piece by piece."""
+        held, step = self._held, self._LENGTH
+        for start in range(0, len(held), step * self._PIECE):
+            piece = bytes(held[start : start + step * self._PIECE])
+            ids = [b'"%b"' % piece[at : at + step] for at in range(0, len(piece), step)]
+            yield (b"," if start else b"") + b",".join(ids)
+
+
+class Batch:
+    """Takes the lines of one batch and keeps count; ``ids`` is None when nobody asked for them."""
+
+    def __init__(
+        self,
+        queue: AsyncQueue,
+        defaults: JobDefaults,
+        limits: Limits,
+        *,
+        client: str = "",
+        ids: bool = True,
+    ) -> None:
+        self.submitted = 0
         self.created = 0
+        self.ids = Ids() if ids else None
         self._queue = queue
         self._defaults = defaults
         self._limits = limits
+        self._client = client
+        self._read = 0
         self._chunk: list[JobSpec] = []
         self._chunk_bytes = 0
+        self._sending: asyncio.Task[list[Submitted]] | None = None
 
     async def take(self, stream: AsyncIterable[bytes]) -> None:
         """Submit every line; raises ApiError naming the line and the number accepted so far."""
@@ -75,47 +117,68 @@ class Batch:
                 number += 1
                 if line.strip():
                     await self._add(line)
-            await self._submit()
+            await self._finish()
         except LineTooLongError:
             raise await self._refuse(too_large(longest), number + 1) from None
         except ApiError as error:
             raise await self._refuse(error, number) from error
         except QueueError as error:
             raise self._broken(from_queue(error), None) from error
+        finally:
+            # The client went away, or a line was bad: what is under way is let arrive.
+            if self._sending:
+                await asyncio.gather(self._sending, return_exceptions=True)
 
     async def _add(self, line: bytes) -> None:
         limits = self._limits
-        if len(self.ids) + len(self._chunk) >= limits.batch_lines:
-            message = f"A batch may hold at most {limits.batch_lines} jobs."
-            raise ApiError(413, "too-large", message, "send several batches")
+        if self.ids is not None and self._read >= limits.batch_lines:
+            message = f"A batch whose ids are asked for may hold at most {limits.batch_lines} jobs."
+            raise ApiError(413, "too-large", message, "send several batches, or ask for ?ids=false")
         self._chunk.append(parse(line, self._defaults))
+        self._read += 1
         self._chunk_bytes += len(line)
         if len(self._chunk) >= limits.batch_chunk or self._chunk_bytes >= limits.batch_chunk_bytes:
-            await self._submit()
+            await self._send()
 
     async def _refuse(self, error: ApiError, line: int) -> ApiError:
         """Accept what came before the bad line, so that "line N" tells exactly what is in."""
         try:
-            await self._submit()
+            await self._finish()
         except QueueError as failure:
             return self._broken(from_queue(failure), None)
         return self._broken(error, line)
 
-    async def _submit(self) -> None:
+    async def _finish(self) -> None:
+        await self._send()
+        await self._sent()
+
+    async def _send(self) -> None:
+        """Hand a chunk over once the one before is in: the order of the lines is kept."""
+        await self._sent()
         chunk, self._chunk, self._chunk_bytes = self._chunk, [], 0
         if chunk:
-            submitted = await self._queue.submit(chunk)
-            self.ids.extend(one.id for one in submitted)
-            self.created += sum(one.created for one in submitted)
+            submit = self._queue.submit(chunk, client=self._client)
+            self._sending = asyncio.create_task(submit)
+
+    async def _sent(self) -> None:
+        if not self._sending:
+            return
+        sending, self._sending = self._sending, None
+        done = await sending
+        self.submitted += len(done)
+        self.created += sum(one.created for one in done)
+        if self.ids is not None:
+            for one in done:
+                self.ids.add(one.id)
 
     def _broken(self, error: ApiError, line: int | None) -> ApiError:
         where = f"Line {line}: " if line else ""
-        accepted = len(self.ids)
+        accepted = self.submitted
         return ApiError(
             error.status_code,
             error.code,
             f"{where}{error.message} {accepted} jobs of this batch were accepted.",
             _AGAIN if line else error.hint,
             headers=error.headers,
-            extra={"accepted": accepted} | ({"line": line} if line else {}),
+            extra=error.extra | {"accepted": accepted} | ({"line": line} if line else {}),
         )

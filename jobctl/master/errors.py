@@ -1,6 +1,7 @@
 """Every failure as one JSON body: ``{"error": {"code", "message", "hint"}}``."""
 
 from collections.abc import Mapping
+from math import ceil
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -10,9 +11,12 @@ from starlette.exceptions import HTTPException
 from typing_extensions import TypedDict
 
 from jobctl.queue import (
+    DamagedBackup,
     Full,
     InvalidSpec,
+    QueueClosed,
     QueueError,
+    RateLimited,
     Unavailable,
     UnknownJob,
     UnknownWorker,
@@ -66,22 +70,32 @@ def answer(error: ApiError) -> JSONResponse:
 def from_queue(error: QueueError) -> ApiError:
     """Translate a failure of the queue."""
     status, code = 500, "queue-error"
-    headers = {}
+    headers: dict[str, str] = {}
+    extra: dict[str, Any] = {}
     match error:
         case InvalidSpec():
             status, code = 422, "invalid"
+        case DamagedBackup():
+            status, code = 422, "damaged-backup"
         case UnknownJob():
             status, code = 404, "unknown-job"
         case UnknownWorker():
             status, code = 404, "unknown-worker"
         case WrongStatus():
             status, code = 409, "wrong-status"
+        case QueueClosed():
+            status, code = 409, "queue-closed"
+        case RateLimited(retry_after=wait):
+            status, code = 429, "rate-limited"
+            # Whole seconds is all that this header can say.
+            headers["Retry-After"] = str(max(1, ceil(wait)))
+            extra["retry_after"] = wait
         case Full():
             status, code = 507, "full"
         case Unavailable():
             status, code = 503, "unavailable"
             headers["Retry-After"] = "1"
-    return ApiError(status, code, str(error), error.hint, headers=headers)
+    return ApiError(status, code, str(error), error.hint, headers=headers, extra=extra)
 
 
 def too_large(longest: int) -> ApiError:

@@ -1,12 +1,14 @@
-"""What the master does on its own: loads the queue's library, ticks, and shows it is alive."""
+"""Keeps the queue going: loads its library, ticks when something is due, shows that it is alive."""
 
 import asyncio
 
-from jobctl.master.settings import Settings
-from jobctl.queue import AsyncQueue, QueueError
+from jobctl.master.settings import QueueRules, RateRule, Settings
+from jobctl.queue import AsyncQueue, QueueError, QueueRates, Rate
 
 _FIRST_PAUSE = 0.02
 _LONGEST_PAUSE = 0.5
+# Between two ticks at least: what is due at every moment must not take Redis for itself.
+_SHORTEST_REST = 0.002
 
 
 class Keeper:
@@ -16,32 +18,44 @@ class Keeper:
         self._queue = queue
         self._settings = settings
         self._pause = _FIRST_PAUSE
-        self.ready = False
-        """The library of this version is loaded and Redis answered the last time."""
+        self._steady = asyncio.Event()
+        self._stirred = asyncio.Event()
         self.reason = "Redis has not answered yet."
-        """Why not, in one sentence."""
+        """Why the queue is not ready, in one sentence."""
         # A tick that comes later than half a lease after the last one counts as a gap in which
         # nobody could renew, and then sweeps nothing.
         self._tick_interval = min(settings.tick_interval, settings.lease / 4)
+
+    @property
+    def ready(self) -> bool:
+        """The library of this version is loaded and Redis answered the last time."""
+        return self._steady.is_set()
+
+    async def steady(self) -> None:
+        """Wait until the queue is ready."""
+        await self._steady.wait()
+
+    def stir(self) -> None:
+        """Look now when the next job is due: one was submitted that waits for its time."""
+        self._stirred.set()
 
     async def run(self) -> None:
         """Tick for ever. Redis may come late, go away, or come back without its functions."""
         while True:
             try:
                 if not self.ready:
-                    await self._queue.ensure_library(replace=True)
-                    await self._queue.configure(lease=self._settings.lease)
-                    self.ready = True
-                await self._sweep()
+                    await self._set_up()
+                    self._steady.set()
+                rest = await self._tick()
                 self._pause = _FIRST_PAUSE
-                rest = self._tick_interval
             except QueueError as error:
-                self.ready = False
+                self._steady.clear()
                 self.reason = str(error)
                 # Quick at first: `jobctl up` waits for this moment.
-                rest = self._pause
+                await asyncio.sleep(self._pause)
                 self._pause = min(self._pause * 2, _LONGEST_PAUSE)
-            await asyncio.sleep(rest)
+            else:
+                await self._rest(rest)
 
     async def breathe(self) -> None:
         """Touch the health file for ever.
@@ -53,8 +67,38 @@ class Keeper:
             self._settings.alive_file.touch()
             await asyncio.sleep(self._settings.tick_interval)
 
-    async def _sweep(self) -> None:
-        """Tick until less than a full batch was due, letting requests in between."""
+    async def _set_up(self) -> None:
+        settings = self._settings
+        await self._queue.ensure_library(replace=True)
+        # MIGRATE
+        await self._queue.configure(
+            settings.lease,
+            queues={name: _rates(rules) for name, rules in settings.queues.items()},
+            client_rate=_rate(settings.client_rate),
+        )
+
+    async def _tick(self) -> float:
+        """Tick until less than a full batch was due; return in how many seconds to come back."""
         batch = self._settings.limits.tick_batch
-        while await self._queue.tick(limit=batch) >= batch:
-            await asyncio.sleep(0)
+        while (tick := await self._queue.tick(limit=batch)).moved >= batch:
+            await asyncio.sleep(0)  # lets requests in between
+        due = self._tick_interval if tick.next_due is None else tick.next_due
+        return max(_SHORTEST_REST, min(due, self._tick_interval))
+
+    async def _rest(self, seconds: float) -> None:
+        try:
+            async with asyncio.timeout(seconds):
+                await self._stirred.wait()
+        except TimeoutError:
+            return
+        self._stirred.clear()
+        # Many are submitted at once: one look a moment later sees them all.
+        await asyncio.sleep(_SHORTEST_REST)
+
+
+def _rates(rules: QueueRules) -> QueueRates:
+    return QueueRates(start=_rate(rules.start), submit=_rate(rules.submit))
+
+
+def _rate(rule: RateRule | None) -> Rate | None:
+    return Rate(rule.per_second, rule.burst) if rule else None

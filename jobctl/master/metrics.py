@@ -5,15 +5,28 @@ Written by hand: a few gauges do not pay for a client library's import time and 
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from jobctl.queue import Status, Worker
+from jobctl.queue import QueueInfo, QueueState, Status, Worker
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _WORKER_STATUSES = ("idle", "busy", "draining", "drained", "lost")
 
-Sample = tuple[Mapping[str, str], int]
+_REFUSED_FOR_NOW = 429
+
+Sample = tuple[Mapping[str, str], float]
+
+
+@dataclass(frozen=True)
+class Standing:
+    """What Redis says at one moment (ms since the epoch)."""
+
+    at_ms: int
+    counts: Mapping[Status, int]
+    queues: Iterable[QueueInfo]
+    workers: Iterable[Worker]
 
 
 class HttpCounter:
@@ -26,6 +39,11 @@ class HttpCounter:
         """Return one sample per combination seen."""
         for (method, route, status), number in sorted(self.answered.items()):
             yield {"method": method, "route": route, "status": str(status)}, number
+
+    def rate_limited(self) -> int:
+        """Return how many requests came too fast."""
+        found = self.answered.items()
+        return sum(number for (_, _, status), number in found if status == _REFUSED_FOR_NOW)
 
 
 class CountRequests:
@@ -51,53 +69,82 @@ class CountRequests:
         await self._app(scope, receive, counted)
 
 
-def render(
-    counts: Mapping[Status, int] | None, workers: Iterable[Worker], requests: HttpCounter
-) -> str:
-    """Return the whole page; ``counts`` is None when Redis does not answer."""
-    workers = sorted(workers, key=lambda worker: worker.name)
-    lines = _family(
-        "jobctl_redis_up",
-        "gauge",
-        "Redis answers (1) or not (0).",
-        [({}, 0 if counts is None else 1)],
+def render(standing: Standing | None, requests: HttpCounter) -> str:
+    """Return the whole page; ``standing`` is None when Redis does not answer."""
+    up: list[Sample] = [({}, 0 if standing is None else 1)]
+    lines = _family("jobctl_redis_up", "gauge", "Redis answers (1) or not (0).", up)
+    if standing is not None:
+        lines += _jobs(standing) + _queues(standing) + _workers(standing)
+    lines += _family(
+        "jobctl_http_requests_total", "counter", "Requests answered.", requests.samples()
     )
-    if counts is not None:
-        lines += _family(
-            "jobctl_jobs",
-            "gauge",
-            "Jobs by status.",
-            [({"status": s.value}, counts.get(s, 0)) for s in Status],
-        )
-        lines += _family(
+    lines += _family(
+        "jobctl_rate_limited_total",
+        "counter",
+        "Requests refused because they came too fast.",
+        [({}, requests.rate_limited())],
+    )
+    return "\n".join(lines) + "\n"
+
+
+def _jobs(standing: Standing) -> list[str]:
+    counts = standing.counts
+    samples = [({"status": s.value}, counts.get(s, 0)) for s in Status]
+    return _family("jobctl_jobs", "gauge", "Jobs by status.", samples)
+
+
+def _queues(standing: Standing) -> list[str]:
+    queues = sorted(standing.queues, key=lambda queue: queue.name)
+    # A queue in which nothing waits is as old as now: no gap in the series.
+    ages = [
+        ({"queue": q.name}, max(0, standing.at_ms - (q.oldest_at or standing.at_ms)) / 1000)
+        for q in queues
+    ]
+    states = [
+        ({"queue": q.name, "state": state.value}, int(q.state == state))
+        for q in queues
+        for state in QueueState
+    ]
+    return (
+        _family(
             "jobctl_queue_depth",
             "gauge",
             "Jobs waiting for a worker.",
-            [({}, counts.get(Status.QUEUED, 0))],
+            [({"queue": q.name}, q.queued) for q in queues],
         )
-        by_status = Counter(str(worker.status) for worker in workers)
-        lines += _family(
+        + _family(
+            "jobctl_queue_oldest_seconds",
+            "gauge",
+            "Since when the oldest waiting job was submitted.",
+            ages,
+        )
+        + _family("jobctl_queue_state", "gauge", "What each queue does (1).", states)
+    )
+
+
+def _workers(standing: Standing) -> list[str]:
+    workers = sorted(standing.workers, key=lambda worker: worker.name)
+    by_status = Counter(str(worker.status) for worker in workers)
+    return (
+        _family(
             "jobctl_workers",
             "gauge",
             "Registered workers by status.",
             [({"status": s}, by_status[s]) for s in _WORKER_STATUSES],
         )
-        lines += _family(
+        + _family(
             "jobctl_worker_jobs",
             "gauge",
             "Jobs held by each worker.",
             [({"worker": w.name, "pool": w.pool}, len(w.jobs)) for w in workers],
         )
-        lines += _family(
+        + _family(
             "jobctl_worker_slots",
             "gauge",
             "Jobs each worker runs at once.",
             [({"worker": w.name, "pool": w.pool}, w.concurrency) for w in workers],
         )
-    lines += _family(
-        "jobctl_http_requests_total", "counter", "Requests answered.", requests.samples()
     )
-    return "\n".join(lines) + "\n"
 
 
 def _family(name: str, kind: str, text: str, samples: Iterable[Sample]) -> list[str]:

@@ -7,18 +7,25 @@ from fastapi import Depends, Request
 from jobctl.master.feed import Feed
 from jobctl.master.keeper import Keeper
 from jobctl.master.metrics import HttpCounter
+from jobctl.master.pruner import Pruner
+from jobctl.master.scheduler import Scheduler
 from jobctl.master.settings import Settings
 from jobctl.queue import AsyncQueue, UnknownJob, is_id
 
 
 class Service:
-    """The queue, the feed of its events, and the settings of this master."""
+    """The queue, those who keep it going, the feed of its events, and this master's settings.
+
+    Raises SettingsError when a schedule cannot be.
+    """
 
     def __init__(self, settings: Settings, queue: AsyncQueue) -> None:
         self.settings = settings
         self.queue = queue
         self.feed = Feed(queue, backlog=settings.limits.stream_backlog)
         self.keeper = Keeper(queue, settings)
+        self.pruner = Pruner(queue, self.keeper, settings)
+        self.scheduler = Scheduler(queue, self.keeper, settings)
         self.requests = HttpCounter()
 
 

@@ -1,11 +1,12 @@
-"""Jobs, workers and events as the JSON that clients read. Times are ISO-8601 UTC or null."""
+"""Jobs and events as the JSON that clients read. Times are ISO-8601 UTC or null."""
 
 from datetime import UTC, datetime
 from typing import Any
 
 from typing_extensions import TypedDict
 
-from jobctl.queue import Attempt, Event, Job, Transition, Worker
+from jobctl.master.reply import parsed
+from jobctl.queue import Attempt, Event, Job, JobSpec, Status, Transition
 
 
 class AttemptView(TypedDict):
@@ -21,12 +22,21 @@ class AttemptView(TypedDict):
     reason: str
 
 
-class BackoffView(TypedDict):
-    """Pause between attempts, in seconds; ``jitter`` is a part of 1."""
+class RetryView(TypedDict):
+    """When a failed job is tried again; pauses in seconds, ``jitter`` a part of 1."""
 
-    base: float
-    cap: float
+    max_attempts: int
+    backoff: float
+    max_backoff: float
     jitter: float
+    on: dict[str, Any]
+
+
+class ConcurrencyView(TypedDict):
+    """How many jobs with this key run at once."""
+
+    key: str
+    limit: int
 
 
 class JobRow(TypedDict):
@@ -34,6 +44,7 @@ class JobRow(TypedDict):
 
     id: str
     name: str
+    function: str
     queue: str
     status: str
     step: str
@@ -52,17 +63,29 @@ class JobRow(TypedDict):
 
 
 class JobView(JobRow):
-    """All of a job. ``checkpoint`` is JSON text; durations are seconds."""
+    """All of a job. ``checkpoint`` is JSON text; durations are seconds.
+
+    ``blockers`` is how many of the jobs in ``after`` are not over.
+    """
 
     argv: list[str]
+    args: dict[str, Any] | list[Any] | None
+    result: Any
     env: dict[str, str]
     has_stdin: bool
     timeout: float | None
     grace: float
-    max_attempts: int
-    backoff: BackoffView
+    priority: int
+    key: str
+    concurrency: ConcurrencyView | None
+    after: list[str]
+    after_policy: str
+    blockers: int
+    retry: RetryView
     array: str
     array_index: int | None
+    array_size: int | None
+    array_max_fails: int | None
     checkpoint: str
     claimed_at: str | None
     due_at: str | None
@@ -71,21 +94,6 @@ class JobView(JobRow):
     incarnation: str
     cancelling: bool
     history: list[AttemptView]
-
-
-class WorkerView(TypedDict):
-    """A registered worker."""
-
-    name: str
-    pool: str
-    container: str
-    incarnation: str
-    status: str
-    concurrency: int
-    queues: list[str]
-    jobs: list[str]
-    started_at: str | None
-    heartbeat_at: str | None
 
 
 def iso(ms: int | None) -> str | None:
@@ -101,6 +109,7 @@ def job_row(job: Job) -> JobRow:
     return {
         "id": job.id,
         "name": job.name,
+        "function": job.function,
         "queue": job.queue,
         "status": job.status.value,
         "step": job.step,
@@ -124,18 +133,29 @@ def job_view(job: Job) -> JobView:
     return {
         **job_row(job),
         "argv": list(job.argv),
+        "args": parsed(job.args),
+        "result": parsed(job.result),
         "env": dict(job.env),
         "has_stdin": job.stdin is not None,
         "timeout": job.timeout,
         "grace": job.grace,
-        "max_attempts": job.max_attempts,
-        "backoff": {
-            "base": job.backoff.base,
-            "cap": job.backoff.cap,
+        "priority": job.priority,
+        "key": job.key,
+        "concurrency": _concurrency_view(job),
+        "after": list(job.after),
+        "after_policy": job.after_policy,
+        "blockers": job.blockers,
+        "retry": {
+            "max_attempts": job.max_attempts,
+            "backoff": job.backoff.base,
+            "max_backoff": job.backoff.cap,
             "jitter": job.backoff.jitter,
+            "on": dict(job.retry_on),
         },
         "array": job.array,
         "array_index": job.array_index,
+        "array_size": job.array_size,
+        "array_max_fails": job.array_max_fails,
         "checkpoint": job.checkpoint,
         "claimed_at": iso(job.claimed_at),
         "due_at": iso(job.due_at),
@@ -145,6 +165,41 @@ def job_view(job: Job) -> JobView:
         "cancelling": job.cancelling,
         "history": [_attempt_view(attempt) for attempt in job.history],
     }
+
+
+def queued(spec: JobSpec, now_ms: int) -> Job:
+    """Return what a job is just after its submit, if nothing is in its way."""
+    return Job(
+        id=spec.id,
+        status=Status.QUEUED,
+        argv=spec.argv,
+        function=spec.function,
+        args=spec.args,
+        name=spec.name,
+        queue=spec.queue,
+        env=spec.env,
+        stdin=spec.stdin,
+        timeout=spec.timeout,
+        grace=spec.grace,
+        priority=spec.priority,
+        key=spec.key,
+        concurrency_key=spec.concurrency_key,
+        concurrency_limit=spec.concurrency_limit,
+        max_attempts=spec.max_attempts,
+        backoff=spec.backoff,
+        retry_on=spec.retry_on,
+        array=spec.array,
+        array_index=spec.array_index,
+        array_size=spec.array_size,
+        array_max_fails=spec.array_max_fails,
+        submitted_at=now_ms,
+    )
+
+
+def _concurrency_view(job: Job) -> ConcurrencyView | None:
+    if job.concurrency_limit is None:
+        return None
+    return {"key": job.concurrency_key, "limit": job.concurrency_limit}
 
 
 def _attempt_view(attempt: Attempt) -> AttemptView:
@@ -157,22 +212,6 @@ def _attempt_view(attempt: Attempt) -> AttemptView:
         "exit_code": attempt.exit_code,
         "signal": attempt.signal,
         "reason": attempt.reason,
-    }
-
-
-def worker_view(worker: Worker) -> WorkerView:
-    """Return a worker."""
-    return {
-        "name": worker.name,
-        "pool": worker.pool,
-        "container": worker.container,
-        "incarnation": worker.incarnation,
-        "status": worker.status,
-        "concurrency": worker.concurrency,
-        "queues": list(worker.queues),
-        "jobs": list(worker.jobs),
-        "started_at": iso(worker.started_at),
-        "heartbeat_at": iso(worker.heartbeat_at),
     }
 
 

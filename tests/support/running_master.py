@@ -15,8 +15,8 @@ from jobctl.master.app import create_app
 from jobctl.master.server import Server, make_server
 from jobctl.master.settings import Limits, Settings
 from jobctl.queue import (
+    ClaimedJob,
     Finish,
-    Job,
     JobSpec,
     Outcome,
     Queue,
@@ -111,29 +111,29 @@ class PlayedWorker:
             )
         )
 
-    def claim(self) -> Job:
-        [job] = self.queue.claim(self.incarnation, 1, ["default"])
+    def claim(self) -> ClaimedJob:
+        [job] = self.queue.claim(self.incarnation, 1, ["default"]).jobs
         return job
 
-    def start(self) -> Job:
+    def start(self) -> ClaimedJob:
         job = self.claim()
         self.queue.start(self.incarnation, [(job.id, job.attempt)])
         return job
 
-    def finish(self, job: Job, outcome: Outcome | None = None) -> None:
+    def finish(self, job: ClaimedJob, outcome: Outcome | None = None) -> None:
         end = Finish(job.id, job.attempt, outcome or Outcome(succeeded=True, exit_code=0))
         self.queue.finish(self.incarnation, [end])
 
-    def folder(self, job: Job) -> Path:
+    def folder(self, job: ClaimedJob) -> Path:
         folder = self._jobs_dir / job.id / str(job.attempt)
         folder.mkdir(parents=True, exist_ok=True)
         return folder
 
-    def write(self, job: Job, data: bytes) -> None:
+    def write(self, job: ClaimedJob, data: bytes) -> None:
         with (self.folder(job) / "log").open("ab") as log:
             log.write(data)
 
-    def output(self, job: Job) -> Path:
+    def output(self, job: ClaimedJob) -> Path:
         output = self.folder(job) / "output"
         output.mkdir(exist_ok=True)
         return output
@@ -156,7 +156,7 @@ def submit(worker: PlayedWorker, **fields: Any) -> str:
     return job_id
 
 
-def started(worker: PlayedWorker, **fields: Any) -> Job:
+def started(worker: PlayedWorker, **fields: Any) -> ClaimedJob:
     job_id = submit(worker, **fields)
     job = worker.start()
     assert job.id == job_id

@@ -2,42 +2,17 @@
 
 import asyncio
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from jobctl.client.sse import parse
 from jobctl.master.feed import Feed
 from jobctl.master.follow import Position, follow
 from jobctl.master.keeper import Keeper
-from jobctl.master.models import SpecIn
 from jobctl.master.routes.events import _stream
 from jobctl.master.service import Service
-from jobctl.master.settings import BackoffDefaults, JobDefaults, Limits, Settings
-from jobctl.queue import AsyncQueue, Event, Status, Transition, Unavailable
-
-
-class SaidQueue:
-    """Answers each call with the next thing it was told; then waits for ever."""
-
-    def __init__(self, **answers: list[Any]) -> None:
-        self.calls: list[str] = []
-        self.done = asyncio.Event()
-        self._answers = answers
-
-    def __getattr__(self, name: str) -> Any:
-        async def call(*args: Any, **_options: Any) -> Any:
-            self.calls.append(name)
-            if not self._answers.get(name):
-                self.done.set()
-                await asyncio.Event().wait()
-            answer = self._answers[name].pop(0)
-            if isinstance(answer, Exception):
-                raise answer
-            return answer
-
-        return call
-
-    def as_queue(self) -> AsyncQueue:
-        return cast("AsyncQueue", self)
+from jobctl.master.settings import Limits, QueueRules, RateRule, Settings
+from jobctl.queue import Event, QueueRates, Rate, Status, Tick, Transition, Unavailable
+from tests.support.said_queue import SaidQueue, until_silent
 
 
 def event(number: int, job: str = "job") -> Event:
@@ -53,14 +28,6 @@ def settings(folder: Path = Path("/nonexistent"), **limits: Any) -> Settings:
         tick_interval=0.001,
         limits=Limits(**limits),
     )
-
-
-async def until_silent(queue: SaidQueue, loop: Any) -> None:
-    """Run one of the master's loops until the queue has nothing more to say."""
-    task = asyncio.create_task(loop)
-    await queue.done.wait()
-    task.cancel()
-    await asyncio.wait([task])
 
 
 def test_the_feed_wakes_only_those_whose_job_it_is() -> None:
@@ -136,8 +103,9 @@ def test_the_keeper_sets_redis_up_again_after_every_interruption(tmp_path: Path)
     async def run() -> list[str]:
         queue = SaidQueue(
             ensure_library=[Unavailable("not yet"), None, None],
+            migrate=[0, 0],
             configure=[None, None],
-            tick=[500, 500, 3, Unavailable("gone"), 0],
+            tick=[Tick(500), Tick(500), Tick(3, 0.0), Unavailable("gone"), Tick(0)],
         )
         keeper = Keeper(queue.as_queue(), settings(tmp_path))
         await until_silent(queue, keeper.run())
@@ -149,9 +117,45 @@ def test_the_keeper_sets_redis_up_again_after_every_interruption(tmp_path: Path)
     assert asyncio.run(run()) == ["ensure_library", *setup, *ticks, *setup, "tick", "tick"]
 
 
+def test_the_keeper_tells_the_queue_all_rates(tmp_path: Path) -> None:
+    async def run() -> tuple[Any, ...]:
+        queue = SaidQueue(ensure_library=[None], migrate=[0], configure=[None])
+        rules = QueueRules(start=RateRule(per_second=2.0), submit=RateRule(per_second=3, burst=9))
+        said = settings(tmp_path).model_copy(
+            update={"queues": {"q": rules}, "client_rate": RateRule(per_second=5.0, burst=6)}
+        )
+        await until_silent(queue, Keeper(queue.as_queue(), said).run())
+        return queue.given[1]
+
+    rates = {"q": QueueRates(start=Rate(2.0, 1), submit=Rate(3.0, 9))}
+    assert asyncio.run(run()) == (10.0, rates, Rate(5.0, 6))
+
+
+def test_the_keeper_comes_back_when_the_next_job_is_due(tmp_path: Path) -> None:
+    async def run() -> list[str]:
+        # An hour between ticks: only what is due can bring it back.
+        queue = SaidQueue(
+            ensure_library=[None], migrate=[0], configure=[None], tick=[Tick(1, 0.001), Tick(1)]
+        )
+        said = settings(tmp_path).model_copy(update={"tick_interval": 3600.0, "lease": 36000.0})
+        keeper = Keeper(queue.as_queue(), said)
+        running = asyncio.create_task(keeper.run())
+        while queue.calls.count("tick") < 2:
+            await asyncio.sleep(0)
+        # Nothing is due now, until a job is submitted that waits for its time.
+        keeper.stir()
+        await queue.done.wait()
+        running.cancel()
+        return queue.calls[2:]
+
+    assert asyncio.run(run()) == ["tick"] * 3
+
+
 def test_the_keeper_is_not_ready_while_redis_is_away(tmp_path: Path) -> None:
     async def run() -> None:
-        queue = SaidQueue(ensure_library=[None], configure=[None], tick=[Unavailable("gone")])
+        queue = SaidQueue(
+            ensure_library=[None], migrate=[0], configure=[None], tick=[Unavailable("gone")]
+        )
         keeper = Keeper(queue.as_queue(), settings(tmp_path))
         await until_silent(queue, keeper.run())
         assert (keeper.ready, keeper.reason) == (False, "gone")
@@ -172,16 +176,3 @@ def test_the_health_file_is_touched_again_and_again(tmp_path: Path) -> None:
         breathing.cancel()
 
     asyncio.run(run())
-
-
-def test_defaults_fill_in_what_a_spec_leaves_out() -> None:
-    defaults = JobDefaults(
-        max_attempts=4, timeout=30.0, grace=2.0, backoff=BackoffDefaults(base=3.0, cap=9.0)
-    )
-    plain = SpecIn.model_validate({"argv": ["a"]}).to_spec(defaults)
-    assert (plain.max_attempts, plain.timeout, plain.grace) == (4, 30.0, 2.0)
-    assert (plain.backoff.base, plain.backoff.cap, plain.backoff.jitter) == (3.0, 9.0, 0.2)
-    said = {"argv": ["a"], "timeout": None, "grace": 0, "backoff": {"base": 0}, "max_attempts": 1}
-    own = SpecIn.model_validate(said).to_spec(defaults)
-    assert (own.max_attempts, own.timeout, own.grace) == (1, None, 0.0)
-    assert (own.backoff.base, own.backoff.cap) == (0.0, 9.0)

@@ -13,10 +13,11 @@ from hypothesis import strategies as st
 from jobctl.master import beneath, logfile, sse
 from jobctl.master.bulk import LineTooLongError, lines
 from jobctl.master.follow import Position
-from jobctl.master.metrics import HttpCounter, render
+from jobctl.master.metrics import HttpCounter, Standing, render
+from jobctl.master.reply import Json, parsed
 from jobctl.master.settings import SettingsError, load_settings
 from jobctl.master.views import iso
-from jobctl.queue import Status
+from jobctl.queue import QueueInfo, QueueState, Status
 
 # -- settings
 
@@ -222,8 +223,52 @@ def test_times_are_iso(ms: int | None, text: str | None) -> None:
 def test_metrics_without_redis_say_so_and_escape_labels() -> None:
     requests = HttpCounter()
     requests.answered["GET", '/a"\\b\n', 200] = 1234567
-    page = render(None, [], requests)
+    page = render(None, requests)
     assert "jobctl_redis_up 0\n" in page
     assert "jobctl_jobs" not in page
     assert r'route="/a\"\\b\n",status="200"} 1234567' in page
-    assert 'jobctl_jobs{status="failed"} 3\n' in render({Status.FAILED: 3}, [], requests)
+
+
+def test_metrics_tell_of_each_queue_and_of_who_came_too_fast() -> None:
+    requests = HttpCounter()
+    requests.answered["POST", "/jobs", 429] = 2
+    requests.answered["POST", "/jobs:batch", 429] = 3
+    requests.answered["POST", "/jobs", 202] = 9
+    queues = [
+        QueueInfo(name="late", state=QueueState.PAUSED, queued=7, oldest_at=1_500),
+        QueueInfo(name="empty"),
+    ]
+    page = render(Standing(10_000, {Status.FAILED: 3}, queues, []), requests)
+    for line in (
+        'jobctl_jobs{status="failed"} 3',
+        'jobctl_queue_depth{queue="late"} 7',
+        'jobctl_queue_oldest_seconds{queue="late"} 8.5',
+        'jobctl_queue_oldest_seconds{queue="empty"} 0.0',
+        'jobctl_queue_state{queue="late",state="paused"} 1',
+        'jobctl_queue_state{queue="empty",state="paused"} 0',
+        "jobctl_rate_limited_total 5",
+    ):
+        assert f"{line}\n" in page
+
+
+# -- what jobs say
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("", None),
+        ('{"a": [1, null]}', {"a": [1, None]}),
+        ("[NaN, -Infinity, 1e999]", ["NaN", "-Infinity", "1e999"]),
+        ("{nope", None),
+        ("[" * 100_000, None),
+    ],
+)
+def test_what_a_job_says_cannot_break_the_answer(text: str, value: object) -> None:
+    assert parsed(text) == value
+    assert json.loads(Json(parsed(text)).body) == value
+
+
+def test_text_that_is_no_utf8_goes_out_escaped() -> None:
+    assert Json({"a": "\ud800"}).body == b'{"a":"\\ud800"}'
+    assert Json({"a": "ä"}).body == '{"a":"ä"}'.encode()

@@ -1,15 +1,17 @@
 """Whether the master lives, whether it can serve, and its numbers."""
 
 import asyncio
+import time
+from contextlib import suppress
 
 from fastapi import APIRouter
 from fastapi.responses import JSONResponse
 from starlette.responses import PlainTextResponse, Response
 from typing_extensions import TypedDict
 
-from jobctl.master.metrics import CONTENT_TYPE, render
+from jobctl.master.metrics import CONTENT_TYPE, Standing, render
 from jobctl.master.service import ServiceDep
-from jobctl.queue import QueueError, Status, Worker
+from jobctl.queue import AsyncQueue, QueueError, Status
 
 router = APIRouter(tags=["health"])
 
@@ -92,11 +94,14 @@ async def stats(service: ServiceDep) -> JSONResponse:
 @router.get("/metrics", response_class=PlainTextResponse)
 async def metrics(service: ServiceDep) -> Response:
     """Answer in the Prometheus text format."""
-    counts: dict[Status, int] | None = None
-    workers: list[Worker] = []
-    try:
+    standing: Standing | None = None
+    # Told by jobctl_redis_up; the rest of the page is still worth having.
+    with suppress(QueueError, TimeoutError):
         async with asyncio.timeout(_PATIENCE):
-            counts, workers = await asyncio.gather(service.queue.counts(), service.queue.workers())
-    except (QueueError, TimeoutError):
-        pass  # told by jobctl_redis_up; the rest of the page is still worth having
-    return Response(render(counts, workers, service.requests), media_type=CONTENT_TYPE)
+            standing = await _standing(service.queue)
+    return Response(render(standing, service.requests), media_type=CONTENT_TYPE)
+
+
+async def _standing(queue: AsyncQueue) -> Standing:
+    counts, queues, workers = await asyncio.gather(queue.counts(), queue.stats(), queue.workers())
+    return Standing(time.time_ns() // 1_000_000, counts, queues, workers)

@@ -1,28 +1,22 @@
-"""Submitting, reading, waiting for, cancelling and retrying jobs."""
+"""Reading, waiting for, cancelling and retrying jobs; why a job is where it is."""
 
 import asyncio
-from typing import Annotated, Any
+from typing import Annotated
 
-from fastapi import APIRouter, Query, Request
-from fastapi.responses import JSONResponse
+from fastapi import APIRouter, Query
+from pydantic import BaseModel, Field
 from typing_extensions import TypedDict
 
-from jobctl.master.bulk import Batch, to_spec
 from jobctl.master.errors import ApiError
-from jobctl.master.models import IdsIn, SpecIn
+from jobctl.master.fleet_views import ExplanationView, explanation_view
+from jobctl.master.models import DeadIn, IdsIn
+from jobctl.master.reply import Json
 from jobctl.master.service import JobId, Service, ServiceDep
 from jobctl.master.views import JobRow, JobView, job_row, job_view
 from jobctl.queue import Job, Status
+from jobctl.queue.explain import explain
 
 router = APIRouter(tags=["jobs"])
-
-
-class BatchView(TypedDict):
-    """What became of a batch; ``ids`` in the order of its lines."""
-
-    submitted: int
-    created: int
-    ids: list[str]
 
 
 class PageView(TypedDict):
@@ -38,65 +32,54 @@ class RowsView(TypedDict):
     jobs: dict[str, JobRow | None]
 
 
-def _json(content: Any, status: int = 200) -> JSONResponse:
-    # Straight to JSON: running every answer through a model costs more than making it.
-    return JSONResponse(content, status)
+class RetriedView(TypedDict):
+    """The failed jobs that run once more; ``cursor`` asks for the next, null at the end."""
 
-
-@router.post("/jobs", status_code=202, response_model=JobView)
-async def submit(spec: SpecIn, service: ServiceDep) -> JSONResponse:
-    """Submit one job. With the same id again nothing new is made."""
-    made = to_spec(spec, service.settings.defaults)
-    await service.queue.submit([made])
-    return _json(job_view(await service.queue.get(made.id)), 202)
-
-
-@router.post(
-    "/jobs:batch",
-    status_code=202,
-    response_model=BatchView,
-    openapi_extra={
-        "requestBody": {
-            "required": True,
-            "description": "One job (as for POST /jobs) in each line.",
-            "content": {"application/x-ndjson": {"schema": {"type": "string"}}},
-        }
-    },
-)
-async def submit_batch(request: Request, service: ServiceDep) -> JSONResponse:
-    """Submit many jobs, as a stream of lines of JSON.
-
-    A bad line is answered with 422 and its number; the lines before it are accepted.
-    """
-    settings = service.settings
-    batch = Batch(service.queue, settings.defaults, settings.limits)
-    await batch.take(request.stream())
-    return _json({"submitted": len(batch.ids), "created": batch.created, "ids": batch.ids}, 202)
+    ids: list[str]
+    cursor: str | None
 
 
 @router.post("/jobs:status", response_model=RowsView)
-async def statuses(body: IdsIn, service: ServiceDep) -> JSONResponse:
+async def statuses(body: IdsIn, service: ServiceDep) -> Json:
     """Look many jobs up at once."""
     most = service.settings.limits.page
     if len(body.ids) > most:
         raise ApiError(413, "too-large", f"At most {most} ids may be asked for at once.")
     jobs = await service.queue.get_many(body.ids)
     found = zip(body.ids, jobs, strict=True)
-    return _json({"jobs": {name: job and job_row(job) for name, job in found}})
+    return Json({"jobs": {name: job and job_row(job) for name, job in found}})
+
+
+@router.post("/jobs:retry", response_model=RetriedView)
+async def retry_dead(body: DeadIn, service: ServiceDep) -> Json:
+    """Run failed jobs once more: a page of those of a name or with a cause, or of all."""
+    if not body.dead:
+        raise ApiError(422, "invalid", "dead: only the failed jobs can be retried together.")
+    limit = min(body.limit, service.settings.limits.page)
+    ids, cursor = await service.queue.retry_dead(
+        limit, body.cursor, name=body.name, cause=body.cause
+    )
+    return Json({"ids": ids, "cursor": cursor or None})
+
+
+class _Filters(BaseModel):
+    """Which jobs are listed: those that meet all that is given."""
+
+    status: Status | None = None
+    name: str | None = None
+    array: str | None = None
+    limit: int = Field(default=50, ge=1)
+    cursor: str | None = None
 
 
 @router.get("/jobs", response_model=PageView)
-async def listing(
-    service: ServiceDep,
-    status: Status | None = None,
-    name: str | None = None,
-    limit: Annotated[int, Query(ge=1)] = 50,
-    cursor: str | None = None,
-) -> JSONResponse:
-    """List jobs, newest first."""
-    limit = min(limit, service.settings.limits.page)
-    page = await service.queue.list(status=status, name=name, limit=limit, cursor=cursor)
-    return _json({"jobs": [job_view(job) for job in page.jobs], "cursor": page.cursor})
+async def listing(service: ServiceDep, filters: Annotated[_Filters, Query()]) -> Json:
+    """List jobs, newest first. A page may be short although more follows: go by ``cursor``."""
+    limit = min(filters.limit, service.settings.limits.page)
+    page = await service.queue.list(
+        filters.status, filters.name, limit, filters.cursor, filters.array
+    )
+    return Json({"jobs": [job_view(job) for job in page.jobs], "cursor": page.cursor})
 
 
 @router.get("/jobs/{job_id}", response_model=JobView)
@@ -104,9 +87,9 @@ async def read(
     job_id: JobId,
     service: ServiceDep,
     wait: Annotated[float, Query(ge=0, description="seconds, at most 60")] = 0,
-) -> JSONResponse:
+) -> Json:
     """Show one job; with ``wait`` as soon as it has ended, or as it is by then."""
-    return _json(job_view(await _settled(service, job_id, wait)))
+    return Json(job_view(await _settled(service, job_id, wait)))
 
 
 async def _settled(service: Service, job_id: str, wait: float) -> Job:
@@ -124,12 +107,19 @@ async def _settled(service: Service, job_id: str, wait: float) -> Job:
 
 
 @router.post("/jobs/{job_id}/cancel", response_model=JobView)
-async def cancel(job_id: JobId, service: ServiceDep) -> JSONResponse:
+async def cancel(job_id: JobId, service: ServiceDep) -> Json:
     """Cancel a job; a running one ends a little later, ``cancelling`` until then."""
-    return _json(job_view(await service.queue.cancel(job_id)))
+    return Json(job_view(await service.queue.cancel(job_id)))
 
 
 @router.post("/jobs/{job_id}/retry", response_model=JobView)
-async def retry(job_id: JobId, service: ServiceDep) -> JSONResponse:
+async def retry(job_id: JobId, service: ServiceDep) -> Json:
     """Run an ended job once more: a new run with fresh counters."""
-    return _json(job_view(await service.queue.retry(job_id)))
+    return Json(job_view(await service.queue.retry(job_id)))
+
+
+@router.get("/jobs/{job_id}/explain", response_model=ExplanationView)
+async def explained(job_id: JobId, service: ServiceDep) -> Json:
+    """Say why a job is not running yet, or why it ended as it did."""
+    facts = await service.queue.facts(job_id)
+    return Json(explanation_view(facts.job, explain(facts, facts.now_ms)))

@@ -4,9 +4,9 @@ from fastapi import APIRouter
 from fastapi.responses import JSONResponse
 from typing_extensions import TypedDict
 
+from jobctl.master.fleet_views import WorkerView, worker_view
 from jobctl.master.models import DrainIn
 from jobctl.master.service import ServiceDep
-from jobctl.master.views import WorkerView, worker_view
 
 router = APIRouter(tags=["workers"])
 

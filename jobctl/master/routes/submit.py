@@ -1,0 +1,96 @@
+"""Submitting: one job, or a stream of them."""
+
+from collections.abc import AsyncIterator
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Header, Query, Request
+from starlette.responses import Response, StreamingResponse
+from typing_extensions import TypedDict
+
+from jobctl.master.bulk import Batch, Ids, to_spec
+from jobctl.master.errors import ApiError
+from jobctl.master.reply import Json
+from jobctl.master.service import ServiceDep
+from jobctl.master.specs import SpecIn
+from jobctl.master.views import JobView, job_view, queued
+
+router = APIRouter(tags=["jobs"])
+
+_MAX_CLIENT = 200
+_ANYBODY = "anybody"
+
+
+class BatchView(TypedDict):
+    """What became of a batch; ``ids`` in the order of its lines, null if they were not wanted."""
+
+    submitted: int
+    created: int
+    ids: list[str] | None
+
+
+async def _client(
+    jobctl_client: Annotated[
+        str, Header(description="who submits: whom the rate for clients is counted for")
+    ] = "",
+) -> str:
+    if len(jobctl_client) > _MAX_CLIENT or not jobctl_client.isprintable():
+        message = f"Jobctl-Client is at most {_MAX_CLIENT} printable characters."
+        raise ApiError(422, "invalid", message)
+    # The queue trusts those without a name; over HTTP nobody is.
+    return jobctl_client or _ANYBODY
+
+
+_Client = Annotated[str, Depends(_client)]
+
+
+@router.post("/jobs", status_code=202, response_model=JobView)
+async def submit(spec: SpecIn, service: ServiceDep, client: _Client) -> Json:
+    """Submit one job. With the same id, or the same key, again nothing new is made."""
+    made = to_spec(spec, service.settings.defaults)
+    [submitted] = await service.queue.submit([made], client=client)
+    timed = bool(made.delay) or made.at is not None
+    if timed:
+        service.keeper.stir()
+    if submitted.queued_at is not None and not timed and not made.after:
+        # What a new job looks like is known: reading it back would cost as much again.
+        return Json(job_view(queued(made, submitted.queued_at)), 202)
+    return Json(job_view(await service.queue.get(submitted.id)), 202)
+
+
+@router.post(
+    "/jobs:batch",
+    status_code=202,
+    response_model=BatchView,
+    openapi_extra={
+        "requestBody": {
+            "required": True,
+            "description": "One job (as for POST /jobs) in each line.",
+            "content": {"application/x-ndjson": {"schema": {"type": "string"}}},
+        }
+    },
+)
+async def submit_batch(
+    request: Request,
+    service: ServiceDep,
+    client: _Client,
+    ids: Annotated[bool, Query(description="false: count them only, and take any number")] = True,
+) -> Response:
+    """Submit many jobs, as a stream of lines of JSON.
+
+    A bad line is answered with 422 and its number; the lines before it are accepted.
+    """
+    settings = service.settings
+    batch = Batch(service.queue, settings.defaults, settings.limits, client=client, ids=ids)
+    await batch.take(request.stream())
+    service.keeper.stir()
+    if batch.ids is None:
+        return Json({"submitted": batch.submitted, "created": batch.created, "ids": None}, 202)
+    body = _with_ids(batch, batch.ids)
+    return StreamingResponse(body, 202, media_type=Json.media_type)
+
+
+async def _with_ids(batch: Batch, ids: Ids) -> AsyncIterator[bytes]:
+    yield b'{"submitted":%d,"created":%d,"ids":[' % (batch.submitted, batch.created)
+    for piece in ids.json():
+        yield piece
+    yield b"]}"

@@ -1,0 +1,44 @@
+"""Deleting ended jobs: in bounded batches, with rests, and again after Redis was away."""
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+from jobctl.master.keeper import Keeper
+from jobctl.master.pruner import Pruner
+from jobctl.master.settings import KeepRule, Limits, RetentionRules, Settings
+from jobctl.queue import Keep, Retention, Tick, Unavailable
+from tests.support.said_queue import SaidQueue, until_silent
+
+
+def settings(rules: RetentionRules) -> Settings:
+    return Settings(
+        project="p",
+        token="t",
+        redis_password="r",
+        alive_file=Path("/nonexistent"),
+        retention=rules,
+        limits=Limits(prune_batch=10, prune_interval=0.001),
+    )
+
+
+def test_batches_go_on_while_they_are_full_and_again_after_an_interruption() -> None:
+    async def run() -> list[tuple[Any, ...]]:
+        queue = SaidQueue(prune=[10, 10, 3, Unavailable("gone"), 0])
+        kept = SaidQueue(ensure_library=[None], migrate=[0], configure=[None], tick=[Tick(0)])
+        said = settings(RetentionRules(failed=KeepRule(age=5.0, count=7)))
+        keeper = Keeper(kept.as_queue(), said)
+        keeping = asyncio.create_task(keeper.run())
+        await until_silent(queue, Pruner(queue.as_queue(), keeper, said).run())
+        keeping.cancel()
+        return queue.given
+
+    rules = Retention(failed=Keep(age=5.0, count=7))
+    assert asyncio.run(run()) == [(rules, 10)] * 6
+
+
+def test_without_rules_nothing_is_looked_for() -> None:
+    queue = SaidQueue()
+    said = settings(RetentionRules())
+    asyncio.run(Pruner(queue.as_queue(), Keeper(queue.as_queue(), said), said).run())
+    assert queue.calls == []
