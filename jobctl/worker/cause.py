@@ -26,7 +26,8 @@ class Ending:
 
     `returncode` as subprocess has it (negative: a signal). `stopped` only if the worker
     really signalled the job. `oom_kills` happened in the container while it ran; `alone`
-    if no other job ran here in all that time. `timeout` in seconds.
+    if no other job ran here in all that time. `timeout` in seconds. `launcher` if it was the
+    process that had started the job which was ended, and the job with it.
     """
 
     returncode: int
@@ -34,6 +35,7 @@ class Ending:
     oom_kills: int = 0
     alone: bool = True
     timeout: float | None = None
+    launcher: bool = False
 
 
 def outcome_of(ending: Ending) -> Outcome:
@@ -51,7 +53,7 @@ def outcome_of(ending: Ending) -> Outcome:
         reason = "used more memory than its worker has"
         return Outcome(False, Cause.OOM, code, number, reason)
     if number is not None:
-        return Outcome(False, Cause.SIGNAL, None, number, f"ended by {signal_name(number)}")
+        return Outcome(False, Cause.SIGNAL, None, number, _signal_reason(ending, number))
     return Outcome(False, Cause.EXIT, code, None, exit_reason(ending.returncode))
 
 
@@ -59,6 +61,13 @@ def _blames(ending: Ending) -> bool:
     # A job whose child was killed for memory may exit with any code. That is only sure
     # to be its own fault when nothing else ran; 137 alone proves nothing either.
     return ending.alone or ending.returncode in _KILLED
+
+
+def _signal_reason(ending: Ending, number: int) -> str:
+    name = signal_name(number)
+    if ending.launcher:
+        return f"the process that started it was ended by {name}, probably by the job itself"
+    return f"ended by {name}"
 
 
 def exit_reason(code: int) -> str:

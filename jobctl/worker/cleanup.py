@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -15,6 +16,8 @@ from .trees import sweep
 # Scanning and killing loses against a fork bomb; one kill(-1) as that UID does not.
 _SCANS_BEFORE_HELPER = 2
 _MOST_ROUNDS = 200
+# The kernel stamps changes by a clock with ticks of up to 10 ms.
+_SETTLED_NS = 30_000_000
 
 
 def signal_group(group: int, number: int) -> None:
@@ -92,6 +95,42 @@ def clear_scratch(places: Sequence[Path], uid: int) -> None:
                         _remove(folder, entry)
         finally:
             os.close(folder)
+
+
+class Scratch:
+    """The world-writable folders as one slot knows them: cleared only if they have changed.
+
+    A folder's time changes with every entry made or removed in it. By the clock's tick, that
+    is: one that changed just before it was cleared could change again unseen, and counts as
+    changed.
+    """
+
+    def __init__(self, places: Sequence[Path], uid: int) -> None:
+        self._places = [str(place) for place in places]
+        self._uid = uid
+        self._seen: list[int] = []
+
+    def changed(self) -> bool:
+        """Whether there can be anything new to clear."""
+        return self._times() != self._seen
+
+    def clear(self) -> None:
+        """Removes what the UID left there; OSError if some of it stays."""
+        # Looked at before: what comes meanwhile is then seen the next time.
+        seen = self._times()
+        settled = time.time_ns() - max(seen, default=0) > _SETTLED_NS
+        self._seen = []
+        clear_scratch([Path(place) for place in self._places], self._uid)
+        self._seen = seen if settled else []
+
+    def _times(self) -> list[int]:
+        times = []
+        for place in self._places:
+            try:
+                times.append(os.stat(place).st_mtime_ns)  # noqa: PTH116 - twice as fast
+            except OSError:
+                times.append(0)  # not every container has it
+        return times
 
 
 def _remove(folder: int, entry: os.DirEntry[str]) -> None:

@@ -74,19 +74,6 @@ def _make(path: Path, mode: int, owner: tuple[int, int | None]) -> None:
         os.chown(path, uid, gid)
 
 
-def make_fifo(path: Path, user: JobUser | None) -> int:
-    """Makes the report FIFO anew: the job's group may only write. Returns it opened.
-
-    Opened for both directions, so that it never reports an end when a writer goes.
-    """
-    path.unlink(missing_ok=True)
-    os.mkfifo(path, 0o600)
-    path.chmod(0o620)
-    if user is not None:
-        os.chown(path, 0, user.gid)
-    return os.open(path, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
-
-
 def seal(folder: AttemptFolder, reader_gid: int | None) -> None:
     """Takes the outputs from the job: nobody can change them from here on.
 
@@ -100,6 +87,13 @@ def seal(folder: AttemptFolder, reader_gid: int | None) -> None:
             os.rmdir("output", dir_fd=parent)
     finally:
         os.close(parent)
+
+
+def remove_if_empty(folder: AttemptFolder) -> None:
+    """Removes the folders of an attempt that left nothing, neither output nor log."""
+    with suppress(OSError):  # not empty
+        folder.path.rmdir()
+        folder.path.parent.rmdir()
 
 
 def _sealer(gid: int | None) -> Callable[[int, os.DirEntry[str], int], None]:

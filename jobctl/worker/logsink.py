@@ -23,13 +23,14 @@ class FileLog:
     """Writes `log`, and at most once a second a line `epoch_ms offset` to `log.idx`.
 
     Bytes from `offset` on were written at or after that time. Lost bytes take no offsets;
-    a note stands in their place as soon as writing works again.
+    a note stands in their place as soon as writing works again. Both files are made at the
+    first byte, as most jobs write none.
     """
 
     def __init__(
         self,
-        log: Path,
-        index: Path,
+        log: Path | str,
+        index: Path | str,
         *,
         reader_gid: int | None,
         now_ms: Callable[[], int],
@@ -40,9 +41,13 @@ class FileLog:
         self._lost = 0
         self._why = ""
         self._indexed_ms = -1000
-        self._log = self._open(log, reader_gid)
-        self._index = self._open(index, reader_gid)
-        self._offset = 0 if self._log is None else os.fstat(self._log).st_size
+        self._paths = (log, index)
+        self._reader_gid = reader_gid
+        self._log: int | None = None
+        self._index: int | None = None
+        self._offset = 0
+        self.begun = False
+        """Whether there was anything to write."""
 
     @property
     def lost(self) -> int:
@@ -51,6 +56,8 @@ class FileLog:
 
     def write(self, data: bytes) -> None:
         """Appends what the job wrote."""
+        if not self.begun:
+            self._begin()
         if self._log is None:
             self._lose(len(data), self._why)
             return
@@ -71,12 +78,20 @@ class FileLog:
                 os.close(fd)
         self._log = self._index = None
 
-    def _open(self, path: Path, reader_gid: int | None) -> int | None:
+    def _begin(self) -> None:
+        self.begun = True
+        log, index = self._paths
+        self._log = self._open(log)
+        self._index = self._open(index)
+        if self._log is not None:
+            self._offset = os.fstat(self._log).st_size
+
+    def _open(self, path: Path | str) -> int | None:
         flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
         try:
             fd = os.open(path, flags, 0o600)
-            if reader_gid is not None:
-                os.fchown(fd, 0, reader_gid)
+            if self._reader_gid is not None:
+                os.fchown(fd, 0, self._reader_gid)
             os.fchmod(fd, 0o640)
         except OSError as error:
             self._why = error.strerror or str(error)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -21,13 +22,47 @@ def parse_oom_kill(text: str) -> int | None:
     return None
 
 
-def oom_kills(counters: Sequence[Path] = _COUNTERS) -> int:
-    """Kills so far; 0 where the kernel does not say (then no job is ever called oom)."""
-    for counter in counters:
+class OomKills:
+    """Called, it returns the kills so far. Holds the file open: it is asked before every job.
+
+    Where the kernel does not say it returns 0, and then no job is ever called oom.
+    """
+
+    def __init__(self, counters: Sequence[Path] = _COUNTERS) -> None:
+        self._fd = -1
+        self._last = (b"", 0)
+        for counter in counters:
+            try:
+                self._fd = os.open(counter, os.O_RDONLY | os.O_CLOEXEC)
+            except OSError:
+                continue
+            if parse_oom_kill(self._read().decode()) is not None:
+                return
+            self.close()
+
+    def __call__(self) -> int:
+        text = self._read()
+        if text != self._last[0]:
+            self._last = (text, parse_oom_kill(text.decode()) or 0)
+        return self._last[1]
+
+    def close(self) -> None:
+        """Gives the file up; it counts 0 from now on."""
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+
+    def _read(self) -> bytes:
         try:
-            kills = parse_oom_kill(counter.read_text())
+            return os.pread(self._fd, 4096, 0) if self._fd >= 0 else b""
         except OSError:
-            continue
-        if kills is not None:
-            return kills
-    return 0
+            return b""
+
+
+def oom_kills(counters: Sequence[Path] = _COUNTERS) -> int:
+    """Kills so far, for who asks rarely."""
+    counter = OomKills(counters)
+    try:
+        return counter()
+    finally:
+        counter.close()

@@ -1,29 +1,56 @@
-"""Following one running job: its output, its reports, its limits, until it ends."""
+"""Following one running job: its output, its reports, its limits, until nothing of it lives."""
 
 from __future__ import annotations
 
+import errno
 import math
 import os
 import select
 import signal
 import time
 from collections.abc import Callable
-from contextlib import suppress
+from typing import NamedTuple
 
 from .attempt import Attempt
 from .cause import Stop
-from .cleanup import signal_group
-from .launch import Child
 from .logsink import LogSink
 from .reports import Lines, Report, parse_report
+from .station import Station
 
-_CHUNK = 65_536
 # A job shorter than this is written as started together with its end.
 _SHORT = 0.1
-# What a killed job can have left in its pipe: 64 KiB, or 1 MiB if it asked for that.
-_LEFT_IN_PIPE = 1 << 20
+# How long the kernel may take to end what was killed (a process in a file system that hangs
+# cannot be) before the job is told to have ended all the same.
+_LAST_WAIT = 10.0
 # About a week: poll takes no more than 31 bits of milliseconds.
 _LONGEST_POLL = 6e8
+
+
+class Seen(NamedTuple):
+    """How the job ended.
+
+    `code` as subprocess has it. `stopped` says why the worker ended it, if it did. `clean` if
+    nothing of it lives. `launcher` if that had to be given up; `code` may then be its.
+    """
+
+    code: int
+    stopped: Stop | None
+    clean: bool
+    launcher: bool = False
+
+
+class CannotStartError(Exception):
+    """The job did not start. `worker` if that has nothing to do with its command."""
+
+    def __init__(self, number: int, said: str, *, worker: bool) -> None:
+        super().__init__(said)
+        self.errno = number
+        self.worker = worker
+
+    @property
+    def passing(self) -> bool:
+        """Whether it may work a moment later: out of processes, memory or descriptors."""
+        return self.errno in (errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE)
 
 
 class Watch:
@@ -32,64 +59,87 @@ class Watch:
     def __init__(
         self,
         attempt: Attempt,
-        child: Child,
-        fifo: int,
+        station: Station,
         log: LogSink,
         *,
         on_start: Callable[[], None],
         on_report: Callable[[Report], None],
     ) -> None:
         self._attempt = attempt
-        self._child = child
-        self._fifo = fifo
+        self._station = station
+        self._launcher = station.launcher
         self._log = log
         self._on_start = on_start
         self._on_report = on_report
-        self._printed = Lines()
-        self._written = Lines(mark=b"")
-        self._ended = False
+        self._printed: Lines | None = None
+        self._written: Lines | None = None
         self._killed = False
         self._stopped: Stop | None = None
+        self._code: int | None = None
         now = time.monotonic()
         self._start_due = now + _SHORT
         timeout = attempt.job.timeout
         self._timeout_due = math.inf if timeout is None else now + timeout
-        self._poll = select.poll()
-        for fd in (child.output, child.exit, fifo, attempt.wake):
-            self._poll.register(fd, select.POLLIN)
+        self._give_up_due = math.inf
 
-    def until_end(self) -> Stop | None:
-        """Returns when the first process has ended; why, if the worker ended it."""
-        while not self._ended:
-            ready = {fd for fd, _ in self._poll.poll(self._pause())}
-            if self._child.output in ready:
-                self._read_output()
-            if self._fifo in ready:
-                self._read_reports()
-            if self._attempt.wake in ready:
-                os.eventfd_read(self._attempt.wake)
-            if self._child.exit in ready:
-                self._ended = True
-            else:
-                self._keep_limits(time.monotonic())
-        return self._stopped
+    def until_end(self) -> Seen:
+        """Returns when the job has ended; CannotStartError if it never began."""
+        station = self._station
+        readers = {
+            self._launcher.line: self._hear,
+            station.printed.fd: self._read_output,
+            station.reported.fd: self._read_reports,
+            station.wake: station.hush,
+        }
+        poll = select.poll()
+        for fd in readers:
+            poll.register(fd, select.POLLIN)
+        while True:
+            ended = None
+            for fd, _ in poll.poll(self._pause()):
+                ended = readers[fd]() or ended
+            if ended is not None:
+                return ended
+            self._keep_limits(time.monotonic())
 
-    def drain(self) -> None:
-        """Takes what is still in the pipes. Never waits: a survivor may hold them open."""
-        taken = 0
-        while taken < _LEFT_IN_PIPE and (count := self._read_output()):
-            taken += count
-        while taken < _LEFT_IN_PIPE and (count := self._read_reports()):
-            taken += count
+    def last_words(self) -> None:
+        """Takes what is still in the FIFOs; they are free for the next job then."""
+        self._station.printed.take_back(self._print)
+        self._station.reported.take_back(self._write)
         # The last line may lack its end.
-        self._report(self._printed.feed(b"\n"))
-        self._report(self._written.feed(b"\n"))
+        for lines in (self._printed, self._written):
+            if lines is not None:
+                self._report(lines.feed(b"\n"))
+
+    def _hear(self) -> Seen | None:
+        answers = self._launcher.hear()
+        if not answers:
+            return self._abandon()
+        for kind, *words in answers:
+            if kind == b"E":
+                if words[1] != b"0":
+                    self._launcher.end()  # a job has laid hands on it
+                return Seen(int(words[0]), self._stopped, clean=True)
+            if kind == b"L":
+                self._code = int(words[0])
+                self._give_up_due = time.monotonic() + _LAST_WAIT
+            elif kind == b"F":
+                who, number, said = words
+                raise CannotStartError(int(number), said.decode(), worker=who == b"worker")
+        return None
+
+    def _abandon(self) -> Seen:
+        """The launcher has gone, or does nothing any more: then it goes."""
+        code = self._launcher.end()
+        if self._code is not None:
+            return Seen(self._code, self._stopped, clean=False)
+        return Seen(code, self._stopped, clean=False, launcher=True)
 
     def _pause(self) -> int:
         """Milliseconds until something is due, rounded up so that it then is."""
         order = self._attempt.order
         kill_due = math.inf if order is None or self._killed else order.kill_at
-        due = min(self._start_due, self._timeout_due, kill_due)
+        due = min(self._start_due, self._timeout_due, kill_due, self._give_up_due)
         milliseconds = max(0.0, (due - time.monotonic()) * 1000)
         return math.ceil(min(milliseconds, _LONGEST_POLL))
 
@@ -97,6 +147,12 @@ class Watch:
         if now >= self._start_due:
             self._start_due = math.inf
             self._on_start()
+        if now >= self._give_up_due:
+            self._give_up_due = math.inf
+            # Its end is heard next.
+            os.kill(self._launcher.pid, signal.SIGKILL)
+        if self._code is not None:
+            return  # it has ended by itself: no limit is its reason any more
         if now >= self._timeout_due:
             self._timeout_due = math.inf
             self._attempt.end(Stop.TIMEOUT, self._attempt.job.grace)
@@ -105,42 +161,34 @@ class Watch:
             return
         if now >= order.kill_at:
             if not self._killed:
-                signal_group(self._child.group, signal.SIGKILL)
+                self._launcher.order(signal.SIGKILL)
+                self._give_up_due = now + _LAST_WAIT
             self._killed = True
         elif self._stopped is None:
-            signal_group(self._child.group, signal.SIGTERM)
+            self._launcher.order(signal.SIGTERM)
         self._stopped = order.why
 
-    def _read_output(self) -> int:
-        chunk = _read(self._child.output)
-        if chunk is None:
-            return 0
-        if not chunk:  # closed by all; the end of the job is its exit, not this
-            self._forget_output()
-            return 0
+    def _read_output(self) -> None:
+        if chunk := self._station.printed.read():
+            self._print(chunk)
+
+    def _read_reports(self) -> None:
+        if chunk := self._station.reported.read():
+            self._write(chunk)
+
+    def _print(self, chunk: bytes) -> None:
         self._log.write(chunk)
+        if self._printed is None:
+            self._printed = Lines()
         self._report(self._printed.feed(chunk))
-        return len(chunk)
 
-    def _forget_output(self) -> None:
-        with suppress(KeyError):  # seen before
-            self._poll.unregister(self._child.output)
-
-    def _read_reports(self) -> int:
-        chunk = _read(self._fifo) or b""
+    def _write(self, chunk: bytes) -> None:
+        if self._written is None:
+            self._written = Lines(mark=b"")
         self._report(self._written.feed(chunk))
-        return len(chunk)
 
     def _report(self, lines: list[bytes]) -> None:
         for line in lines:
             report = parse_report(line)
             if report is not None:
                 self._on_report(report)
-
-
-def _read(fd: int) -> bytes | None:
-    """The next bytes; empty at the end of the stream, None if there is nothing now."""
-    try:
-        return os.read(fd, _CHUNK)
-    except BlockingIOError:
-        return None

@@ -19,8 +19,9 @@ def place(root: Path, *, name: str = "worker-1", **settings: Any) -> Settings:
 
 
 def log_of(settings: Settings, job: ClaimedJob, attempt: int = 1) -> bytes:
-    """What an attempt printed."""
-    return (settings.paths.jobs / job.id / str(attempt) / "log").read_bytes()
+    """What an attempt printed; one that printed nothing has no log."""
+    log = settings.paths.jobs / job.id / str(attempt) / "log"
+    return log.read_bytes() if log.exists() else b""
 
 
 def silent(event: str, /, **facts: object) -> None:

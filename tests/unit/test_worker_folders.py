@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from jobctl.worker.cleanup import clear_scratch
-from jobctl.worker.folders import AttemptFolder, make_fifo, prepare, seal, stays_inside
+from jobctl.worker.folders import AttemptFolder, prepare, seal, stays_inside
 
 
 def mode(path: Path) -> int:
@@ -100,18 +100,6 @@ def test_depth_costs_no_descriptors(folder: AttemptFolder) -> None:
 )
 def test_which_links_stay_inside(target: str, depth: int, inside: bool) -> None:
     assert stays_inside(target, depth) is inside
-
-
-def test_the_fifo_is_made_anew(tmp_path: Path) -> None:
-    path = tmp_path / "report-0"
-    first = make_fifo(path, None)
-    os.write(first, b"from the last job")
-    second = make_fifo(path, None)
-    assert mode(path) == 0o620
-    with pytest.raises(BlockingIOError):
-        os.read(second, 100)
-    os.close(first)
-    os.close(second)
 
 
 def test_only_the_users_own_scratch_is_cleared(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from jobctl.worker.cleanup import end_all_of
-from jobctl.worker.launch import command, job_environment
+from jobctl.worker.launch import job_environment
 from jobctl.worker.settings import JobUser
 from tests.support.worker_queue import a_job
 
@@ -37,16 +37,6 @@ def test_the_job_wins_over_its_pool_and_neither_over_jobctl() -> None:
     environment = job_environment(job, {"A": "pool", "B": "pool"}, OUTPUT, REPORT)
     assert (environment["A"], environment["B"]) == ("job", "pool")
     assert (environment["HOME"], environment["JOBCTL_JOB"]) == ("/home", job.id)
-
-
-def test_argv_goes_on_word_for_word() -> None:
-    argv = ["printf", "%s", "$HOME; rm -rf *", "-n"]
-    assert command(argv, {"A": "1"}, OUTPUT)[-5:] == ["/out", *argv]
-
-
-def test_names_that_no_shell_passes_on_take_a_detour() -> None:
-    words = command(["x"], {"A": "1", "a.b": "2 3"}, OUTPUT)
-    assert words[-3:] == ["/usr/bin/env", "a.b=2 3", "x"]
 
 
 def test_the_supervisor_never_ends_itself() -> None:

@@ -1,26 +1,42 @@
-"""Running real processes, as the current user, from the folder to the outcome."""
+"""Running real commands, as the current user, from the folder to the outcome."""
 
 import os
 import signal
-import threading
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from jobctl.queue import Cause, Job, Outcome
-from jobctl.worker.attempt import Attempt
+from jobctl.queue import Cause, ClaimedJob, Outcome
+from jobctl.worker.attempt import Activity, Attempt
 from jobctl.worker.cause import Stop
-from jobctl.worker.reporter import Reporter
+from jobctl.worker.command import CommandLane
+from jobctl.worker.lane import Ended, Result, Shop
 from jobctl.worker.reports import Report
-from jobctl.worker.runner import Result, Runner
 from jobctl.worker.settings import Settings
-from tests.support.eventually import eventually
 from tests.support.worker_place import log_of, place, silent
-from tests.support.worker_queue import MemoryQueue, a_job
+from tests.support.worker_queue import a_job
 
-Run = Callable[[Job], Result]
+Run = Callable[[ClaimedJob], Result]
+
+
+class Heard:
+    """What the lane told while attempts ran, merged; `then` is called after each report."""
+
+    def __init__(self) -> None:
+        self.begun: list[Attempt] = []
+        self.said = Report()
+        self.at_start: Callable[[Attempt], None] = lambda _: None
+        self.then: Callable[[Attempt], None] = lambda _: None
+
+    def started(self, attempt: Attempt) -> None:
+        self.begun.append(attempt)
+        self.at_start(attempt)
+
+    def note(self, attempt: Attempt, report: Report) -> None:
+        self.said = report.over(self.said)
+        self.then(attempt)
 
 
 @pytest.fixture
@@ -29,30 +45,34 @@ def settings(tmp_path: Path) -> Settings:
 
 
 @pytest.fixture
-def queue() -> MemoryQueue:
-    return MemoryQueue()
+def heard() -> Heard:
+    return Heard()
 
 
 @pytest.fixture
-def runner(settings: Settings, queue: MemoryQueue) -> Runner:
-    return Runner(settings, Reporter(queue, settings.incarnation), silent, lambda: 0)
+def lane(settings: Settings, heard: Heard) -> Iterator[CommandLane]:
+    lane = CommandLane(Shop(settings, heard, silent, Activity()), 0, lambda: 0)
+    yield lane
+    lane.close()
+
+
+def end_of(lane: CommandLane, attempt: Attempt) -> Result:
+    ends: list[Ended] = []
+    try:
+        lane.run([attempt], ends.extend)
+    finally:
+        attempt.close()
+    [(ended, result)] = ends
+    assert ended is attempt
+    return result
 
 
 @pytest.fixture
-def run(runner: Runner) -> Run:
-    def run_one(job: Job) -> Result:
-        attempt = Attempt(replace(job, attempt=1))
-        try:
-            result = runner.run(attempt, 0)
-            runner.reporter.settle(attempt)
-        finally:
-            attempt.close()
-        return result
-
-    return run_one
+def run(lane: CommandLane) -> Run:
+    return lambda job: end_of(lane, Attempt(job))
 
 
-def sh(script: str, **fields: object) -> Job:
+def sh(script: str, **fields: Any) -> ClaimedJob:
     return a_job("/bin/sh", "-c", script, **fields)
 
 
@@ -123,7 +143,7 @@ def test_a_command_that_is_not_there(run: Run, settings: Settings) -> None:
 
 
 def test_a_command_that_cannot_be_passed_on_is_rejected(run: Run) -> None:
-    outcome = run(a_job("x", "y" * 3_000_000)).outcome
+    outcome = run(a_job("echo", "y" * 3_000_000)).outcome
     assert outcome is not None
     assert outcome.cause is Cause.REJECTED
     assert "too long" in outcome.reason
@@ -151,73 +171,72 @@ def test_a_job_that_ignores_sigterm_is_killed(run: Run) -> None:
 def test_the_end_is_the_exit_of_the_first_process(run: Run, settings: Settings) -> None:
     job = sh("sleep 60 & echo $!")
     assert run(job).outcome == Outcome(True, exit_code=0)
-    # It held the pipe open. It dies, though perhaps nobody waits for it here.
-    status = Path("/proc") / log_of(settings, job).decode().strip() / "status"
-    eventually(lambda: not status.exists() or "\nState:\tZ" in status.read_text())
+    # It held the pipe open. Now it is dead and gone.
+    assert not Path("/proc", log_of(settings, job).decode().strip()).exists()
 
 
-def test_a_cancel_ends_it(runner: Runner) -> None:
+def test_a_cancel_ends_it(lane: CommandLane, heard: Heard) -> None:
     attempt = Attempt(sh("trap 'exit 0' TERM; echo '::jobctl {\"step\":\"up\"}'; sleep 60 & wait"))
-    note = runner.reporter.note
-
-    def cancel_when_up(attempt: Attempt, report: Report) -> None:
-        note(attempt, report)
-        attempt.end(Stop.CANCEL, grace=30)
-
-    runner.reporter.note = cancel_when_up  # type: ignore[method-assign]
-    outcome = runner.run(attempt, 0).outcome
+    heard.then = lambda attempt: attempt.end(Stop.CANCEL, grace=30)
+    outcome = end_of(lane, attempt).outcome
     assert outcome is not None
     assert (outcome.cause, outcome.exit_code) == (Cause.CANCELLED, 0)
-    attempt.close()
 
 
 @pytest.mark.parametrize("why", [Stop.TAKEN_OVER, Stop.HAND_BACK])
-def test_a_job_that_is_not_ours_to_finish_has_no_outcome(runner: Runner, why: Stop) -> None:
-    attempt = Attempt(sh("trap '' TERM; while :; do sleep 0.01; done"))
-    threading.Timer(0.1, lambda: attempt.end(why, grace=0)).start()
-    assert runner.run(attempt, 0).outcome is None
-    attempt.close()
+def test_a_job_that_is_not_ours_to_finish_has_no_outcome(
+    lane: CommandLane, heard: Heard, why: Stop
+) -> None:
+    attempt = Attempt(
+        sh("trap '' TERM; echo '::jobctl {\"step\":\"up\"}'; while :; do sleep 0.01; done")
+    )
+    heard.then = lambda attempt: attempt.end(why, grace=0)
+    assert end_of(lane, attempt).outcome is None
 
 
-def test_an_order_before_the_start_starts_nothing(runner: Runner, settings: Settings) -> None:
+def test_an_order_before_the_start_starts_nothing(lane: CommandLane, settings: Settings) -> None:
     cancelled, handed_back = Attempt(a_job("true")), Attempt(a_job("true"))
     cancelled.end(Stop.CANCEL, 1)
     handed_back.end(Stop.HAND_BACK, 1)
-    outcome = runner.run(cancelled, 0).outcome
+    outcome = end_of(lane, cancelled).outcome
     assert outcome is not None
     assert outcome.cause is Cause.CANCELLED
-    assert runner.run(handed_back, 0).outcome is None
+    assert end_of(lane, handed_back).outcome is None
     assert list(settings.paths.jobs.iterdir()) == []
 
 
-def test_reports_by_line_and_by_file(run: Run, queue: MemoryQueue, settings: Settings) -> None:
+def test_a_long_job_is_told_to_have_started(lane: CommandLane, heard: Heard) -> None:
+    attempt = Attempt(sh("mkfifo fifo; read line < fifo"))
+    heard.at_start = lambda attempt: attempt.end(Stop.CANCEL, grace=0)
+    end_of(lane, attempt)
+    assert heard.begun == [attempt]
+
+
+def test_reports_by_line_and_by_file(run: Run, heard: Heard, settings: Settings) -> None:
     job = sh(
         'echo \'::jobctl {"progress": 5}\'; echo \'{"step": "b"}\' > $JOBCTL_REPORT; '
         "printf '::jobctl {\"checkpoint\": [1, 2]}'"
     )
     run(job)
-    assert queue.reports == [
-        {"id": job.id, "step": "b", "progress": 5.0, "checkpoint": "[1,2]"},
-    ]
+    assert heard.said == Report(5.0, "b", "[1,2]")
     assert log_of(settings, job).startswith(b'::jobctl {"progress": 5}\n')
 
 
 def test_memory_kills_while_it_ran_are_its_own_when_it_was_alone(
-    settings: Settings, queue: MemoryQueue
+    settings: Settings, heard: Heard
 ) -> None:
     counts = iter([4, 5])
-    runner = Runner(settings, Reporter(queue, "x"), silent, lambda: next(counts))
-    attempt = Attempt(sh("exit 1"))
-    outcome = runner.run(attempt, 0).outcome
+    lane = CommandLane(Shop(settings, heard, silent, Activity()), 0, lambda: next(counts))
+    outcome = end_of(lane, Attempt(sh("exit 1"))).outcome
     assert outcome is not None
     assert outcome.cause is Cause.OOM
-    attempt.close()
+    lane.close()
 
 
 def test_a_worker_in_trouble_does_not_fail_the_job(
     run: Run, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("jobctl.worker.runner._REST_AFTER_TROUBLE", 0.0)
+    monkeypatch.setattr("jobctl.worker.command._REST_AFTER_TROUBLE", 0.0)
     settings.paths.run.rmdir()  # the FIFO cannot be made
     assert run(a_job("true")).outcome is None
 
@@ -228,7 +247,7 @@ def test_a_full_disk_does_not_fail_the_job(
     def no_room(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("jobctl.worker.runner.prepare", no_room)
+    monkeypatch.setattr("jobctl.worker.command.prepare", no_room)
     job = sh("echo lost; echo x > file")
     assert run(job).outcome == Outcome(True, exit_code=0)
     assert not (settings.paths.jobs / job.id).exists()

@@ -1,0 +1,130 @@
+"""The supervisor's side of a slot's launcher: starting it, asking it, ending it."""
+
+from __future__ import annotations
+
+import errno
+import marshal
+import os
+import select
+import signal
+import socket
+import sys
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from .launcher_main import END, KILL, LINE
+from .settings import JobUser
+
+# Nobody's UID but the launchers' own; below those of the jobs.
+_UID = 19_999
+_START_SECONDS = 30.0
+# By import, not as a script: its compiled form is there already, and memory stays small.
+_BOOT = (
+    "import sys; sys.path.append(sys.argv[1]); from launcher_main import main; "
+    "main(*map(int, sys.argv[2:6]), sys.argv[6])"
+)
+
+
+class Launcher:
+    """One process, started at need; its jobs run as `user` with the FIFO `printed` as stdout.
+
+    What it answers is described in launcher_main.py.
+    """
+
+    def __init__(self, user: JobUser | None, printed: str) -> None:
+        self._user = user
+        self._printed = printed
+        self._partial = b""
+        self.pid = 0
+        """Its number while it runs, else 0."""
+        self.line = -1
+        """Readable when it has answered, or has gone."""
+
+    def start(self) -> None:
+        """Has it running; OSError if that is impossible now."""
+        if self.pid:
+            return
+        ours, theirs = socket.socketpair()
+        try:
+            self.pid = self._spawn(theirs.fileno())
+        except BaseException:
+            ours.close()
+            raise
+        finally:
+            theirs.close()
+        self.line = ours.detach()
+        poll = select.poll()
+        poll.register(self.line, select.POLLIN)
+        if not poll.poll(_START_SECONDS * 1000) or self.hear() != [[b"R"]]:
+            code = self.end()
+            raise OSError(errno.ECHILD, f"the launcher did not start (exit code {code})")
+
+    def ask(
+        self, output: str, argv: Sequence[str], environ: Mapping[str, str], stdin: bytes | None
+    ) -> None:
+        """Asks it to run a job; OSError if that is impossible now."""
+        request = marshal.dumps((output, list(argv), dict(environ), stdin))
+        request = len(request).to_bytes(4, "little") + request
+        self.start()
+        try:
+            self._write(request)
+        except (BrokenPipeError, ConnectionResetError):
+            # It was ended while it had nothing to do. Nobody has read the request.
+            self.end()
+            self.start()
+            self._write(request)
+
+    def hear(self) -> list[list[bytes]]:
+        """The words of each answer there is; [] if it has gone. Blocks if there is neither."""
+        lines: list[bytes] = []
+        while not lines:
+            try:
+                chunk = os.read(self.line, 4096)
+            except ConnectionResetError:
+                return []
+            if not chunk:
+                return []
+            *lines, self._partial = (self._partial + chunk).split(b"\n")
+        return [line.split(b" ", 3) for line in lines]
+
+    def order(self, number: int) -> None:
+        """Has it send SIGTERM or SIGKILL to the job's group."""
+        with suppress(ProcessLookupError):
+            # A job can stop it, as both share a UID.
+            os.kill(self.pid, signal.SIGCONT)
+            os.kill(self.pid, KILL if number == signal.SIGKILL else END)
+
+    def end(self) -> int:
+        """Kills it, if it lives; how it ended, as subprocess has it."""
+        if not self.pid:
+            return 0
+        with suppress(ProcessLookupError):
+            os.kill(self.pid, signal.SIGKILL)
+        _, status = os.waitpid(self.pid, 0)
+        os.close(self.line)
+        self.pid, self.line, self._partial = 0, -1, b""
+        return os.waitstatus_to_exitcode(status)
+
+    def _spawn(self, theirs: int) -> int:
+        user = self._user
+        who = ("-1", "-1", "-1", "0")
+        if user is not None:
+            who = (str(user.uid), str(user.gid), str(_UID), str(int(not user.shared)))
+        flags = ("-I", "-S", "-B", "-X", "utf8")
+        words = [*flags, "-c", _BOOT, str(Path(__file__).parent), *who, self._printed]
+        return os.posix_spawn(
+            sys.executable,
+            [sys.executable, *words],
+            {},
+            file_actions=[
+                (os.POSIX_SPAWN_OPEN, 0, "/dev/null", os.O_RDONLY, 0),
+                (os.POSIX_SPAWN_DUP2, theirs, LINE),
+            ],
+            setsid=True,
+        )
+
+    def _write(self, request: bytes) -> None:
+        view = memoryview(request)
+        while view:
+            view = view[os.write(self.line, view) :]

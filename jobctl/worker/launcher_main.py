@@ -1,0 +1,276 @@
+"""The launcher: a small process that starts the command jobs of one slot, one after the other.
+
+Run as a file, by the worker's own Python, with nothing imported that is not built in: it must
+stay small, as every slot that runs commands has one. Its only parent and master is the
+supervisor, at the other end of a socket. docs/adr/0006-launcher.md tells why it is there.
+
+Who it is: real and effective UID of its own, the slot's UID only as saved one. So a job can
+neither trace, renice nor limit it, yet it can become the job's user for the moment of a start.
+A job can still kill it; the supervisor then starts another one.
+
+What it knows that nobody else can: it is the subreaper of all that the job starts, so when no
+child is left to wait for, no process of the job lives, however it left its group.
+
+    supervisor -> launcher   4 bytes of length, then marshal of (output, argv, environ, stdin)
+    launcher -> supervisor   R                ready, once
+                             E code changed   the job has ended, nothing of it lives
+                             L code           its first process has ended, others are being ended
+                             F who errno why  it could not be started, for reasons of the
+                                              command or of the worker
+    signals                  END, KILL        to the job's group: SIGTERM, SIGKILL
+"""
+
+from __future__ import annotations
+
+import _signal  # type: ignore[import-not-found]  # `signal` brings along 1 MB of enums
+import errno
+import marshal
+import os
+import sys
+
+LINE = 3
+"""The descriptor of the socket."""
+
+# Signals as orders: only this process can know whether the job's number is still the job's.
+# Real-time ones, so that nobody sends them by accident.
+END = 40
+KILL = 41
+_ORDERS = (END, KILL)
+_HEARD = (_signal.SIGCHLD, END, KILL)
+
+_PR_SET_DUMPABLE = 4
+_PR_SET_CHILD_SUBREAPER = 36
+# Also children that announce their end by another signal than SIGCHLD.
+_WALL = 0x40000000
+_READ = 16_384
+
+# A search goes on after these; what else it met is what it then fails with.
+_GO_ON = (errno.ENOENT, errno.ENOTDIR, errno.EACCES, errno.ELOOP, errno.ENAMETOOLONG)
+
+
+class Launcher:
+    """Starts jobs as `user` (uid, gid), or as whoever it is itself (None).
+
+    `own` is the UID it has itself. `alone`: nobody but its jobs runs as that user, so that
+    all processes of the user may be ended at once. `printed` is the FIFO that is stdout.
+    """
+
+    def __init__(self, user: tuple[int, int] | None, own: int, alone: bool, printed: str) -> None:
+        self._user = user
+        self._own = own
+        self._alone = alone
+        self._printed = printed
+        self._standing = _standing()
+
+    def settle(self) -> None:
+        """From root to what it is from now on. Loses all capabilities."""
+        if self._user is None:
+            return
+        uid, gid = self._user
+        os.setgroups([])
+        os.setresgid(gid, gid, gid)
+        os.setresuid(self._own, self._own, uid)
+
+    def run(
+        self, output: str, argv: list[str], environ: dict[str, str], stdin: bytes | None
+    ) -> bytes:
+        """Runs one job to the end of all its processes; the answer to the supervisor."""
+        # An order that came too late for the last job is not for this one.
+        while _signal.sigtimedwait(_ORDERS, 0) is not None:
+            pass
+        who = b"worker"
+        self._become_job()
+        try:
+            os.chdir(output)
+            actions = self._streams(stdin)
+            who = b"command"
+            try:
+                first = _spawn(argv, environ, actions)
+            finally:
+                for _, fd, _ in actions[1:]:
+                    os.close(fd)
+        except OSError as error:
+            return b"F %b %d %b\n" % (who, error.errno or 0, _line(error.strerror))
+        except ValueError as error:
+            return b"F %b %d %b\n" % (who, errno.EINVAL, _line(error))
+        finally:
+            self._become_itself()
+        code = self._wait(first)
+        self._end_others(code)
+        # A job can renice this process in the blink in which it has the job's UID.
+        return b"E %d %d\n" % (code, _standing() != self._standing)
+
+    def _become_job(self) -> None:
+        if self._user is not None:
+            uid = self._user[0]
+            os.setresuid(uid, uid, self._own)
+
+    def _become_itself(self) -> None:
+        if self._user is not None:
+            os.setresuid(self._own, self._own, self._user[0])
+
+    def _streams(self, stdin: bytes | None) -> list[tuple[int, int, int]]:
+        """The job's descriptors. All but the first entry name one that is to be closed here."""
+        printed = os.open(self._printed, os.O_WRONLY)
+        duplicate = os.POSIX_SPAWN_DUP2
+        actions = [(duplicate, printed, 1), (duplicate, printed, 2)]
+        if stdin is not None:
+            actions.append((duplicate, _held(stdin), 0))
+        return actions
+
+    def _wait(self, first: int) -> int:
+        """Waits for the first process, carrying out orders; its exit code as in subprocess."""
+        while True:
+            heard = _signal.sigwait(_HEARD)
+            if heard != _signal.SIGCHLD:
+                self._signal_group(first, _signal.SIGTERM if heard == END else _signal.SIGKILL)
+                continue
+            # One SIGCHLD may stand for many; orphans end up here too.
+            pid = -1
+            while pid:
+                pid, status = os.waitpid(-1, os.WNOHANG | _WALL)
+                if pid == first:
+                    return os.waitstatus_to_exitcode(status)
+
+    def _signal_group(self, group: int, number: int) -> None:
+        self._become_job()
+        try:
+            os.killpg(group, number)
+        except OSError:
+            pass
+        finally:
+            self._become_itself()
+
+    def _end_others(self, code: int) -> None:
+        """Returns when no process of the job lives any more."""
+        told = False
+        try:
+            while True:
+                pid, _ = os.waitpid(-1, os.WNOHANG | _WALL)
+                if pid:
+                    continue
+                if not told:
+                    os.write(LINE, b"L %d\n" % code)
+                    told = True
+                self._kill_all()
+                os.waitpid(-1, _WALL)
+        except ChildProcessError:
+            return
+
+    def _kill_all(self) -> None:
+        self._become_job()
+        try:
+            if self._user is not None and self._alone:
+                # At once, so that no fork bomb can outrun it. It spares the caller only.
+                os.kill(-1, _signal.SIGKILL)
+                return
+            # Grandchildren become children as their parents end.
+            with open(f"/proc/self/task/{os.getpid()}/children", encoding="ascii") as children:
+                for pid in children.read().split():
+                    os.kill(int(pid), _signal.SIGKILL)
+        except OSError:
+            pass  # gone by themselves meanwhile
+        finally:
+            self._become_itself()
+
+
+def _standing() -> tuple[object, ...]:
+    return os.getpriority(os.PRIO_PROCESS, 0), os.sched_getscheduler(0), os.sched_getaffinity(0)
+
+
+def _line(said: object) -> bytes:
+    return str(said).replace("\n", " ").encode("utf-8", "replace")
+
+
+def _spawn(argv: list[str], environ: dict[str, str], actions: list[tuple[int, int, int]]) -> int:
+    """Starts the first process as the leader of a session; the search is that of a shell."""
+    problem = OSError(errno.ENOENT, os.strerror(errno.ENOENT))
+    for path in _candidates(argv[0], environ.get("PATH", "")):
+        try:
+            return _start(path, argv, environ, actions)
+        except OSError as error:
+            if error.errno == errno.ENOEXEC:
+                # A script without a first line that says who reads it.
+                return _start("/bin/sh", ["sh", path, *argv[1:]], environ, actions)
+            if error.errno not in _GO_ON:
+                raise
+            if error.errno not in (errno.ENOENT, errno.ENOTDIR):
+                problem = error
+    raise problem
+
+
+def _candidates(name: str, search: str) -> list[str]:
+    if "/" in name:
+        return [name]
+    places = [f"{folder or '.'}/{name}" for folder in search.split(":")] if name else []
+    # To try them all by starting would cost a process each.
+    return [place for place in places if os.access(place, os.F_OK)]
+
+
+def _start(
+    path: str, argv: list[str], environ: dict[str, str], actions: list[tuple[int, int, int]]
+) -> int:
+    return os.posix_spawn(path, argv, environ, file_actions=actions, setsid=True, setsigmask=())
+
+
+def _held(data: bytes) -> int:
+    # Not a pipe: nobody would have to keep feeding it.
+    fd = os.memfd_create("stdin", os.MFD_CLOEXEC)
+    view = memoryview(data)
+    while view:
+        view = view[os.write(fd, view) :]
+    os.lseek(fd, 0, os.SEEK_SET)
+    return fd
+
+
+def _receive() -> bytes:
+    """The next request; empty when the supervisor has gone."""
+    chunk = os.read(LINE, _READ)
+    if not chunk:
+        return b""
+    while len(chunk) < 4:
+        chunk += os.read(LINE, 4 - len(chunk))
+    missing = int.from_bytes(chunk[:4], "little") + 4 - len(chunk)
+    parts = [chunk]
+    while missing:
+        parts.append(os.read(LINE, missing))
+        missing -= len(parts[-1])
+    return b"".join(parts)[4:]
+
+
+def _protect() -> None:
+    """For the kernel's choice when memory is short, for orphans, and against being read."""
+    with open("/proc/self/oom_score_adj", "w", encoding="ascii") as adjust:
+        adjust.write("1000")
+    _prctl(_PR_SET_CHILD_SUBREAPER, 1)
+    _prctl(_PR_SET_DUMPABLE, 0)
+
+
+def _prctl(option: int, value: int) -> None:
+    import _ctypes  # the one thing Python has no function for; `ctypes` itself is not needed
+
+    class Function(_ctypes.CFuncPtr):
+        _flags_ = _ctypes.FUNCFLAG_CDECL
+
+    prctl = Function(_ctypes.dlsym(_ctypes.dlopen(None, 0), "prctl"))
+    if prctl(option, value, 0, 0, 0) != 0:
+        raise OSError(f"prctl {option} failed")
+
+
+def main(uid: int, gid: int, own: int, alone: int, printed: str) -> None:
+    """Serves the supervisor until it has gone."""
+    os.set_inheritable(LINE, False)
+    os.umask(0o022)
+    _signal.pthread_sigmask(_signal.SIG_BLOCK, _signal.valid_signals())
+    for ignored in (_signal.SIGPIPE, _signal.SIGXFSZ):  # by Python, but not for jobs
+        _signal.signal(ignored, _signal.SIG_DFL)
+    _protect()
+    launcher = Launcher((uid, gid) if uid >= 0 else None, own, bool(alone), printed)
+    launcher.settle()
+    os.write(LINE, b"R\n")
+    while request := _receive():
+        os.write(LINE, launcher.run(*marshal.loads(request)))
+
+
+if __name__ == "__main__":
+    main(*(int(word) for word in sys.argv[1:5]), sys.argv[5])

@@ -1,0 +1,52 @@
+"""What one slot needs to run commands, made once: a launcher, two FIFOs and a bell."""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+
+from .channel import Channel
+from .launcher import Launcher
+from .settings import Settings
+
+
+class Station:
+    """One job uses it at a time. Nothing of it is there before the first one."""
+
+    def __init__(self, settings: Settings, slot: int) -> None:
+        self.user = settings.user_of(slot)
+        gid = None if self.user is None else self.user.gid
+        run = settings.paths.run
+        self.printed = Channel(run / f"printed-{slot}", gid)
+        self.reported = Channel(run / f"report-{slot}", gid)
+        self.launcher = Launcher(self.user, self.printed.path)
+        self.wake = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        """An eventfd, readable after an order to the attempt in charge."""
+
+    def lend(self) -> None:
+        """Makes the FIFOs ready for a job; OSError if that is impossible."""
+        try:
+            self.printed.lend()
+            self.reported.lend()
+        except OSError:
+            self.printed.close()
+            self.reported.close()
+            raise
+
+    def ring(self) -> None:
+        """There is an order. Safe from any thread."""
+        os.eventfd_write(self.wake, 1)
+
+    def hush(self) -> None:
+        """Takes note of all orders so far."""
+        with suppress(BlockingIOError):
+            os.eventfd_read(self.wake)
+
+    def close(self) -> None:
+        """Ends the launcher and removes what was made; no job may be running."""
+        self.launcher.end()
+        for channel in (self.printed, self.reported):
+            channel.close()
+            with suppress(OSError):
+                os.unlink(channel.path)  # noqa: PTH108
+        os.close(self.wake)
