@@ -4,6 +4,7 @@ Importing this module imports none of them, as each package imports its contents
 ``jobctl --help`` needs no pydantic, Docker SDK or HTTP client, and ``jobctl submit`` no engine.
 """
 
+import os
 import re
 import time
 from collections.abc import Callable
@@ -47,8 +48,10 @@ class Parts:
         return jobctl.cluster.connection(project, engine)
 
     def client(self, url: str, token: str) -> "Client":
-        """Make an HTTP client of the master."""
-        return jobctl.client.Client(url, token)
+        """Make an HTTP client of the master; limits per client are counted by user and host."""
+        user = os.environ.get("USER") or str(os.getuid())
+        name = f"{user}@{os.uname().nodename}".encode("ascii", "replace").decode()
+        return jobctl.client.Client(url, token, name=name[:200])
 
 
 class Session:
@@ -58,6 +61,8 @@ class Session:
         self.parts = parts
         self.out = out
         self.now = now
+        self.explain_after = 3.0
+        """Seconds without a job running after which a wait says why."""
         self.file: Path | None = None
         self.named_project: str | None = None
         self._config: Config | None = None

@@ -6,6 +6,7 @@ from typing import Any
 from jobctl.cli import text
 from jobctl.cli.context import Session
 from jobctl.cli.errors import FAILED, OK, CommandError, Interrupted, TimedOut
+from jobctl.cli.why import telling_why
 from jobctl.client import NotFinished
 from jobctl.client.types import FollowEvent
 
@@ -38,7 +39,8 @@ def wait_for(session: Session, ids: Sequence[str], timeout: float | None = None)
     """Yield jobs as they end; Ctrl-C leaves them running and says so."""
     again = f"jobctl wait {ids[0]}" + (" …" if len(ids) > 1 else "")
     try:
-        yield from session.client.wait(ids, timeout)
+        with telling_why(session, ids):
+            yield from session.client.wait(ids, timeout)
     except KeyboardInterrupt:
         raise Interrupted("Stopped waiting; the jobs go on.", again) from None
     except NotFinished as error:
@@ -73,13 +75,14 @@ def follow_to_end(session: Session, job_id: str, **start: Any) -> FollowEvent:
     """
     out = session.out
     try:
-        for event in session.client.follow(job_id, **start):
-            if out.json:
-                out.item({"job": job_id, **event})
-            elif event["event"] == "log":
-                out.raw(event["text"].encode("utf-8", "replace"))
-            if event["event"] == "end":
-                return event
+        with telling_why(session, [job_id]):
+            for event in session.client.follow(job_id, **start):
+                if out.json:
+                    out.item({"job": job_id, **event})
+                elif event["event"] == "log":
+                    out.raw(event["text"].encode("utf-8", "replace"))
+                if event["event"] == "end":
+                    return event
     except KeyboardInterrupt:
         hint = f"jobctl logs -f {job_id}"
         raise Interrupted("Stopped following; the job goes on.", hint) from None

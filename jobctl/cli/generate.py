@@ -16,6 +16,8 @@ from jobctl.cli.main import app
 
 PATH = Path(__file__).parents[2] / "docs" / "cli.md"
 
+_AS_IT_IS = "\b\n"
+
 INTRODUCTION = """\
 # Commands
 
@@ -54,12 +56,21 @@ def _walk(group: Any, path: str) -> Iterator[tuple[str, Any]]:
 def _command(path: str, one: Any) -> str:
     arguments = [param for param in one.params if param.param_type_name == "argument"]
     usage = " ".join([path, "[options]", *map(_argument, arguments)])
-    about = inspect.cleandoc(one.help or "")
+    about = _examples(inspect.cleandoc(one.help or ""))
     lines = [f"## `{path}`", "", about, "", "```", usage, "```"]
     lines += [""] if any(param.help for param in arguments) else []
     lines += [f"- `{_argument(param)}`: {param.help}" for param in arguments if param.help]
     listed = _options("", one)
     return "\n".join(lines) + (f"\n\n{listed}" if listed else "")
+
+
+def _examples(about: str) -> str:
+    """Show the paragraphs that the parser leaves as they are, which are examples, as code."""
+    paragraphs = about.split("\n\n")
+    return "\n\n".join(
+        f"```sh\n{one.removeprefix(_AS_IT_IS)}\n```" if one.startswith(_AS_IT_IS) else one
+        for one in paragraphs
+    )
 
 
 def _argument(param: Any) -> str:

@@ -11,7 +11,20 @@ from typing import Annotated, NoReturn
 import typer
 
 from jobctl import __version__
-from jobctl.cli.commands import artifacts, chaos, cluster, config, doctor, jobs, logs, submit
+from jobctl.cli.commands import (
+    artifacts,
+    backup,
+    changes,
+    chaos,
+    cluster,
+    config,
+    doctor,
+    jobs,
+    logs,
+    outcome,
+    queues,
+    submit,
+)
 from jobctl.cli.context import Parts, Session
 from jobctl.cli.errors import BROKEN_PIPE, Interrupted, failure, usage_failure
 from jobctl.cli.output import Output
@@ -25,7 +38,11 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
-for part in (cluster, submit, jobs, logs, artifacts, chaos, config, doctor):
+_PARTS = (
+    *(cluster, submit, jobs, outcome, changes, logs, artifacts, queues, backup, chaos, config),
+    doctor,
+)
+for part in _PARTS:
     part.register(app)
 
 

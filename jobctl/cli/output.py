@@ -8,7 +8,7 @@ import json
 import os
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from threading import Lock
 from types import TracebackType
@@ -119,6 +119,10 @@ class Output:
         """Print one envelope of a stream (or the only one)."""
         self._envelope({"ok": True, "data": data})
 
+    def listing(self, name: str) -> "Listing":
+        """Begin an envelope whose data is one long list under ``name``, written as it comes."""
+        return Listing(self._stdout, self.command, name)
+
     def line(self, text: str) -> None:
         """Print one line of text result as soon as it is known."""
         self._stdout.write(text + "\n")
@@ -165,6 +169,34 @@ class Output:
         envelope = {"schema": SCHEMA, "command": self.command, **body}
         self._stdout.write(json.dumps(envelope, ensure_ascii=False, default=str) + "\n")
         self._stdout.flush()
+
+
+class Listing:
+    """An envelope with a list of any length: no more than one item is held.
+
+    What may go wrong half way comes last: whether it is ok, where to go on, and the error.
+    """
+
+    def __init__(self, stream: TextIO, command: str, name: str) -> None:
+        self._stream = stream
+        self._stream.write(f'{{"schema": {SCHEMA}, "command": {json.dumps(command)}, "data": ')
+        self._stream.write(f"{{{json.dumps(name)}: [")
+        self._between = ""
+
+    def add(self, items: Iterable[Any]) -> None:
+        """Write some more items."""
+        for item in items:
+            self._stream.write(self._between + json.dumps(item, ensure_ascii=False, default=str))
+            self._between = ", "
+
+    def end(self, cursor: str | None, failure: Failure | None = None) -> None:
+        """End the list; ``cursor`` is where another one would go on."""
+        ending: dict[str, Any] = {"ok": failure is None}
+        if failure is not None:
+            ending["error"] = failure.data()
+        rest = json.dumps(ending, ensure_ascii=False)[1:]
+        self._stream.write(f'], "cursor": {json.dumps(cursor)}}}, {rest}\n')
+        self._stream.flush()
 
 
 def _says(table: Table) -> bool:

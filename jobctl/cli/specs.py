@@ -5,8 +5,9 @@ defaults fill the rest.
 """
 
 import base64
+import json
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -16,6 +17,7 @@ from jobctl.config.units import parse_duration
 Spec = dict[str, Any]
 
 PLACEHOLDER = "{}"
+RETRY_CAUSES = ("exit", "signal", "timeout", "oom")
 _ID = re.compile(r"[0-7][0-9A-HJKMNP-TV-Z]{25}")
 
 
@@ -26,6 +28,16 @@ def duration(value: str, option: str) -> float:
     except ValueError:
         hint = "write it like 500ms, 30s, 10m or 1h"
         raise UsageError(f"{option} {value!r} is not a length of time.", hint) from None
+
+
+def due(value: str, option: str = "--at") -> str:
+    """Read a time to come as ISO 8601 with its zone (the local one if it names none)."""
+    try:
+        parsed = datetime.fromisoformat(value)
+    except ValueError:
+        hint = "write a time like 2026-01-31T12:00, or use --delay 10m"
+        raise UsageError(f"{option}: {value!r} is not a time.", hint) from None
+    return (parsed if parsed.tzinfo else parsed.astimezone()).isoformat()
 
 
 def moment(value: str, now: float, option: str = "--since") -> float:
@@ -61,13 +73,13 @@ def environment(values: Sequence[str]) -> dict[str, str]:
 
 
 def array(value: str) -> range:
-    """Read ``0-99`` (both ends included) or ``7``."""
-    match = re.fullmatch(r"([0-9]{1,9})(?:-([0-9]{1,9}))?", value)
-    first, last = (int(match[1]), int(match[2] or match[1])) if match else (1, 0)
-    if first > last:
-        hint = "write the first and the last index, like 0-99"
-        raise UsageError(f"--array {value!r} is not a range of indexes.", hint)
-    return range(first, last + 1)
+    """Read a number of jobs (``100``: 0 to 99) or their indexes (``0-99``, both ends included)."""
+    match = re.fullmatch(r"(?:([0-9]{1,9})-)?([0-9]{1,9})", value)
+    first, end = (0, 0) if not match else (int(match[1] or 0), int(match[2]) + bool(match[1]))
+    if first >= end:
+        hint = "write how many, like 100, or the first and the last index, like 0-99"
+        raise UsageError(f"--array {value!r} is neither a number nor a range.", hint)
+    return range(first, end)
 
 
 def replicas(values: Sequence[str]) -> dict[str, int]:
@@ -101,11 +113,11 @@ def command(argv: Sequence[str], *, shell: bool) -> list[str]:
     if argv[0] == "":
         raise UsageError("The command's name is empty.", "jobctl submit -- echo hi")
     for word in argv:
-        _utf8(word, "The command")
+        utf8(word, "The command")
     return ["sh", "-c", " ".join(argv)] if shell else list(argv)
 
 
-def _utf8(text: str, what: str) -> None:
+def utf8(text: str, what: str) -> None:
     """Refuse bytes that are not UTF-8: JSON, and so a job, cannot carry them."""
     try:
         text.encode()
@@ -119,40 +131,55 @@ def stdin_text(data: bytes) -> str:
     return base64.b64encode(data).decode("ascii")
 
 
-def expand_array(spec: Spec, indexes: range, name: str) -> Iterator[Spec]:
-    """Yield one spec per index, with ``{}`` replaced by it in its argv.
+def arguments(values: Sequence[str]) -> dict[str, Any]:
+    """Read repeated ``--arg NAME=VALUE``: JSON if the value is some, text otherwise.
 
-    ``name`` is what the array's jobs have in common.
+    ``{}`` stays as it is: it stands for the index of ``--array`` or the line of ``--each``.
     """
-    argv: list[str] = spec["argv"]
-    for index in indexes:
-        words = [word.replace(PLACEHOLDER, str(index)) for word in argv]
-        yield spec | {"argv": words, "array": name, "array_index": index}
+    given = pairs(values, "--arg")
+    for name, text in given.items():
+        if not name.isidentifier():
+            raise UsageError(f"--arg {name!r} is not a parameter's name.", "--arg width=64")
+        utf8(text, f"--arg {name}")
+    return {name: text if text == PLACEHOLDER else _value(text) for name, text in given.items()}
 
 
-def check_placeholder(argv: Sequence[str]) -> None:
-    """Refuse a command in which ``--each`` would change nothing."""
-    if not any(PLACEHOLDER in word for word in argv):
-        raise UsageError(
-            "--each needs a {} in the command, to be replaced by each line.",
-            "jobctl submit --each files.txt -- sha256sum {}",
-        )
+def _value(text: str) -> Any:
+    try:
+        return json.loads(text, parse_constant=_no_number)
+    except (ValueError, RecursionError):
+        return text
 
 
-def expand_each(spec: Spec, lines: Iterable[str], *, shell: bool) -> Iterator[Spec]:
-    """Yield one spec per line that is not empty, with ``{}`` replaced in its argv.
+def _no_number(name: str) -> Any:
+    # NaN and Infinity are no JSON, whatever Python's reader thinks of them.
+    raise ValueError(name)
 
-    For a shell the line becomes ``$1`` and is never part of the script: a line such as
-    ``$(rm -rf x)`` is then a word, not a command.
-    """
-    argv: list[str] = spec["argv"]
-    for raw in lines:
-        line = raw.rstrip("\r\n")
-        if not line:
-            continue
-        _utf8(line, "A line of --each")
-        if shell:
-            script = argv[2].replace(PLACEHOLDER, '"$1"')
-            yield spec | {"argv": ["sh", "-c", script, "sh", line]}
+
+def retry_rules(values: Sequence[str]) -> dict[str, Any]:
+    """Read repeated ``--retry-on CAUSE[:CODE]=RULE`` as rules by cause (and exit code)."""
+    rules: dict[str, Any] = {}
+    for cause, text in pairs(values, "--retry-on").items():
+        word, _, queue = text.partition(":")
+        if not (text in ("retry", "fail") or (word == "queue" and queue)):
+            hint = "--retry-on oom=queue:big, --retry-on exit:64=fail or --retry-on timeout=retry"
+            raise UsageError(f"--retry-on {cause}: there is no rule {text!r}.", hint)
+        rule = {"queue": queue} if queue else text
+        name, coded, code = cause.partition(":")
+        if name not in RETRY_CAUSES or (coded and name != "exit"):
+            hint = f"the causes are {', '.join(RETRY_CAUSES)} and, by exit code, exit:75"
+            raise UsageError(f"--retry-on knows no cause {cause!r}.", hint)
+        if name == "exit":
+            rules.setdefault(name, {})[code if coded else "default"] = rule
         else:
-            yield spec | {"argv": [word.replace(PLACEHOLDER, line) for word in argv]}
+            rules[name] = rule
+    return rules
+
+
+def parents(values: Sequence[str]) -> list[str]:
+    """Read repeated ``--after ID`` (or ``ID,ID``): jobs and arrays."""
+    ids = [one for value in values for one in value.split(",") if one]
+    for one in ids:
+        if not is_job(one):
+            raise UsageError(f"--after {one!r} is no id of a job or array.", "jobctl jobs")
+    return ids

@@ -1,5 +1,6 @@
 """One step of an action under way, as the CLI shows it."""
 
+from dataclasses import dataclass
 from typing import Protocol
 
 
@@ -25,3 +26,13 @@ class Step(Protocol):
     def state(self) -> str:
         """``started``, ``done``, ``failed`` or empty."""
         ...
+
+
+@dataclass(frozen=True)
+class Progressed:
+    """How far something is that takes a while."""
+
+    subject: str
+    text: str
+    kind: str = "wait"
+    state: str = ""

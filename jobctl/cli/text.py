@@ -14,13 +14,24 @@ class Table:
     columns: tuple[str, ...]
     rows: Sequence[tuple[str, ...]]
     empty: str = ""
+    head: bool = True
+    least: Sequence[int] = ()
+    """How wide its columns are at least: a long table comes in parts, of which one has the head."""
+
+    @property
+    def widths(self) -> list[int]:
+        """How wide each column is."""
+        lines = [self.columns, *self.rows]
+        own = [max(len(line[i]) for line in lines) for i in range(len(self.columns))]
+        return list(map(max, own, self.least)) if self.least else own
 
     def plain(self) -> str:
         """Return aligned columns without any decoration."""
         if not self.rows:
             return self.empty
-        lines = [tuple(name.upper() for name in self.columns), *self.rows]
-        widths = [max(len(line[i]) for line in lines) for i in range(len(self.columns))]
+        head = [tuple(name.upper() for name in self.columns)] if self.head else []
+        lines = [*head, *self.rows]
+        widths = self.widths
         return "\n".join(
             GAP.join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
             for line in lines

@@ -25,6 +25,7 @@ from jobctl.client.types import (
     JobRow,
     Page,
     QueueInfo,
+    QueueState,
     Schedule,
     Worker,
 )
@@ -188,15 +189,15 @@ class AsyncClient:
         """See `Client.queues`."""
         return await self._ask(calls.queues())
 
-    async def pause(self, queue: str) -> QueueInfo:
+    async def pause(self, queue: str) -> QueueState:
         """See `Client.pause`."""
         return await self._ask(calls.set_queue(queue, "pause"))
 
-    async def drain_queue(self, queue: str) -> QueueInfo:
+    async def drain_queue(self, queue: str) -> QueueState:
         """See `Client.drain_queue`."""
         return await self._ask(calls.set_queue(queue, "drain"))
 
-    async def resume(self, queue: str) -> QueueInfo:
+    async def resume(self, queue: str) -> QueueState:
         """See `Client.resume`."""
         return await self._ask(calls.set_queue(queue, "resume"))
 

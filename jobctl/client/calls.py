@@ -19,6 +19,7 @@ from jobctl.client.types import (
     JobRow,
     Page,
     QueueInfo,
+    QueueState,
     Retried,
     Schedule,
     Worker,
@@ -165,7 +166,7 @@ def queues() -> Request[list[QueueInfo]]:
     return Request(method="GET", path="/queues", read=_field("queues"))
 
 
-def set_queue(name: str, order: str) -> Request[QueueInfo]:
+def set_queue(name: str, order: str) -> Request[QueueState]:
     """Pause, drain or resume a queue; the same again changes nothing."""
     if not name:
         raise Invalid("A queue needs a name.", "jobctl queue ls")

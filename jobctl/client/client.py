@@ -25,6 +25,7 @@ from jobctl.client.types import (
     JobRow,
     Page,
     QueueInfo,
+    QueueState,
     Schedule,
     Worker,
 )
@@ -225,15 +226,15 @@ class Client:
         """List the queues, by name."""
         return self._ask(calls.queues())
 
-    def pause(self, queue: str) -> QueueInfo:
+    def pause(self, queue: str) -> QueueState:
         """Let no job of a queue start; what runs goes on, and submits are taken."""
         return self._ask(calls.set_queue(queue, "pause"))
 
-    def drain_queue(self, queue: str) -> QueueInfo:
+    def drain_queue(self, queue: str) -> QueueState:
         """Refuse further submits to a queue (QueueClosed); what is in it runs."""
         return self._ask(calls.set_queue(queue, "drain"))
 
-    def resume(self, queue: str) -> QueueInfo:
+    def resume(self, queue: str) -> QueueState:
         """Open a paused or draining queue again."""
         return self._ask(calls.set_queue(queue, "resume"))
 

@@ -31,12 +31,13 @@ class Retry:
 class Options:
     """How a job is run; what is left out is as in the cluster file.
 
-    ``timeout``, ``grace``, ``delay``: seconds. ``at``: start no sooner (a time without a zone is
-    local). ``priority``: -100 to 100, higher first. ``key``: the same key is the same job.
-    ``limit``: a key and how many jobs with it may run at once. ``after``: ids of the jobs and
-    arrays that it waits for; ``after_policy`` "succeeded" (the default) cancels it when one of them
-    does not succeed, "finished" runs it when all have ended. ``id``: a ULID of your own
-    (`jobctl.queue.ids.new_id`), so that a submit from another process is the same job.
+    ``timeout``, ``grace``, ``delay``: seconds. ``at``: start no sooner (a datetime without a zone
+    is local, text without one UTC, a number ms since 1970). ``priority``: -100 to 100, higher
+    first. ``key``: the same key is the same job. ``limit``: a key, and how many jobs with it may
+    run at once. ``after``: ids of the jobs and arrays that it waits for; with ``after_policy``
+    "succeeded" (the default) it is cancelled when one of them does not succeed, with "finished" it
+    runs when all have ended. ``id``: a ULID of your own (`jobctl.client.new_id`), so that a submit
+    from another process is the same job.
     """
 
     name: str | None = None

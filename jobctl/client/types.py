@@ -4,7 +4,7 @@ Times are ISO-8601 UTC or None, durations seconds, sizes bytes.
 """
 
 from dataclasses import dataclass
-from typing import Literal, TypedDict
+from typing import Any, Literal, TypedDict
 
 
 class Attempt(TypedDict):
@@ -20,12 +20,21 @@ class Attempt(TypedDict):
     reason: str
 
 
-class Backoff(TypedDict):
-    """Pause between attempts; ``jitter`` is a part of 1."""
+class RetryRules(TypedDict):
+    """When a failed job is tried again; pauses in seconds, ``jitter`` a part of 1."""
 
-    base: float
-    cap: float
+    max_attempts: int
+    backoff: float
+    max_backoff: float
     jitter: float
+    on: dict[str, Any]
+
+
+class Concurrency(TypedDict):
+    """How many jobs with this key run at once."""
+
+    key: str
+    limit: int
 
 
 class JobRow(TypedDict):
@@ -33,6 +42,7 @@ class JobRow(TypedDict):
 
     id: str
     name: str
+    function: str
     queue: str
     status: str
     step: str
@@ -51,17 +61,26 @@ class JobRow(TypedDict):
 
 
 class Job(JobRow):
-    """All of a job."""
+    """All of a job. ``blockers`` is how many of the jobs in ``after`` are not over."""
 
     argv: list[str]
+    args: dict[str, Any] | list[Any] | None
+    result: Any
     env: dict[str, str]
     has_stdin: bool
     timeout: float | None
     grace: float
-    max_attempts: int
-    backoff: Backoff
+    priority: int
+    key: str
+    concurrency: Concurrency | None
+    after: list[str]
+    after_policy: str
+    blockers: int
+    retry: RetryRules
     array: str
     array_index: int | None
+    array_size: int | None
+    array_max_fails: int | None
     checkpoint: str
     claimed_at: str | None
     due_at: str | None
@@ -121,10 +140,10 @@ class Array:
 
 
 class ArrayInfo(TypedDict):
-    """How far an array is; ``over`` when all its members have ended, or too many failed."""
+    """How far an array is; ``over`` when all ``size`` of its jobs have ended."""
 
     id: str
-    size: int
+    size: int | None
     submitted: int
     succeeded: int
     failed: int
@@ -140,11 +159,16 @@ class Rate(TypedDict):
     burst: int
 
 
-class QueueInfo(TypedDict):
-    """A queue; ``state`` is open, paused or draining, ``oldest_at`` when its head was queued."""
+class QueueState(TypedDict):
+    """What a queue does: it is open, paused or draining."""
 
     name: str
     state: str
+
+
+class QueueInfo(QueueState):
+    """A queue; ``oldest_at`` is when the oldest job that waits in it was submitted."""
+
     queued: int
     oldest_at: str | None
     start_rate: Rate | None
@@ -152,7 +176,7 @@ class QueueInfo(TypedDict):
 
 
 class Reason(TypedDict):
-    """One thing that keeps a job from running, or ended it; ``hint`` is a next command."""
+    """One thing that keeps a job where it is; ``hint`` is what to do about it."""
 
     kind: str
     text: str
@@ -160,8 +184,10 @@ class Reason(TypedDict):
 
 
 class Explanation(TypedDict):
-    """Why a job does not run, or ended as it did."""
+    """Why a job is where it is: in one sentence, and one by one."""
 
+    id: str
+    status: str
     summary: str
     reasons: list[Reason]
 
@@ -174,7 +200,10 @@ class Retried(TypedDict):
 
 
 class Schedule(TypedDict):
-    """A job that is submitted by the clock; ``last_at`` and ``next_at`` are its ticks."""
+    """A job that is submitted by the clock.
+
+    ``problem`` says why its last tick could not be fired, "" if it was.
+    """
 
     name: str
     cron: str
@@ -182,6 +211,8 @@ class Schedule(TypedDict):
     missed: str
     last_at: str | None
     next_at: str | None
+    problem: str
+    job: dict[str, Any]
 
 
 class Transition(TypedDict):

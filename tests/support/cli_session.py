@@ -64,7 +64,17 @@ def job(job_id: str = A, **fields: Any) -> dict[str, Any]:
         "failures": 0,
         "crashes": 0,
         "run": 1,
-        "max_attempts": 1,
+        "function": "",
+        "args": None,
+        "result": None,
+        "queue": "default",
+        "priority": 0,
+        "key": "",
+        "concurrency": None,
+        "after": [],
+        "after_policy": "succeeded",
+        "blockers": 0,
+        "retry": {"max_attempts": 1, "backoff": 1.0, "max_backoff": 60.0, "jitter": 0.2, "on": {}},
         "timeout": None,
         "grace": 10.0,
         "worker": "worker-1",
@@ -86,6 +96,9 @@ class FakeClient:
         self.calls: list[tuple[Any, ...]] = []
         self.events: Callable[[], Iterator[Any]] = lambda: iter(())
         self.files: list[dict[str, Any]] = []
+        self.explanation: dict[str, Any] = {"summary": "It is queued.", "reasons": []}
+        self.queue_rows: list[dict[str, Any]] = []
+        self.schedule_rows: list[dict[str, Any]] = []
         self.complete = True
         self.closed = False
 
@@ -98,7 +111,61 @@ class FakeClient:
     ) -> list[str]:
         for spec in specs:
             self.submitted.append(spec)
-        return [f"01ARZ3NDEKTSV4RRFFQ69G{number:04d}" for number in range(len(self.submitted))]
+        return [spec["id"] for spec in self.submitted]
+
+    def open_array(self, array_id: str, size: int, max_fails: int | None = None) -> dict[str, Any]:
+        self.calls.append(("open_array", array_id, size, max_fails))
+        return self.array(array_id)
+
+    def array(self, array_id: str) -> dict[str, Any]:
+        counts = {"succeeded": 1, "failed": 0, "cancelled": 2}
+        return {"id": array_id, "size": 3, "submitted": 3, **counts, "over": True}
+
+    def cancel_array(self, array_id: str) -> dict[str, Any]:
+        self.calls.append(("cancel_array", array_id))
+        return self.array(array_id)
+
+    def statuses(self, ids: Sequence[str]) -> dict[str, Any]:
+        return {job_id: self.known.get(job_id) for job_id in ids}
+
+    def explain(self, job_id: str) -> dict[str, Any]:
+        self.calls.append(("explain", job_id))
+        row = self.job(job_id)
+        return {"id": job_id, "status": row["status"], **self.explanation}
+
+    def retry_dead(self, *, name: Any, cause: Any, retried: Callable[[int], None]) -> list[str]:
+        self.calls.append(("retry_dead", name, cause))
+        ids = [row["id"] for row in self.known.values() if row["status"] == "failed"]
+        retried(len(ids))
+        return ids
+
+    def queues(self) -> list[dict[str, Any]]:
+        return self.queue_rows
+
+    def pause(self, queue: str) -> dict[str, str]:
+        return self._order("paused", queue)
+
+    def drain_queue(self, queue: str) -> dict[str, str]:
+        return self._order("draining", queue)
+
+    def resume(self, queue: str) -> dict[str, str]:
+        return self._order("open", queue)
+
+    def _order(self, state: str, queue: str) -> dict[str, str]:
+        self.calls.append((state, queue))
+        return {"name": queue, "state": state}
+
+    def schedules(self) -> list[dict[str, Any]]:
+        return self.schedule_rows
+
+    def backup(self, dest: Path, *, told: Callable[[int], None]) -> Path:
+        dest.write_bytes(b"backup")
+        told(9 << 20)
+        return dest
+
+    def restore(self, source: Path, *, told: Callable[[int], None]) -> dict[str, Any]:
+        told(source.stat().st_size)
+        return {"restored": 2, "skipped": 1}
 
     def job(self, job_id: str, wait: float | None = None) -> dict[str, Any]:
         if job_id not in self.known:

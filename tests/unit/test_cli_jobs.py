@@ -43,8 +43,7 @@ def test_submit_sends_every_option(tmp_path: Path) -> None:
         "id": B,
         "timeout": 60.0,
         "grace": 2.0,
-        "max_attempts": 3,
-        "backoff": {"base": 0.5},
+        "retry": {"max_attempts": 3, "backoff": 0.5},
     }
 
 
@@ -58,7 +57,9 @@ def test_submit_prints_ids_one_a_line() -> None:
     ran = run("submit", "--array", "0-2", "--", "true")
     assert len(ran.out.splitlines()) == 3
     envelope = run("--output", "json", "submit", "--array", "0-2", "--", "true").envelope
-    assert envelope["data"] == {"submitted": 3, "ids": ran.out.split()}
+    data = envelope["data"]
+    assert data["submitted"] == len(data["ids"]) == 3
+    assert data["arrays"][0]["size"] == 3
 
 
 def test_each_reads_a_file_line_by_line(tmp_path: Path) -> None:
@@ -103,7 +104,24 @@ def test_submit_and_wait_tells_who_failed() -> None:
         (["--timeout", "soon", "--", "x"], "--timeout"),
         (["--array", "5-1", "--", "x"], "--array"),
         (["--array", "0-1", "--each", "f", "--", "x"], "--each"),
-        (["--array", "0-1", "--id", A, "--", "x"], "--id"),
+        (["--array", "2", "--key", "k-{}", "--", "x"], "--key"),
+        (["--then", "x", "--key", "k", "--", "x"], "--key"),
+        (["--max-fails", "2", "--", "x"], "--max-fails"),
+        (["--limit", "2", "--", "x"], "--limit-key"),
+        (["--after", "prepare", "--", "x"], "'prepare'"),
+        (["--at", "noon", "--", "x"], "--at"),
+        (["--retry-on", "oom=again", "--", "x"], "'again'"),
+        (["--retry-on", "flu=retry", "--", "x"], "'flu'"),
+        (["--retry-on", "oom:3=retry", "--", "x"], "'oom:3'"),
+        (["--priority", "101", "--", "x"], "--priority"),
+        (["--arg", "a=1", "--", "x"], "--arg"),
+        (["m:f", "--arg", "a b=1"], "'a b'"),
+        (["m:f", "a.png"], "a.png"),
+        (["--function", "nonsense"], "'nonsense'"),
+        (["m:f", "-t", "sha256"], "m:f"),
+        (["--then", "'", "--", "x"], "--then"),
+        (["--flow", "fan-out", "--", "x"], "--flow"),
+        (["--flow", "fan-out", "--array", "2"], "--flow"),
         (["--array", "0-1", "--follow", "--", "x"], "--follow"),
         (["--id", "x", "--", "x"], "ULID"),
         (["--set", "a=b", "--", "x"], "--set"),
@@ -126,6 +144,7 @@ def test_each_refuses_what_makes_no_jobs(tmp_path: Path) -> None:
     assert_usage(run("submit", "--each", str(names), "--", "echo", "{}"), "no lines")
     names.write_bytes(b"c\xff\n")
     assert_usage(run("submit", "--each", str(names), "--", "echo", "{}"), "not UTF-8")
+    assert_usage(run("submit", "--each", str(names), "--key", "k", "--", "{}"), "--key", "'k-{}'")
     ran = run("submit", "--each", str(tmp_path / "none"), "--", "echo", "{}")
     assert (ran.code, "no such file" in ran.err, "next:" in ran.err) == (1, True, True)
 
@@ -138,7 +157,7 @@ def test_jobs_are_listed_and_paged() -> None:
         "JOB",
         "STATUS",
         "NAME",
-        "COMMAND",
+        "WORK",
         "WORKER",
         "SUBMITTED",
         "TOOK",
@@ -236,28 +255,6 @@ def test_unknown_jobs_are_named(name: str) -> None:
         assert unknown in ran.err
         assert "next: jobctl -p demo jobs" in ran.err
         assert ran.out == ""
-
-
-def test_many_specs_are_made_as_they_are_sent() -> None:
-    class Reading(FakeClient):
-        def submit_many(self, specs: Any, accepted: Any = None) -> list[str]:
-            stream = iter(specs)
-            assert next(stream)["array_index"] == 0
-            assert next(stream)["array_index"] == 1
-            assert not isinstance(specs, list)
-            return [A]
-
-    assert run("submit", "--array", "0-99999999", "--", "x", parts=FakeParts(Reading())).code == 0
-
-
-def test_ctrl_c_while_submitting_tells_how_many_are_in() -> None:
-    class Interrupted(FakeClient):
-        def submit_many(self, specs: Any, accepted: Any = None) -> list[str]:
-            accepted(500)
-            raise KeyboardInterrupt
-
-    ran = run("submit", "--array", "0-9999", "--", "x", parts=FakeParts(Interrupted()))
-    assert (ran.code, ran.out, "at least 500 jobs are in" in ran.err) == (130, "", True)
 
 
 def assert_usage(ran: Ran, *words: str) -> None:

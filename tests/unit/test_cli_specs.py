@@ -2,6 +2,7 @@
 
 import base64
 import string
+import time
 
 import pytest
 from hypothesis import given
@@ -11,8 +12,6 @@ from jobctl.cli import specs
 from jobctl.cli.errors import UsageError
 
 NOW = 1_800_000_000.0
-words = st.lists(st.text(st.characters(codec="utf-8", exclude_characters="\0")), min_size=1)
-lines = st.text(st.characters(codec="utf-8", exclude_characters="\0\r\n"), min_size=1)
 
 
 @pytest.mark.parametrize(
@@ -62,55 +61,55 @@ def test_arrays_include_both_ends(first: int, last: int) -> None:
             specs.array(text)
 
 
-@pytest.mark.parametrize("text", ["", "-", "0-", "-5", "a-b", "0-9-3", "1,2", "\u0663-\u0665"])
+def test_an_array_may_be_a_number_of_jobs() -> None:
+    assert specs.array("3") == range(3)
+
+
+@pytest.mark.parametrize("text", ["", "-", "0", "0-", "-5", "a-b", "0-9-3", "1,2", "\u0663-\u0665"])
 def test_what_is_no_array_is_refused(text: str) -> None:
     with pytest.raises(UsageError, match="--array"):
         specs.array(text)
 
 
-def test_each_job_of_an_array_has_its_index() -> None:
-    made = list(specs.expand_array({"argv": ["echo", "{}"]}, range(2), "a1"))
-    assert made == [
-        {"argv": ["echo", "0"], "array": "a1", "array_index": 0},
-        {"argv": ["echo", "1"], "array": "a1", "array_index": 1},
-    ]
+def test_arguments_are_json_or_else_text() -> None:
+    given = ["path=a.png", "width=64", 'deep={"a": [1, null]}', "all=true", "who=", "n=NaN"]
+    assert specs.arguments([*given, "line={}", 'digits="64"']) == {
+        "path": "a.png",
+        "width": 64,
+        "deep": {"a": [1, None]},
+        "all": True,
+        "who": "",
+        "n": "NaN",
+        "line": "{}",
+        "digits": "64",
+    }
+    with pytest.raises(UsageError, match="UTF-8"):
+        specs.arguments(["a=\udcff"])
 
 
-@given(st.lists(lines), words)
-def test_each_line_is_one_job_and_one_word_stays_one_word(
-    given: list[str], argv: list[str]
-) -> None:
-    raw = [f"{line}\n" for line in given]
-    made = list(specs.expand_each({"argv": argv}, raw, shell=False))
-    assert [spec["argv"] for spec in made] == [
-        [word.replace("{}", line) for word in argv] for line in given
-    ]
+def test_retry_rules_are_read_by_cause_and_exit_code() -> None:
+    assert specs.retry_rules(["oom=queue:big", "exit:75=retry", "exit=fail", "timeout=fail"]) == {
+        "oom": {"queue": "big"},
+        "exit": {"75": "retry", "default": "fail"},
+        "timeout": "fail",
+    }
+    assert specs.retry_rules([]) == {}
 
 
-@given(lines)
-def test_in_a_shell_a_line_is_never_part_of_the_script(line: str) -> None:
-    [spec] = specs.expand_each({"argv": ["sh", "-c", "cat {} | wc"]}, [line], shell=True)
-    assert spec["argv"] == ["sh", "-c", 'cat "$1" | wc', "sh", line]
+def test_times_to_come_have_a_zone(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert specs.due("2026-12-24T18:00Z") == "2026-12-24T18:00:00+00:00"
+    monkeypatch.setenv("TZ", "Europe/Berlin")
+    time.tzset()
+    try:
+        assert specs.due("2026-12-24T18:00") == "2026-12-24T18:00:00+01:00"
+    finally:
+        monkeypatch.undo()
+        time.tzset()
 
 
-def test_blank_lines_make_no_jobs_and_spaces_are_kept() -> None:
-    made = list(specs.expand_each({"argv": ["f", "{}"]}, ["a b \r\n", "\n", "c"], shell=False))
-    assert [spec["argv"][1] for spec in made] == ["a b ", "c"]
-
-
-def test_each_is_lazy() -> None:
-    def endless() -> "object":
-        while True:
-            yield "x\n"
-
-    made = specs.expand_each({"argv": ["{}"]}, endless(), shell=False)  # type: ignore[arg-type]
-    assert next(made) == {"argv": ["x"]}
-
-
-def test_each_without_a_placeholder_is_refused() -> None:
-    with pytest.raises(UsageError, match=r"\{\}"):
-        specs.check_placeholder(["echo", "hi"])
-    specs.check_placeholder(["echo", "a{}b"])
+def test_parents_may_be_listed_or_repeated() -> None:
+    one, other = "01ARZ3NDEKTSV4RRFFQ69G5FAV", "01ARZ3NDEKTSV4RRFFQ69G5FAW"
+    assert specs.parents([f"{one},{other}", one]) == [one, other, one]
 
 
 def test_a_command_is_an_argv_unless_a_shell_is_asked_for() -> None:

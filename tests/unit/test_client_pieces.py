@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import re
 import subprocess
 import sys
 from typing import Any, get_type_hints
@@ -14,7 +15,8 @@ from jobctl.client import errors, types
 from jobctl.client.script import Patience
 from jobctl.client.specs import chunks, prepare
 from jobctl.client.sse import HEARTBEAT, ServerEvent, parse
-from jobctl.master import sse, views
+from jobctl.master import fleet_views, sse, views
+from jobctl.master.routes import jobs, queues, schedules
 from jobctl.queue import Status, is_id, new_id
 
 
@@ -24,17 +26,32 @@ from jobctl.queue import Status, is_id, new_id
         (types.Job, views.JobView),
         (types.JobRow, views.JobRow),
         (types.Attempt, views.AttemptView),
-        (types.Backoff, views.BackoffView),
-        (types.Worker, views.WorkerView),
+        (types.RetryRules, views.RetryView),
+        (types.Concurrency, views.ConcurrencyView),
+        (types.Worker, fleet_views.WorkerView),
+        (types.QueueInfo, fleet_views.QueueView),
+        (types.Rate, fleet_views.RateView),
+        (types.ArrayInfo, fleet_views.ArrayView),
+        (types.Explanation, fleet_views.ExplanationView),
+        (types.Reason, fleet_views.ReasonView),
+        (types.Retried, jobs.RetriedView),
+        (types.Schedule, schedules.ScheduleView),
+        (types.QueueState, queues.StateView),
     ],
 )
 def test_the_client_expects_what_the_master_sends(mine: type, theirs: type) -> None:
-    names = {"BackoffView": "Backoff", "AttemptView": "Attempt"}
+    names = {
+        "RetryView": "RetryRules",
+        "AttemptView": "Attempt",
+        "ConcurrencyView": "Concurrency",
+        "RateView": "Rate",
+        "ReasonView": "Reason",
+    }
 
     def told(kind: type) -> dict[str, str]:
         hints = {name: str(hint) for name, hint in get_type_hints(kind).items()}
         for name, hint in hints.items():
-            plain = hint.replace("jobctl.master.views.", "").replace("jobctl.client.types.", "")
+            plain = re.sub(r"jobctl[.](master[.](fleet_)?views|client[.]types)[.]", "", hint)
             for view, short in names.items():
                 plain = plain.replace(view, short)
             hints[name] = plain.replace("<class '", "").replace("'>", "")

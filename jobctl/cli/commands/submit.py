@@ -1,75 +1,123 @@
-"""submit: from a command line, a template, an array or a list to jobs."""
+"""submit: from a command line, a function, a template, a list or a flow to jobs."""
 
-import itertools
 import sys
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from typer.core import TyperCommand
 
-from jobctl import config
-from jobctl.cli import specs
+from jobctl.cli import specs, submitting
 from jobctl.cli.context import Session
 from jobctl.cli.ending import follow_to_end, report_waited, tell_end, wait_for
-from jobctl.cli.errors import Interrupted, UsageError
+from jobctl.cli.errors import UsageError
+from jobctl.cli.expand import Wanted
 from jobctl.cli.registry import command
 from jobctl.cli.specs import Spec
-from jobctl.queue.ids import new_id
+from jobctl.cli.submitting import Order
+from jobctl.client.specs import is_function
+
+Text = str | None
+Texts = list[str] | None
 
 
 def submit(
     session: Session,
     *,
     argv: Annotated[
-        list[str] | None, typer.Argument(metavar="-- CMD ARG", help="What to run.")
+        Texts, typer.Argument(metavar="FUNCTION | -- CMD ARG", help="What to run.")
+    ] = None,
+    function: Annotated[
+        Text, typer.Option(metavar="MODULE:NAME", help="The function, if not named first.")
+    ] = None,
+    arguments: Annotated[
+        Texts,
+        typer.Option("--arg", metavar="NAME=VALUE", help="An argument of it: JSON, or else text."),
     ] = None,
     name: Annotated[str, typer.Option(metavar="TEXT", help="A name to find the job by.")] = "",
     queue: Annotated[
         str, typer.Option(metavar="QUEUE", help="Which workers run it: see `queues` of the pools.")
     ] = "",
-    env: Annotated[
-        list[str] | None, typer.Option(metavar="KEY=VALUE", help="A variable; repeatable.")
-    ] = None,
+    env: Annotated[Texts, typer.Option(metavar="KEY=VALUE", help="A variable; repeatable.")] = None,
     stdin: Annotated[
         Path | None, typer.Option(metavar="FILE", help="The job's standard input (- for ours).")
     ] = None,
     timeout: Annotated[
-        str | None, typer.Option(metavar="TIME", help="End an attempt that runs longer.")
+        Text, typer.Option(metavar="TIME", help="End an attempt that runs longer.")
     ] = None,
     grace: Annotated[
-        str | None, typer.Option(metavar="TIME", help="From SIGTERM to SIGKILL when it is ended.")
+        Text, typer.Option(metavar="TIME", help="From SIGTERM to SIGKILL when it is ended.")
     ] = None,
+    priority: Annotated[
+        int | None,
+        typer.Option(min=-100, max=100, metavar="N", help="Higher first, -100 to 100. [0]"),
+    ] = None,
+    delay: Annotated[Text, typer.Option(metavar="TIME", help="Wait so long first.")] = None,
+    at: Annotated[
+        Text, typer.Option(metavar="WHEN", help="Start no sooner: 2026-12-24T18:00 (local time).")
+    ] = None,
+    key: Annotated[
+        Text, typer.Option(metavar="TEXT", help="If there is a job with this key, it is the one.")
+    ] = None,
+    limit_key: Annotated[
+        Text, typer.Option(metavar="TEXT", help="What --limit counts: jobs with the same text.")
+    ] = None,
+    limit: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="At most N of --limit-key run at once.")
+    ] = None,
+    after: Annotated[
+        Texts, typer.Option(metavar="ID", help="Wait for this job or array; repeatable.")
+    ] = None,
+    after_finished: Annotated[
+        bool, typer.Option("--after-finished", help="Run however those of --after ended.")
+    ] = False,
     max_attempts: Annotated[
         int | None,
         typer.Option(min=1, metavar="N", help="Try at most N times. [the file's]"),
     ] = None,
     backoff: Annotated[
-        str | None,
-        typer.Option(metavar="TIME", help="Wait before the second attempt; then doubled."),
+        Text, typer.Option(metavar="TIME", help="Wait before the second attempt; then doubled.")
+    ] = None,
+    retry_on: Annotated[
+        Texts,
+        typer.Option(
+            metavar="CAUSE[:CODE]=RULE",
+            help="Per cause (oom, timeout, signal, exit:75): retry, fail or queue:NAME.",
+        ),
     ] = None,
     shell: Annotated[
         bool, typer.Option("--shell", help="Run the words as one line of `sh -c`.")
     ] = False,
     array: Annotated[
-        str | None,
-        typer.Option(metavar="A-B", help="One job per index; {} becomes it."),
+        Text,
+        typer.Option(metavar="N|A-B", help="N jobs, or one per index; {} becomes the index."),
     ] = None,
     each: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="One job per line; {} becomes the line (- for stdin)."),
     ] = None,
+    max_fails: Annotated[
+        int | None,
+        typer.Option(min=0, metavar="M", help="Cancel the rest when more than M of them failed."),
+    ] = None,
+    then: Annotated[
+        str, typer.Option(metavar="WORK", help="Run this function or command once all succeeded.")
+    ] = "",
+    flow: Annotated[
+        Text, typer.Option(metavar="FILE", help="The jobs of a flow, in their order.")
+    ] = None,
     template: Annotated[
-        str | None, typer.Option("--template", "-t", metavar="NAME", help="Start from a template.")
+        Text, typer.Option("--template", "-t", metavar="NAME", help="Start from a template.")
     ] = None,
     settings: Annotated[
-        list[str] | None,
+        Texts,
         typer.Option("--set", metavar="KEY=VALUE", help="A setting of the template; repeatable."),
     ] = None,
     job_id: Annotated[
-        str | None,
-        typer.Option("--id", metavar="ULID", help="The job's id: submitting it twice is one job."),
+        Text,
+        typer.Option(
+            "--id", metavar="ULID", help="The (first) id: submitting again is no new job."
+        ),
     ] = None,
     wait: Annotated[bool, typer.Option("--wait", help="Return when all jobs ended.")] = False,
     follow: Annotated[
@@ -78,75 +126,149 @@ def submit(
 ) -> int | None:
     """Submit a job, or many, and print their ids.
 
-    Everything after the command's name belongs to it. A shell is used only with --shell.
+    A command's words follow `--` and are its own; a shell is used only with --shell. A function is
+    package.module:name of the pool's code, and options may follow it.
+
+    \b
+    jobctl submit --timeout 10m -- ffmpeg -i in.mp4 out.webm
+    jobctl submit mypkg.tasks:resize --arg path=a.png --arg width=64
+    jobctl submit --each names.txt --max-fails 3 --then 'sh report.sh' -- sha256sum {}
+    jobctl submit --flow flow.yaml --wait
     """
-    many = array is not None or each is not None
-    _check(many=many, array=array, each=each, job_id=job_id, follow=follow, stdin=stdin)
+    order = Order(array, each, max_fails, then, shell, submitting.first_of(job_id))
+    _check(order, job_id=job_id, key=key, follow=follow, stdin=stdin)
+    if flow is not None:
+        _check_flow(argv or function or template, order)
+        made = submitting.flow(flow, order.first_id)
+        return _report(session, made, submitting.send(session, made, order.first_id), wait=wait)
+    base = _work(
+        argv or [],
+        function,
+        arguments or [],
+        shell=shell,
+        template=template,
+        settings=settings or [],
+    )
+    base |= _said(
+        name=name or None,
+        queue=queue or None,
+        timeout=None if timeout is None else specs.duration(timeout, "--timeout"),
+        grace=None if grace is None else specs.duration(grace, "--grace"),
+        priority=priority,
+        delay=None if delay is None else specs.duration(delay, "--delay"),
+        at=None if at is None else specs.due(at),
+        key=key,
+        concurrency=_limit(limit_key, limit),
+        after=specs.parents(after or []) or None,
+        after_policy="finished" if after_finished else None,
+        stdin_base64=None if stdin is None else specs.stdin_text(_read(stdin)),
+    )
+    if env:
+        base["env"] = {**base.get("env", {}), **specs.environment(env)}
+    retry = _said(
+        max_attempts=max_attempts,
+        backoff=None if backoff is None else specs.duration(backoff, "--backoff"),
+        on=specs.retry_rules(retry_on or []) or None,
+    )
+    if retry:
+        base["retry"] = {**base.get("retry", {}), **retry}
+    if order.many:
+        with submitting.wanted(base, order) as made:
+            return _report(session, made, submitting.send(session, made, order.first_id), wait=wait)
+    job = session.client.submit(base | _said(id=job_id))["id"]
+    if follow:
+        session.out.note(f"submitted {job}")
+        follow_to_end(session, job)
+        return tell_end(session, job)
+    return _report(session, Wanted([]), [job], wait=wait)
+
+
+def _report(session: Session, made: Wanted, ids: list[str], *, wait: bool) -> int | None:
+    out = session.out
+    if not out.json:
+        out.result(None, "\n".join(ids))
+        for array in made.arrays:
+            hint = out.addressed(f"jobctl jobs --array {array.id}")
+            out.note(f"array of {array.size}: {hint}")
+    if wait:
+        return report_waited(session, wait_for(session, ids), len(ids), out.note)
+    if out.json:
+        arrays = [{"id": array.id, "size": array.size} for array in made.arrays]
+        data: dict[str, Any] = {"submitted": len(ids), "ids": ids}
+        data |= {"arrays": arrays} if arrays else {}
+        out.item(data | ({"names": dict(made.names)} if made.names else {}))
+    return None
+
+
+def _work(
+    argv: list[str],
+    function: Text,
+    arguments: list[str],
+    *,
+    shell: bool,
+    template: Text,
+    settings: list[str],
+) -> Spec:
+    """Return what the job runs: a function, a template's job, or a command."""
     if settings and template is None:
         raise UsageError("--set needs a template.", "jobctl submit -t NAME --set KEY=VALUE")
-    base: Spec = {} if template is None else _template(template, settings or [])
+    if function is None and arguments:
+        hint = "jobctl submit mypkg.tasks:resize --arg path=a.png"
+        raise UsageError("--arg is for a function; there is none.", hint)
+    if function is not None:
+        if not is_function(function):
+            raise UsageError(f"{function!r} is no function.", "write package.module:name")
+        if argv or template is not None or shell:
+            other = f"the words {' '.join(argv)!r}" if argv else "a shell or template"
+            message = f"{function} is a function; {other} cannot go with it."
+            raise UsageError(message, "give its arguments with --arg NAME=VALUE")
+        given = specs.arguments(arguments)
+        return {"function": function} | ({"args": given} if given else {})
+    base: Spec = {} if template is None else submitting.template(template, settings)
     if template is not None and argv:
         raise UsageError(
             f"The template {template} brings a command, and -- gives another.",
             "leave out one of them",
         )
     if shell or template is None:
-        base["argv"] = specs.command(argv or [], shell=shell)
-    base |= _said(
-        name=name or None,
-        queue=queue or None,
-        timeout=None if timeout is None else specs.duration(timeout, "--timeout"),
-        grace=None if grace is None else specs.duration(grace, "--grace"),
-        max_attempts=max_attempts,
-        backoff=None if backoff is None else {"base": specs.duration(backoff, "--backoff")},
-        stdin_base64=None if stdin is None else specs.stdin_text(_read(stdin)),
-        id=job_id,
-    )
-    if env:
-        base["env"] = {**base.get("env", {}), **specs.environment(env)}
-
-    with _expanded(base, array=array, each=each, shell=shell) as wanted:
-        ids = _many(session, wanted) if many else [_one(session, base)]
-    if follow:
-        session.out.note(f"submitted {ids[0]}")
-        follow_to_end(session, ids[0])
-        return tell_end(session, ids[0])
-    if not session.out.json:
-        session.out.result(None, "\n".join(ids))
-    if wait:
-        return report_waited(session, wait_for(session, ids), len(ids), session.out.note)
-    if session.out.json:
-        session.out.item({"submitted": len(ids), "ids": ids})
-    return None
+        base["argv"] = specs.command(argv, shell=shell)
+    return base
 
 
-def _check(
-    *,
-    many: bool,
-    array: str | None,
-    each: Path | None,
-    job_id: str | None,
-    follow: bool,
-    stdin: Path | None,
-) -> None:
+def _check(order: Order, *, job_id: Text, key: Text, follow: bool, stdin: Path | None) -> None:
     """Refuse options that contradict each other, before anything is read or sent."""
-    if array is not None and each is not None:
+    if order.array is not None and order.each is not None:
         raise UsageError("--array and --each cannot be used together.", "jobctl submit --help")
-    if many and job_id is not None:
-        raise UsageError("--id names one job, but --array and --each make many.", "leave out --id")
-    if many and follow:
+    if order.many and follow:
         raise UsageError("--follow shows one job, but there are many.", "use --wait instead")
+    if order.max_fails is not None and order.array is None and order.each is None:
+        raise UsageError("--max-fails is for --array and --each.", "jobctl submit --help")
+    if key is not None and (order.array is not None or order.max_fails is not None or order.then):
+        # The job that has the key already would be no part of the array, nor what is waited for.
+        hint = "leave out --key; --id makes a repeated submit the same jobs"
+        raise UsageError("--key cannot go with --array, --max-fails or --then.", hint)
     if job_id is not None and not specs.is_job(job_id):
         hint = "leave out --id and one is made"
         raise UsageError(f"--id {job_id!r} is not a ULID (26 characters).", hint)
-    if str(stdin) == "-" and str(each) == "-":
+    if str(stdin) == "-" and str(order.each) == "-":
         raise UsageError(
             "--stdin and --each cannot both read standard input.", "use a file for one"
         )
 
 
-def _template(name: str, settings: list[str]) -> Spec:
-    return dict(config.job_template(name, specs.pairs(settings, "--set")))
+def _check_flow(work: Any, order: Order) -> None:
+    if work or order.many or order.shell:
+        raise UsageError(
+            "--flow brings its own jobs; of the other options it takes --id and --wait.",
+            "jobctl submit --flow flow.yaml --wait",
+        )
+
+
+def _limit(key: Text, most: int | None) -> Spec | None:
+    if (key is None) != (most is None):
+        message = "--limit-key and --limit go together."
+        raise UsageError(message, "--limit-key customer-7 --limit 2")
+    return None if key is None else {"key": key, "limit": most}
 
 
 def _said(**options: Any) -> Spec:
@@ -158,51 +280,20 @@ def _read(path: Path) -> bytes:
     return sys.stdin.buffer.read() if str(path) == "-" else path.read_bytes()
 
 
-def _one(session: Session, spec: Spec) -> str:
-    return session.client.submit(spec)["id"]
+class SubmitCommand(TyperCommand):
+    """Ends the options at the first word, `submit grep -f x`, unless that word is a function."""
 
-
-def _many(session: Session, wanted: Iterable[Spec]) -> list[str]:
-    done = 0
-
-    def count(accepted: int) -> None:
-        nonlocal done
-        done = accepted
-
-    try:
-        return session.client.submit_many(wanted, accepted=count)
-    except KeyboardInterrupt:
-        message = f"Stopped submitting; at least {done} jobs are in, and go on."
-        raise Interrupted(message, "jobctl jobs") from None
-
-
-@contextmanager
-def _expanded(
-    base: Spec, *, array: str | None, each: Path | None, shell: bool
-) -> Iterator[Iterable[Spec]]:
-    """Open what the jobs are made from; they are made one by one as they are sent."""
-    if array is not None:
-        yield specs.expand_array(base, specs.array(array), new_id())
-    elif each is None:
-        yield [base]
-    elif str(each) == "-":
-        yield _lines(base, sys.stdin, each, shell=shell)
-    else:
-        with each.open(encoding="utf-8", errors="surrogateescape") as lines:
-            yield _lines(base, lines, each, shell=shell)
-
-
-def _lines(base: Spec, lines: Iterable[str], source: Path, *, shell: bool) -> Iterator[Spec]:
-    specs.check_placeholder(base["argv"])
-    expanded = specs.expand_each(base, lines, shell=shell)
-    first = next(expanded, None)
-    if first is None:
-        message = f"--each {source} has no lines, so there is nothing to submit."
-        raise UsageError(message, "jobctl submit --help")
-    return itertools.chain([first], expanded)
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Make ``--function`` of a function that is the first word, so that options may follow."""
+        read, _, _ = self.make_parser(ctx).parse_args(list(args))
+        words = read.get("argv") or ()
+        head = args[: len(args) - len(words)]
+        if words and is_function(words[0]) and head[-1:] != ["--"]:
+            args = [*head, "--function", *words]
+        return super().parse_args(ctx, args)
 
 
 def register(app: typer.Typer) -> None:
     """Add this command."""
-    # Options end at the command's name: `submit grep -f x` hands -f to grep.
-    command(app, "submit", context_settings={"allow_interspersed_args": False})(submit)
+    settings = {"allow_interspersed_args": False}
+    command(app, "submit", cls=SubmitCommand, context_settings=settings)(submit)

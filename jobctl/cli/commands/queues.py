@@ -1,0 +1,82 @@
+"""queue ls|pause|resume|drain and schedule ls: what jobs wait in, and the clock they come by."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+import typer
+
+from jobctl.cli import text
+from jobctl.cli.context import Session
+from jobctl.cli.registry import command, group
+
+QueueName = Annotated[str, typer.Argument(metavar="QUEUE")]
+
+
+def queues(session: Session) -> None:
+    """List the queues.
+
+    These are all that hold jobs, were held up, or have a rate in the cluster file.
+    """
+    found = session.client.queues()
+    rows = [
+        (
+            queue["name"],
+            queue["state"],
+            str(queue["queued"]),
+            text.ago(queue["oldest_at"], session.now()),
+            _rate(queue["start_rate"]),
+            _rate(queue["submit_rate"]),
+        )
+        for queue in found
+    ]
+    columns = ("queue", "state", "queued", "oldest", "start rate", "submit rate")
+    session.out.result({"queues": found}, text.Table(columns, rows, "no queues"))
+
+
+def pause(session: Session, name: QueueName) -> None:
+    """Let no more jobs of a queue start; what runs goes on, and submits are taken."""
+    session.out.result(session.client.pause(name), f"{name} paused")
+    session.out.note(session.out.addressed(f"next: jobctl queue resume {name}"))
+
+
+def drain(session: Session, name: QueueName) -> None:
+    """Refuse further submits to a queue; what is in it runs."""
+    session.out.result(session.client.drain_queue(name), f"{name} draining")
+    session.out.note(session.out.addressed(f"next: jobctl queue resume {name}"))
+
+
+def resume(session: Session, name: QueueName) -> None:
+    """Undo a pause or drain of a queue."""
+    session.out.result(session.client.resume(name), f"{name} open")
+
+
+def schedules(session: Session) -> None:
+    """List the schedules of the cluster file, and when each fires."""
+    found = session.client.schedules()
+    now = session.now()
+    rows = [
+        (
+            one["name"],
+            one["cron"],
+            one["timezone"],
+            text.ago(one["last_at"], now),
+            text.ago(one["next_at"], now),
+            one["missed"],
+            text.shortened(one["problem"], 60),
+        )
+        for one in found
+    ]
+    columns = ("schedule", "cron", "timezone", "last", "next", "missed", "problem")
+    session.out.result({"schedules": found}, text.Table(columns, rows, "no schedules"))
+
+
+def _rate(rate: Mapping[str, Any] | None) -> str:
+    return "" if rate is None else f"{rate['per_second']:g}/s, burst {rate['burst']}"
+
+
+def register(app: typer.Typer) -> None:
+    """Add these commands."""
+    inner = group(app, "queue", "Look at queues, and hold them up.")
+    for name, function in (("ls", queues), ("pause", pause), ("resume", resume), ("drain", drain)):
+        command(inner, name, "queue")(function)
+    command(group(app, "schedule", "Look at the schedules."), "ls", "schedule")(schedules)

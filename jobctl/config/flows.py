@@ -1,0 +1,151 @@
+"""Flows: several jobs in one file, with who waits for whom.
+
+    jobs:
+      prepare: {argv: [sh, prepare.sh]}
+      train: {function: "models:train", args: {fold: "{}"}, array: 10, after: [prepare]}
+      report: {function: "models:report", after: [train]}
+
+The packaged ones are templates/flows/*.yaml; a path to a file of the user's own works the same.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, ValidationInfo, field_validator
+
+from jobctl.config.errors import ConfigError, TemplateError
+from jobctl.config.explain import closest
+from jobctl.config.jobs import JobFields
+from jobctl.config.loader import validated
+from jobctl.config.reader import Document, read
+from jobctl.config.types import QUEUE_PATTERN, ConflictError, Duration, Section
+from jobctl.data import data_path
+
+StepName = Annotated[str, Field(pattern=QUEUE_PATTERN)]
+
+
+class Step(JobFields):
+    """One job of a flow, or an array of them."""
+
+    after: Annotated[tuple[StepName, ...], Field(strict=False)] = Field(
+        default=(), description="The jobs of this flow that it waits for.", examples=["[prepare]"]
+    )
+    after_policy: Literal["succeeded", "finished"] = Field(
+        default="succeeded",
+        description="`succeeded`: it is cancelled when one of those does not succeed. `finished`: "
+        "it runs when all of them have ended, however they did.",
+    )
+    array: Annotated[int, Field(ge=1)] | None = Field(
+        default=None, description="So many jobs; {} in its words is the index of each, from 0."
+    )
+    max_fails: Annotated[int, Field(ge=0)] | None = Field(
+        default=None,
+        description="When more jobs of its array have failed, the others are cancelled, and the "
+        "array counts as failed. Without it, every job of the array has to succeed.",
+    )
+    delay: Duration = Field(default=0.0, description="How long it waits before it is queued.")
+
+    @field_validator("max_fails")
+    @classmethod
+    def _of_an_array(cls, max_fails: int | None, info: ValidationInfo) -> int | None:
+        if max_fails is not None and info.data.get("array") is None:
+            raise ConflictError("is for an array; say how many jobs with `array: N`", "array")
+        return max_fails
+
+
+class Flow(Section):
+    """A flow."""
+
+    description: str = Field(default="", description="What it does, in one sentence.")
+    jobs: Annotated[dict[StepName, Step], Field(min_length=1)] = Field(
+        description="The jobs, by name."
+    )
+
+
+def flow_names() -> list[str]:
+    """List the packaged flows."""
+    return sorted(path.stem for path in data_path("templates", "flows").glob("*.yaml"))
+
+
+def load_flow(name_or_path: str) -> dict[str, Step]:
+    """Load a flow; returns its jobs by name, each after all that it waits for.
+
+    Raises TemplateError (no such packaged flow) or ConfigError with every mistake and its line:
+    fields that are wrong, names that are unknown, circles.
+    """
+    path = _locate(name_or_path)
+    hint = f"jobctl submit --flow {name_or_path}"
+    document = read(path, hint)
+    flow = validated(Flow, document, path.parent, hint)
+    ordered = _ordered(document, flow.jobs)
+    if document.problems:
+        raise ConfigError.of(document.problems, hint)
+    return {name: flow.jobs[name] for name in ordered}
+
+
+def step_spec(step: Step) -> dict[str, Any]:
+    """Return what a step says about each of its jobs, as ``POST /jobs`` takes it, and no more."""
+    own = {"after", "after_policy", "array", "max_fails"}
+    spec = step.model_dump(exclude_none=True, exclude_defaults=True, exclude=own)
+    return {**spec, "argv": list(step.argv)} if step.argv else spec
+
+
+def _locate(name_or_path: str) -> Path:
+    if "/" in name_or_path or name_or_path.endswith((".yaml", ".yml")):
+        return Path(name_or_path)
+    names = flow_names()
+    if name_or_path in names:
+        return data_path("templates", "flows", f"{name_or_path}.yaml")
+    near = closest(name_or_path, names)
+    guess = f", did you mean {near}?" if near else "."
+    raise TemplateError(
+        f"There is no flow {name_or_path!r}{guess} There are: {', '.join(names)}; "
+        "a file of your own ends in .yaml.",
+        f"jobctl submit --flow {near or names[0]}",
+    )
+
+
+def _ordered(document: Document, steps: Mapping[str, Step]) -> list[str]:
+    """Sort names so that parents come first; unknown names and circles go to the document."""
+    waits: dict[str, list[str]] = {}
+    for name, step in steps.items():
+        waits[name] = []
+        for index, parent in enumerate(step.after):
+            place = ("jobs", name, "after", index)
+            if parent not in steps:
+                text = f"there is no job {parent!r} in this flow"
+                document.complain(place, text, closest(parent, list(steps)))
+            elif parent not in waits[name]:
+                waits[name].append(parent)
+    ordered: dict[str, None] = {}
+    while len(ordered) < len(steps):
+        ready = [
+            name
+            for name, parents in waits.items()
+            if name not in ordered and all(parent in ordered for parent in parents)
+        ]
+        if not ready:
+            _complain_of_circle(document, steps, _circle(waits, set(ordered)))
+            break
+        ordered.update(dict.fromkeys(ready))
+    return list(ordered)
+
+
+def _circle(waits: Mapping[str, list[str]], done: set[str]) -> list[str]:
+    """Return a circle among those that wait for ever: a path back to where it begins."""
+    path = [next(name for name in waits if name not in done)]
+    while True:
+        parent = next(parent for parent in waits[path[-1]] if parent not in done)
+        if parent in path:
+            return [*path[path.index(parent) :], parent]
+        path.append(parent)
+
+
+def _complain_of_circle(document: Document, steps: Mapping[str, Step], circle: list[str]) -> None:
+    name, parent = circle[0], circle[1]
+    place = ("jobs", name, "after", steps[name].after.index(parent))
+    if len(circle) == 2:
+        document.complain(place, "a job cannot wait for itself")
+        return
+    document.complain(place, f"waits in a circle: {' -> '.join(circle)}")
