@@ -6,9 +6,15 @@ the jobs go out. Records wait in memory that the supervisor shares, so that the 
 this process loses none of them, and the word CURRENT there tells which job it died in.
 """
 
+# Whatever user code raises must be caught; what few jobs need is imported when they do; pathlib
+# and contextlib would cost every executor memory.
+# ruff: noqa: BLE001, PLC0415, PTH100, PTH120, SIM105, SIM115, SLF001, PLR0917, RUF005
+
+from __future__ import annotations
+
 import sys
 
-if sys.version_info < (3, 9):
+if sys.version_info < (3, 9):  # noqa: UP036 - here it may really be older
     sys.exit("jobctl runs functions under Python 3.9 to 3.14; this is " + sys.version.split()[0])
 
 import _thread
@@ -18,7 +24,14 @@ import os
 import select
 import signal
 import time
-from types import FunctionType
+from types import FrameType, FunctionType
+
+TYPE_CHECKING = False  # what is imported for types alone costs memory in every executor
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Awaitable, Callable
+    from pathlib import Path
+    from typing import Any
 
 # Words (64 bits) of the shared memory; the records that are not sent yet follow at RECORDS.
 CURRENT, STARTED, STOP, CANCEL, SENT, TAIL, READ = range(7)
@@ -62,39 +75,41 @@ class Job:
 
     Cancelled = Cancelled
 
-    def __init__(self, executor, seq, job_id, attempt, extra):
+    def __init__(
+        self, executor: Executor, seq: int, job_id: str, attempt: int, extra: dict[str, Any]
+    ) -> None:
         self.id = job_id
         self.attempt = attempt
         self.array_index = extra.get("array_index")
         self._checkpoint = extra.get("checkpoint")
-        self._output = None
+        self._output: Path | None = None
         self._executor = executor
         self._seq = seq
         self._open = True
 
-    def __repr__(self):
-        return "<job %s, attempt %d>" % (self.id, self.attempt)
+    def __repr__(self) -> str:
+        return f"<job {self.id}, attempt {self.attempt}>"
 
     @property
-    def cancelled(self):
+    def cancelled(self) -> bool:
         """Whether it has been told to end (also once it has ended)."""
         return not self._open or self._executor.shared[CANCEL] == self._seq
 
-    def progress(self, percent, step=None):
+    def progress(self, percent: float, step: str | None = None) -> None:
         """Says how far it is, 0 to 100, and what it is doing."""
         percent = float(percent)
         if not 0 <= percent <= 100:
             raise ValueError("progress is a number from 0 to 100")
-        said = {"progress": percent}
+        said: dict[str, Any] = {"progress": percent}
         if step is not None:
             said["step"] = str(step)
         self._tell(said)
 
-    def step(self, name):
+    def step(self, name: str) -> None:
         """Says what it is doing."""
         self._tell({"step": str(name)})
 
-    def checkpoint(self, value=_NOT_GIVEN):
+    def checkpoint(self, value: Any = _NOT_GIVEN) -> Any:
         """Keeps a value (JSON, 64 KiB) for the next attempt; without one: the last one kept."""
         if value is _NOT_GIVEN:
             return None if not self._checkpoint else json.loads(self._checkpoint)
@@ -105,13 +120,13 @@ class Job:
         self._checkpoint = text
         return None
 
-    def log(self, text):
+    def log(self, text: object) -> None:
         """Writes a line to the job's log."""
         self._check()
         self._executor.out.write(str(text) + "\n")
 
     @property
-    def output(self):
+    def output(self) -> Path:
         """The folder (pathlib.Path) for what the job produces, made on first use."""
         if self._output is None:
             import pathlib
@@ -119,14 +134,14 @@ class Job:
             self._output = pathlib.Path(self._executor.ask_output(self))
         return self._output
 
-    def _tell(self, said):
+    def _tell(self, said: dict[str, Any]) -> None:
         self._check()
         record = b"R %d %s\n" % (self._seq, json.dumps(said, separators=(",", ":")).encode())
         self._executor.report(record)
 
-    def _check(self):
+    def _check(self) -> None:
         if not self._open:
-            raise RuntimeError("job %s has ended: its context is of no use now" % self.id)
+            raise RuntimeError(f"job {self.id} has ended: its context is of no use now")
         if self._executor.forked:
             raise RuntimeError("the job's context works only in the process that was given it")
 
@@ -134,7 +149,7 @@ class Job:
 class Executor:
     """Reads batches, runs their jobs one by one, and tells what became of them."""
 
-    def __init__(self, control, memory, pipe):
+    def __init__(self, control: int, memory: int, pipe: int) -> None:
         self.control = control
         self.pipe = pipe
         self.poll = select.poll()
@@ -151,9 +166,10 @@ class Executor:
         self.inside = 0  # the job whose own code runs now: only then may Cancelled be raised
         self.told = 0  # the last job it was raised in: once is enough
         self.masked = False  # not now: the executor is busy on the job's behalf
-        self.seen = set()
-        self.functions = {}
-        self.loop = self.task = None
+        self.seen: set[str] = set()
+        self.functions: dict[str, tuple[Callable[..., Any], int | None]] = {}
+        self.loop: asyncio.AbstractEventLoop | None = None
+        self.task: asyncio.Task[Any] | None = None
         self.saved = move(os.dup(1), 203)
         self.open_streams()
         self.environment = dict(os.environ)
@@ -162,7 +178,7 @@ class Executor:
 
     # -- batches
 
-    def run(self):
+    def run(self) -> None:
         """Works until the supervisor closes the socket."""
         self.settle_in()
         self.emit(b"H %s\n" % sys.version.split()[0].encode(), True)
@@ -172,7 +188,7 @@ class Executor:
             self.work(batch, jobs)
             batch = jobs = None
 
-    def settle_in(self):
+    def settle_in(self) -> None:
         """Undoes what a function can have done to the process itself."""
         signal.signal(signal.SIGTERM, self.on_term)
         signal.pthread_sigmask(signal.SIG_SETMASK, ())
@@ -180,7 +196,7 @@ class Executor:
         os.dup2(self.saved, 1)
         os.dup2(self.saved, 2)
 
-    def work(self, batch, jobs):
+    def work(self, batch: int, jobs: list[Any]) -> None:
         """Runs the jobs of a batch until it is recalled."""
         shared, clock, seen, modules = self.shared, time.monotonic_ns, self.seen, sys.modules
         last = jobs[-1][0] if jobs else 0
@@ -214,7 +230,9 @@ class Executor:
                 self.wait_for_settling()
         shared[CURRENT] = 0
 
-    def perform(self, seq, path, args, job_id, attempt, extra):
+    def perform(
+        self, seq: int, path: str, args: str, job_id: str, attempt: int, extra: Any
+    ) -> bytes:
         """Runs one job. Returns its record, with gaps for number, time and flags."""
         job = None
         try:
@@ -227,10 +245,10 @@ class Executor:
                     os.environ.update(extra["env"])
                 given = json.loads(args) if args else {}
                 if place is None:
-                    value = call(**given) if type(given) is dict else call(*self.listed(given))
+                    value = call(**given) if type(given) is dict else call(*listed(given))
                 else:
                     job = Job(self, seq, job_id, attempt, extra or {})
-                    value = with_job(call, place, job, given, self.listed)
+                    value = with_job(call, place, job, given)
                 text = b"" if value is None else self.encode(value)
             finally:
                 # First of all: from here on nothing may be raised for this job.
@@ -245,48 +263,43 @@ class Executor:
                 job._open = False
         return end
 
-    @staticmethod
-    def listed(given):
-        if type(given) is not list:
-            raise Refused("its arguments are neither a JSON object nor an array")
-        return given
-
     # -- functions
 
-    def resolve(self, path):
+    def resolve(self, path: str) -> tuple[Callable[..., Any], int | None]:
         """Finds a function, and the place of its parameter `job` (None: it has none)."""
         module, _, name = path.partition(":")
         if not module or not name:
-            raise Refused("%r is no function: write package.module:name" % path)
+            raise Refused(f"{path!r} is no function: write package.module:name")
         found = self.load(module)
         for part in name.split("."):
             try:
                 found = getattr(found, part)
             except AttributeError:
-                raise AttributeError("module %r has no %r" % (module, name)) from None
+                raise AttributeError(f"module {module!r} has no {name!r}") from None
         if not callable(found):
-            raise TypeError("%s is not a function" % path)
+            raise TypeError(f"{path} is not a function")
         code = getattr(found, "__code__", None)
         if code is not None and code.co_flags & (_GENERATOR | _ASYNC_GENERATOR):
-            raise TypeError("%s is a generator: the function of a job returns its result" % path)
+            raise TypeError(f"{path} is a generator: the function of a job returns its result")
         # What the module changed in the environment while it was imported is there to stay.
         self.environment = dict(os.environ)
         self.functions[path] = found, place_of_job(found)
         return self.functions[path]
 
-    def load(self, module):
+    def load(self, module: str) -> Any:
+        """Imports a module; if it is not there, says where it was looked for."""
         try:
             __import__(module)
         except ModuleNotFoundError as error:
             missing = error.name or ""
             if module == missing or module.startswith(missing + "."):
                 where = ", ".join(p for p in sys.path if p)
-                said = "No module named %r (looked in %s)" % (missing, where)
+                said = f"No module named {missing!r} (looked in {where})"
                 raise ModuleNotFoundError(said, name=missing) from None
             raise
         return sys.modules[module]
 
-    def encode(self, value):
+    def encode(self, value: Any) -> bytes:
         """A result as JSON text."""
         if hasattr(value, "__await__"):
             value = self.wait_for(value)
@@ -295,17 +308,17 @@ class Executor:
         try:
             text = json.dumps(value, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
         except (TypeError, ValueError, RecursionError) as error:
-            raise TypeError("its result is not JSON: %s" % error) from None
+            raise TypeError(f"its result is not JSON: {error}") from None
         try:
             data = text.encode()
         except UnicodeEncodeError:  # half of a surrogate pair
             data = json.dumps(value, separators=(",", ":")).encode()
         if len(data) > MAX_RESULT:
-            said = "its result is %d bytes of JSON; at most %d are kept" % (len(data), MAX_RESULT)
+            said = f"its result is {len(data)} bytes of JSON; at most {MAX_RESULT} are kept"
             raise ValueError(said + ", so write it to job.output")
         return data
 
-    def wait_for(self, awaitable):
+    def wait_for(self, awaitable: Awaitable[Any]) -> Any:
         """Runs a coroutine to its end in the executor's one loop, with the tasks it made."""
         import asyncio
 
@@ -313,7 +326,7 @@ class Executor:
             self.loop = asyncio.new_event_loop()
         loop = self.loop
 
-        async def waiting():
+        async def waiting() -> Any:
             return await awaitable
 
         self.task = loop.create_task(waiting())
@@ -329,43 +342,45 @@ class Executor:
 
     # -- being told to end
 
-    def on_term(self, _number=0, _frame=None):
+    def on_term(self, _number: int = 0, _frame: FrameType | None = None) -> None:
         """The order is for one job: it never reaches the executor's code or another job."""
         seq = self.inside
         if seq and not self.masked and self.told != seq and self.shared[CANCEL] == seq:
             self.strike(seq)
 
-    def strike(self, seq):
+    def strike(self, seq: int) -> None:
+        """Ends the job, as its code can notice it."""
         self.told = seq
-        if self.task is not None:
+        if self.task is not None and self.loop is not None:
             self.loop.call_soon_threadsafe(self.task.cancel)
         else:
             raise Cancelled("this job must end now")
 
-    def mask(self):
+    def mask(self) -> bool:
         """Puts off Cancelled; only the main thread ever gets it. Returns whether it did."""
         if _thread.get_ident() != self.main or self.masked:
             return False
         self.masked = True
         return True
 
-    def unmask(self):
+    def unmask(self) -> None:
+        """Raises now what was put off."""
         self.masked = False
         self.on_term()
 
     # -- ends
 
-    def failure(self, seq, error):
+    def failure(self, seq: int, error: BaseException) -> bytes:
         """The record of a job that raised something; its traceback goes to the log."""
         letter, code, shown = b"e", 1, True
+        shown_error: object = error
         reason = describe(error)
         if isinstance(error, SystemExit):
             if error.code is None or error.code == 0:
                 return b"D %d %d %s \n"
-            shown = not isinstance(error.code, int)
-            code = 1 if shown else error.code & 0xFF or 1
-            reason = "exit code %d" % code
-            error = error.code
+            if isinstance(error.code, int):
+                code, shown = error.code & 0xFF or 1, False
+            reason, shown_error = f"exit code {code}", error.code
         elif isinstance(error, Refused):
             letter, reason = b"r", str(error)
         elif self.told == seq and (
@@ -373,14 +388,15 @@ class Executor:
         ):
             letter, shown = b"c", False
         if shown:
-            self.print_error(error)
+            self.print_error(shown_error)
         said = json.dumps(reason[:MAX_REASON]).encode().replace(b"%", b"%%")
         return b"F %%d %%d %%s %s %d %s\n" % (letter, code, said)
 
-    def print_error(self, error):
+    def print_error(self, error: object) -> None:
+        """Writes the traceback, without the executor's own lines, to the log."""
         try:
             if isinstance(error, Refused) or not isinstance(error, BaseException):
-                self.err.write("%s\n" % (error,))
+                self.err.write(f"{error}\n")
                 return
             import traceback
 
@@ -392,7 +408,7 @@ class Executor:
         except Exception:  # its own __str__ fails, or its stream is closed
             self.open_streams()
 
-    def tidy(self):
+    def tidy(self) -> str:
         """What the supervisor must clear up behind the job, as letters."""
         seen = self.seen
         kinds = "".join(sorted(seen & {PROCESSES, FILES}))
@@ -407,7 +423,7 @@ class Executor:
             kinds += PROCESSES
         return kinds
 
-    def audit(self, event, args):
+    def audit(self, event: str, args: tuple[Any, ...]) -> None:
         """Notes what may outlive the job."""
         kind = EVENTS.get(event)
         if kind is not None:
@@ -415,13 +431,14 @@ class Executor:
         elif event == "open" and type(args[2]) is int and args[2] & WRITES:
             self.seen.add(FILES)
 
-    def in_child(self):
+    def in_child(self) -> None:
         """A child made by fork is not the executor: it must say nothing in its name."""
         self.forked = True
         self.inside = 0
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
-    def leave_child(self, end):
+    def leave_child(self, end: bytes) -> None:
+        """The end of a child that fork made and that came back from the function."""
         for stream in (self.out, self.err):
             try:
                 stream.flush()
@@ -429,17 +446,17 @@ class Executor:
                 pass
         os._exit(0 if end.startswith(b"D") else int(end.split()[5]))
 
-    def open_streams(self):
+    def open_streams(self) -> None:
         """Fresh sys.stdout and sys.stderr: the function closed them, or what is below them."""
         os.dup2(self.saved, 1)
         os.dup2(self.saved, 2)
         kind = {"buffering": 1, "encoding": "utf-8", "errors": "backslashreplace"}
-        self.out = sys.stdout = sys.__stdout__ = open(1, "w", closefd=False, **kind)
-        self.err = sys.stderr = sys.__stderr__ = open(2, "w", closefd=False, **kind)
+        self.out = sys.stdout = sys.__stdout__ = open(1, "w", closefd=False, **kind)  # type: ignore
+        self.err = sys.stderr = sys.__stderr__ = open(2, "w", closefd=False, **kind)  # type: ignore
 
     # -- the wire
 
-    def emit(self, record, flush):
+    def emit(self, record: bytes, flush: bool) -> None:
         """Adds a record to those that wait; they outlive this process."""
         with self.sending:
             shared = self.shared
@@ -457,14 +474,16 @@ class Executor:
             if flush:
                 self.send_waiting()
 
-    def send_waiting(self):
+    def send_waiting(self) -> None:
+        """Sends the records that wait."""
         shared = self.shared
         tail = shared[TAIL]
         write_all(self.control, self.memory[RECORDS : RECORDS + tail - shared[SENT]])
         shared[SENT] = tail
         self.flushed = time.monotonic_ns()
 
-    def report(self, record):
+    def report(self, record: bytes) -> None:
+        """Adds what a job says of itself."""
         masked = self.mask()
         try:
             self.emit(record, time.monotonic_ns() - self.flushed > FLUSH_REPORTS)
@@ -472,13 +491,14 @@ class Executor:
             if masked:
                 self.unmask()
 
-    def ask_output(self, job):
+    def ask_output(self, job: Job) -> str:
+        """Asks the supervisor for the output folder."""
         masked = self.mask()
         try:
             with self.asking:
                 job._check()
                 self.emit(b"O %d\n" % job._seq, True)
-                path, problem = json.loads(self.read_line())
+                path, problem = (str(word) for word in json.loads(self.read_line()))
         finally:
             if masked:
                 self.unmask()
@@ -486,11 +506,13 @@ class Executor:
             raise OSError(problem)
         return path
 
-    def wait_for_settling(self):
+    def wait_for_settling(self) -> None:
+        """Waits until the supervisor has cleared up behind the last job."""
         with self.asking:
             self.read_line()
 
-    def read_line(self):
+    def read_line(self) -> bytes:
+        """The supervisor's next line; ends the process when it has none."""
         while True:
             line, newline, rest = self.partial.partition(b"\n")
             if newline:
@@ -502,7 +524,14 @@ class Executor:
             self.partial += chunk
 
 
-def with_job(call, place, job, given, listed):
+def listed(given: Any) -> list[Any]:
+    """Positional arguments."""
+    if type(given) is not list:
+        raise Refused("its arguments are neither a JSON object nor an array")
+    return given
+
+
+def with_job(call: Callable[..., Any], place: int, job: Job, given: Any) -> Any:
     """Calls a function that wants the context, as its parameters stand."""
     if type(given) is dict:
         return call(job, **given) if place == 0 else call(job=job, **given)
@@ -512,7 +541,7 @@ def with_job(call, place, job, given, listed):
     return call(*given, job=job)
 
 
-def place_of_job(function):
+def place_of_job(function: Callable[..., Any]) -> int | None:
     """Where the parameter `job` stands: its index, -1 if by keyword only, None if nowhere."""
     if type(function) is FunctionType and not hasattr(function, "__wrapped__"):
         code = function.__code__
@@ -533,7 +562,7 @@ def place_of_job(function):
     return -1 if kind is inspect.Parameter.KEYWORD_ONLY else list(parameters).index("job")
 
 
-def describe(error):
+def describe(error: BaseException) -> str:
     """`ValueError: what it says`, whatever its __str__ does."""
     name = type(error).__name__
     try:
@@ -541,10 +570,10 @@ def describe(error):
     except Exception:
         said = ""
     said = said.encode("utf-8", "backslashreplace").decode()
-    return "%s: %s" % (name, said) if said else name
+    return f"{name}: {said}" if said else name
 
 
-def has_children():
+def has_children() -> bool:
     """Whether this process has children, living or not waited for."""
     try:
         os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
@@ -553,13 +582,14 @@ def has_children():
     return True
 
 
-def write_all(fd, data):
+def write_all(fd: int, data: bytes) -> None:
+    """Writes all of it, however often that takes."""
     view = memoryview(data)
     while view:
         view = view[os.write(fd, view) :]
 
 
-def move(fd, to):
+def move(fd: int, to: int) -> int:
     """Out of the way of functions that count on low numbers; never inherited."""
     try:
         os.dup2(fd, to, inheritable=False)
@@ -570,7 +600,7 @@ def move(fd, to):
     return to
 
 
-def main():
+def main() -> None:
     """`executor_main.py CONTROL MEMORY PIPE`: three inherited descriptors."""
     here = os.path.dirname(os.path.abspath(__file__))
     # Beside this file is jobctl's code, which user code must never meet.
