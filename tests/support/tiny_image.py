@@ -12,7 +12,10 @@ from pathlib import Path
 from jobctl.engine.protocol import Engine
 
 LABELS = {"jobctl.test": "1"}
-_PROGRAMS = ("sh", "sleep", "cat", "echo", "true", "false", "ls", "id", "getent", "stat", "kill")
+_PROGRAMS = (
+    *("sh", "sleep", "cat", "echo", "true", "false", "ls", "id", "getent", "stat", "kill"),
+    *("date", "env"),
+)
 _FOLDERS = ("bin", "data", "dev", "etc", "proc", "sys", "tmp", "work")
 
 
