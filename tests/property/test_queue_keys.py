@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
-from jobctl.queue import Keep, Queue, Retention, Status, new_id
+from jobctl.queue import JobSpec, Keep, Queue, Retention, Status, new_id
 from tests.support.flows import end, spec, statuses, submit
 from tests.support.queue_lab import Lab
 
 EVERYTHING = Keep(count=0)
 
 
+def submitted(queue: Queue, *specs: JobSpec) -> list[tuple[str, bool]]:
+    return [(done.id, done.created) for done in queue.submit(specs)]
+
+
 def test_the_same_key_is_the_same_job(lab: Lab, queue: Queue) -> None:
     first, second = spec(key="nightly 2024-05-01"), spec(key="nightly 2024-05-01")
-    assert queue.submit([first]) == [(first.id, True)]
-    assert queue.submit([second]) == [(first.id, False)]
-    assert queue.submit([first]) == [(first.id, False)]
+    assert submitted(queue, first) == [(first.id, True)]
+    assert submitted(queue, second) == [(first.id, False)]
+    assert submitted(queue, first) == [(first.id, False)]
     assert queue.get_many([second.id]) == [None]
     assert queue.get(first.id).key == "nightly 2024-05-01"
 
 
 def test_also_within_one_submit(lab: Lab, queue: Queue) -> None:
     first, second, other = spec(key="a"), spec(key="a"), spec(key="b")
-    done = queue.submit([first, second, other])
+    done = submitted(queue, first, second, other)
     assert done == [(first.id, True), (first.id, False), (other.id, True)]
 
 
@@ -30,7 +34,7 @@ def test_a_key_lasts_as_long_as_its_job(lab: Lab, queue: Queue) -> None:
     assert submit(lab, key="a") == first
     queue.prune(Retention(succeeded=EVERYTHING))
     second = spec(key="a")
-    assert queue.submit([second]) == [(second.id, True)]
+    assert submitted(queue, second) == [(second.id, True)]
 
 
 def test_a_child_waits_for_the_job_that_has_its_parents_key(lab: Lab, queue: Queue) -> None:
