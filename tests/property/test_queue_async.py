@@ -28,7 +28,8 @@ def test_a_job_from_submit_to_end(lab: Lab) -> None:
         spec = JobSpec(id=new_id(), argv=("true",))
         watching = asyncio.create_task(queue.events("0", block=5))
         waiting = asyncio.create_task(queue.wait_work(["default"], 5))
-        assert await queue.submit([spec]) == [(spec.id, True)]
+        (submitted,) = await queue.submit([spec])
+        assert (submitted.id, submitted.created) == (spec.id, True)
         assert await waiting
         assert (await watching)[0].transitions[0].id == spec.id
         await queue.register(WorkerInfo("worker-1", "default", "c", "inc-1", 1))

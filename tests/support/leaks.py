@@ -22,6 +22,13 @@ def leaks(client: redis.Redis, project: str) -> list[str]:
     return list(_Check(client, f"{{{project}}}:").run())
 
 
+def _note(job: dict[str, str]) -> str:
+    """What a worker's list must say of a job that it holds."""
+    if "extras" in job or "cancelling" in job:
+        return job["attempt"] + "x"
+    return job["attempt"] + ("r" if job["status"] == "running" else "")
+
+
 class _Check:
     def __init__(self, client: redis.Redis, prefix: str) -> None:
         behind: Any = client  # redis-py types every reply as sync or async
@@ -112,16 +119,19 @@ class _Check:
                 holder = key.removeprefix("held:")
                 if holder not in leased:
                     yield f"{holder} holds jobs without a lease"
-                for job_id in self._redis.smembers(self._prefix + key):
-                    if held.get(job_id, {}).get("incarnation") != holder:
+                for job_id, noted in self._redis.hgetall(self._prefix + key).items():
+                    job = held.get(job_id, {})
+                    if job.get("incarnation") != holder:
                         yield f"{key} has {job_id}, which {holder} does not hold"
+                    elif noted != _note(job):
+                        yield f"{key} notes {noted} for {job_id}, not {_note(job)}"
         known = set(self._redis.hvals(self._prefix + "workers"))
         for incarnation in leased - known:
             if f"held:{incarnation}" not in self._keys:
                 yield f"{incarnation} has a lease, but is nobody and holds nothing"
         for job_id, job in held.items():
             holder = job["incarnation"]
-            if not self._redis.sismember(f"{self._prefix}held:{holder}", job_id):
+            if not self._redis.hexists(f"{self._prefix}held:{holder}", job_id):
                 yield f"held:{holder} lacks {job_id}"
         for job_id, job in self._jobs.items():
             waits = job["status"] in {"blocked", "queued", "scheduled"}

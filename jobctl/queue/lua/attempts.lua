@@ -16,8 +16,8 @@ local function fence(job, attempt)
 end
 
 -- Claims one job that was just taken from its queue, where it stood at `place`; adds what it
--- was to `jobs`. False for one that had to be parked.
-local function claim_one(ctx, id, place, by, jobs)
+-- was to `jobs`, and to `entries` what its worker then holds. False for one that had to be parked.
+local function claim_one(ctx, id, place, by, jobs, entries)
   local key = ctx.jobs .. id
   local flat = redis.call('HGETALL', key)
   local status, attempt, extras
@@ -50,12 +50,14 @@ local function claim_one(ctx, id, place, by, jobs)
   by.fields[2] = job.attempt
   set_status(ctx, job, 'claimed', by.fields)
   jobs[#jobs + 1] = flat
+  entries[#entries + 1] = id
+  entries[#entries + 1] = extras and job.attempt .. 'x' or job.attempt
   return true
 end
 
 -- Claims up to n jobs of one queue. Returns in how many ms it may give more, if its rate
 -- holds jobs back.
-local function claim_from(ctx, queue, n, by, jobs, ids)
+local function claim_from(ctx, queue, n, by, jobs, entries)
   local key = ctx.p .. 'queue:' .. queue
   local granted = grant(ctx, queue, n)
   local got, looks = 0, granted + MAX_PARKS
@@ -63,8 +65,7 @@ local function claim_from(ctx, queue, n, by, jobs, ids)
     local wanted = math.min(granted - got, looks)
     local popped = redis.call('ZPOPMIN', key, wanted)
     for i = 1, #popped, 2 do
-      if claim_one(ctx, popped[i], popped[i + 1], by, jobs) then
-        ids[#ids + 1] = popped[i]
+      if claim_one(ctx, popped[i], popped[i + 1], by, jobs, entries) then
         got = got + 1
       end
     end
@@ -122,18 +123,19 @@ local function claim(ctx, by, args, at)
   end
   extend(ctx, by.incarnation)
   local wait = tend(ctx)
-  local jobs, ids = {}, {}
+  write_places(ctx)
+  local jobs, entries = {}, {}
   if not by.draining and room + prefetch > 0 then
     local n = fair_share(ctx, room, prefetch, args, first, last)
     for i = first, last do
-      if #ids < n and state_of(ctx, args[i]) ~= 'paused' then
-        local rate_wait = claim_from(ctx, args[i], n - #ids, by, jobs, ids)
+      if #jobs < n and state_of(ctx, args[i]) ~= 'paused' then
+        local rate_wait = claim_from(ctx, args[i], n - #jobs, by, jobs, entries)
         if rate_wait and (not wait or rate_wait < wait) then
           wait = rate_wait
         end
       end
     end
-    hold(ctx, by.incarnation, ids)
+    hold(ctx, by.incarnation, entries)
   end
   return { wait or '', jobs }
 end
@@ -152,7 +154,8 @@ define('start', SHRINKS, function(ctx, args)
     local job = find(ctx, args[i])
     local verdict = fence(job, args[i + 1])
     if verdict == 'ok' and job.status == 'claimed' then
-      set_status(ctx, job, 'running', { 'started_at', ctx.now })
+      set_status(ctx, job, 'running', { 'started_at', ctx.at })
+      note_held(ctx, job)
     end
     verdicts[#verdicts + 1] = verdict
   end
@@ -257,16 +260,14 @@ local function finish(ctx, item)
   return 'ok'
 end
 
--- The end that most attempts have, of a job that uses nothing special: one read, one write.
--- Whatever else it is, `finish` sees to it. i: where the five words of the item begin.
-local function succeed(ctx, by, args, i)
+-- The end that most attempts have, of a job that uses nothing special: one write. Whatever
+-- else it is, `finish` sees to it. noted: what the worker holds it as; i: where the five
+-- words of the item begin.
+local function succeed(ctx, by, noted, args, i)
   local id, attempt, started_at = args[i], args[i + 1], args[i + 2]
   local exit_code, result = args[i + 3], args[i + 4]
-  local key = ctx.jobs .. id
-  local f = redis.call('HMGET', key, 'status', 'attempt', 'incarnation', 'extras', 'cancelling')
-  local plain = by and f[2] == attempt and HELD[f[1]] and f[3] == by.incarnation
-    and not f[4] and not f[5]
-  if not plain then
+  local was = noted == attempt and 'claimed' or noted == attempt .. 'r' and 'running'
+  if not was or ctx.first[id] then
     return finish(ctx, {
       id = id, attempt = tonumber(attempt), succeeded = true, started_at = started_at,
       exit_code = exit_code, result = result,
@@ -283,12 +284,27 @@ local function succeed(ctx, by, args, i)
     fields[n + 1], fields[n + 2] = 'result', result
   end
   local job = {
-    id = id, key = key, status = f[1], attempt = attempt, name = '', worker = by.name,
-    incarnation = f[3], extras = '',
+    id = id, key = ctx.jobs .. id, status = was, attempt = attempt, name = '',
+    worker = by.name, incarnation = by.incarnation, extras = '',
   }
   let_go(ctx, job)
   set_status(ctx, job, 'succeeded', fields)
   return 'ok'
+end
+
+-- The attempts that succeeded, as args[first] to args[last]; their verdicts.
+local function succeed_all(ctx, by, args, first, last)
+  local ids, noted, verdicts = {}, {}, {}
+  for i = first, last, 5 do
+    ids[#ids + 1] = args[i]
+  end
+  if by and #ids > 0 then
+    noted = redis.call('HMGET', ctx.p .. 'held:' .. by.incarnation, unpack(ids))
+  end
+  for n = 1, #ids do
+    verdicts[n] = succeed(ctx, by, noted[n], args, first + 5 * (n - 1))
+  end
+  return verdicts
 end
 
 -- incarnation, what `claim` reads, the number of successes, five words for each, then eight
@@ -298,14 +314,9 @@ define('finish', SHRINKS, function(ctx, args)
   local by = caller(ctx, args[1])
   local at = 5 + tonumber(args[4])
   local others = at + 1 + 5 * tonumber(args[at])
-  local verdicts, good = {}, true
-  for i = at + 1, others - 1, 5 do
-    local verdict = succeed(ctx, by, args, i)
-    verdicts[#verdicts + 1] = verdict
-    good = good and verdict == 'ok'
-  end
+  local verdicts = succeed_all(ctx, by, args, at + 1, others - 1)
   for i = others, #args, 8 do
-    local verdict = finish(ctx, {
+    verdicts[#verdicts + 1] = finish(ctx, {
       id = args[i],
       attempt = tonumber(args[i + 1]),
       cause = args[i + 2],
@@ -315,8 +326,10 @@ define('finish', SHRINKS, function(ctx, args)
       started_at = args[i + 6],
       dice = tonumber(args[i + 7]),
     })
-    verdicts[#verdicts + 1] = verdict
-    good = good and verdict == 'ok'
+  end
+  local good = true
+  for i = 1, #verdicts do
+    good = good and verdicts[i] == 'ok'
   end
   return { good and '' or verdicts, claim(ctx, by, args, 2) }
 end)

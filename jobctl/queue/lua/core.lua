@@ -12,7 +12,7 @@
 --   wake:<queue>      list    tokens that idle workers block on
 --   due               zset    scheduled ids by the time they are due (ms)
 --   leases            zset    incarnations by the time their lease ends (ms)
---   held:<incarnation>   set  ids that this worker process holds
+--   held:<incarnation>   hash ids that this worker process holds -> see leases.lua
 --   worker:<incarnation> hash the worker; inbox:<incarnation> list, what it is told
 --   workers           hash    worker name -> its incarnation
 --   events            stream  one entry per call that changed a status
@@ -33,7 +33,7 @@ local STATE = {
 }
 
 -- Defined further down the library, needed further up.
-local conclude, release_blocked, revoke, cascade, wakes
+local conclude, release_blocked, revoke, cascade, wakes, note_held
 
 local function in_chunks(command, key, values)
   for i = 1, #values, CHUNK do
@@ -73,6 +73,7 @@ local function begin(prefix, schemas)
     queues = {}, -- queues whose wake list must be looked at
     nudged = {}, -- queues of which somebody must hear even if they are empty
     dropped = {}, -- incarnation -> ids it holds no more
+    places = {}, -- queue -> places and ids that are to be added to it
     parents = {}, -- what flow.lua has read of parents
   }
 end
@@ -157,9 +158,22 @@ local function enqueue(ctx, job, at_head)
     place = ctx.tail
   end
   ctx.placed = true
-  redis.call('ZADD', ctx.p .. 'queue:' .. job.queue,
-    string.format('%.0f', place - job.priority * STRIDE), job.id)
+  local places = ctx.places[job.queue]
+  if not places then
+    places = {}
+    ctx.places[job.queue] = places
+  end
+  places[#places + 1] = string.format('%.0f', place - job.priority * STRIDE)
+  places[#places + 1] = job.id
   ctx.queues[job.queue] = true
+end
+
+-- Adds to the queues what was enqueued; before anything reads them.
+local function write_places(ctx)
+  for queue, places in pairs(ctx.places) do
+    in_chunks('ZADD', ctx.p .. 'queue:' .. queue, places)
+    ctx.places[queue] = nil
+  end
 end
 
 -- The caller has set, or will set, the status to scheduled. Whoever waits for what is due
@@ -252,10 +266,10 @@ local function settle(ctx, queue)
   end
 end
 
--- Takes from the held sets what was let go; before anything reads them.
+-- Takes from what workers hold what was let go; before anything reads it.
 local function write_drops(ctx)
   for incarnation, ids in pairs(ctx.dropped) do
-    in_chunks('SREM', ctx.p .. 'held:' .. incarnation, ids)
+    in_chunks('HDEL', ctx.p .. 'held:' .. incarnation, ids)
     ctx.dropped[incarnation] = nil
   end
 end
@@ -265,6 +279,7 @@ local function flush(ctx)
     cascade(ctx)
   end
   write_drops(ctx)
+  write_places(ctx)
   if not ctx.schema then
     redis.call('HSET', ctx.p .. 'meta', 'schema', SCHEMA)
   end

@@ -85,6 +85,9 @@ local function wait_for(ctx, id, parent)
   -- The end of a job looks for children only if it is marked; that of an array always does.
   if extras[1] and not string.find(extras[2] or '', 'c', 1, true) then
     redis.call('HSET', key, 'extras', (extras[2] or '') .. 'c')
+    if HELD[extras[1]] then
+      note_held(ctx, find(ctx, parent))
+    end
   end
   return redis.call('ZADD', ctx.p .. 'children:' .. parent, 0, id)
 end

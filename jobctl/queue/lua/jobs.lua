@@ -142,11 +142,14 @@ function revoke(ctx, job, reason)
   end
   if job.status == 'running' then
     redis.call('HSET', job.key, 'cancelling', 1)
+    job.cancelling = true
+    note_held(ctx, job)
     return
   end
   if job.status == 'claimed' then
     let_go(ctx, job)
   elseif job.status == 'queued' then
+    write_places(ctx)
     redis.call('ZREM', ctx.p .. 'queue:' .. job.queue, job.id)
     ctx.queues[job.queue] = true
     if has(job, 'l') then

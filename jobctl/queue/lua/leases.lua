@@ -1,4 +1,8 @@
 -- Holding a job, losing it, and what brings jobs back by themselves.
+--
+-- held:<incarnation> is a hash: id -> the attempt, and a letter when there is more to know:
+-- r it runs, x look into the job (it has extras, or is being cancelled). So the finish of a
+-- whole batch of plain jobs needs one read to know that all are held and by which attempt.
 
 -- A claim or renewal looks after a few jobs of others, at most this often (ms).
 local TEND_EVERY, TEND_BATCH = 100, 10
@@ -13,11 +17,19 @@ local function extend(ctx, incarnation)
   redis.call('ZADD', ctx.p .. 'leases', 'GT', ctx.now + ctx.lease, incarnation)
 end
 
-local function hold(ctx, incarnation, ids)
-  if #ids > 0 then
+-- entries: ids and attempts in turn (see above)
+local function hold(ctx, incarnation, entries)
+  if #entries > 0 then
     write_drops(ctx)
-    in_chunks('SADD', ctx.p .. 'held:' .. incarnation, ids)
+    in_chunks('HSET', ctx.p .. 'held:' .. incarnation, entries)
   end
+end
+
+-- Something about a held job has changed: what is noted of it follows.
+function note_held(ctx, job)
+  local letter = (job.extras ~= '' or job.cancelling) and 'x'
+    or job.status == 'running' and 'r' or ''
+  redis.call('HSET', ctx.p .. 'held:' .. job.incarnation, job.id, job.attempt .. letter)
 end
 
 local function let_go(ctx, job)
@@ -36,7 +48,7 @@ end
 -- ends up first.
 local function held_by(ctx, incarnation)
   write_drops(ctx)
-  local ids = redis.call('SMEMBERS', ctx.p .. 'held:' .. incarnation)
+  local ids = redis.call('HKEYS', ctx.p .. 'held:' .. incarnation)
   table.sort(ids, function(a, b) return a > b end)
   return ids
 end
@@ -50,7 +62,7 @@ end
 local function count_held(ctx)
   local count = 0
   for _, incarnation in ipairs(holders(ctx)) do
-    count = count + redis.call('SCARD', ctx.p .. 'held:' .. incarnation)
+    count = count + redis.call('HLEN', ctx.p .. 'held:' .. incarnation)
   end
   return count
 end
@@ -60,7 +72,7 @@ end
 local function claimed_ids(ctx)
   local ids = {}
   for _, incarnation in ipairs(holders(ctx)) do
-    for _, id in ipairs(redis.call('SMEMBERS', ctx.p .. 'held:' .. incarnation)) do
+    for _, id in ipairs(redis.call('HKEYS', ctx.p .. 'held:' .. incarnation)) do
       if redis.call('HGET', ctx.jobs .. id, 'status') == 'claimed' then
         ids[#ids + 1] = id
       end

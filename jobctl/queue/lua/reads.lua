@@ -111,7 +111,7 @@ define('workers', READS, function(ctx)
     local record = redis.call('HGETALL', key)
     record[#record + 1] = 'lost'
     record[#record + 1] = is_lost(ctx, key) and '1' or '0'
-    workers[#workers + 1] = { record, redis.call('SMEMBERS', ctx.p .. 'held:' .. incarnation) }
+    workers[#workers + 1] = { record, redis.call('HKEYS', ctx.p .. 'held:' .. incarnation) }
   end
   return workers
 end)

@@ -154,7 +154,7 @@ local function forget_the_lost(ctx)
   for _, incarnation in ipairs(workers) do
     local heartbeat_at = redis.call('HGET', ctx.p .. 'worker:' .. incarnation, 'heartbeat_at')
     if silent_for(ctx, heartbeat_at, FORGET_AFTER)
-      and redis.call('SCARD', ctx.p .. 'held:' .. incarnation) == 0 then
+      and redis.call('HLEN', ctx.p .. 'held:' .. incarnation) == 0 then
       forget(ctx, incarnation)
     end
   end
@@ -166,6 +166,7 @@ define('tick', SHRINKS, function(ctx, args)
   local lost = sweep(ctx, limit)
   local promoted, wait = promote(ctx, limit)
   local moved = lost + promoted + carry_out_dooms(ctx, limit) + follow(ctx, limit)
+  write_places(ctx)
   offer_places(ctx, limit)
   forget_the_lost(ctx)
   local start = next_start(ctx)
