@@ -266,7 +266,7 @@ def test_metrics_tell_of_each_queue_and_of_who_came_too_fast() -> None:
 )
 def test_what_a_job_says_cannot_break_the_answer(text: str, value: object) -> None:
     assert parsed(text) == value
-    assert json.loads(Json(parsed(text)).body) == value
+    assert json.loads(bytes(Json(parsed(text)).body)) == value
 
 
 def test_text_that_is_no_utf8_goes_out_escaped() -> None:

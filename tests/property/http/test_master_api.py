@@ -28,6 +28,18 @@ CLOSED = [
     ("GET", "/jobs/X"),
     ("POST", "/jobs/X/cancel"),
     ("POST", "/jobs/X/retry"),
+    ("GET", "/jobs/X/explain"),
+    ("POST", "/jobs:retry"),
+    ("PUT", "/arrays/X"),
+    ("GET", "/arrays/X"),
+    ("POST", "/arrays/X/cancel"),
+    ("GET", "/queues"),
+    ("POST", "/queues/w/pause"),
+    ("POST", "/queues/w/drain"),
+    ("POST", "/queues/w/resume"),
+    ("GET", "/schedules"),
+    ("GET", "/backup"),
+    ("POST", "/restore"),
     ("GET", "/jobs/X/logs"),
     ("GET", "/jobs/X/artifacts"),
     ("GET", "/jobs/X/artifacts/file"),
@@ -55,8 +67,8 @@ def test_nothing_is_served_without_the_token(master: RunningMaster, given: str) 
 def test_every_path_of_the_document_is_closed_or_named_open(master: RunningMaster) -> None:
     document = master.app.openapi()["paths"]
     served = {(m.upper(), path) for path, methods in document.items() for m in methods}
-    examples = re.compile("/X|/w/|/file")
-    named = {"/X": "/{job_id}", "/w/": "/{name}/", "/file": "/{path}"}
+    examples = re.compile("[by]s/X|/w/|/file")
+    named = {"bs/X": "bs/{job_id}", "ys/X": "ys/{array_id}", "/w/": "/{name}/", "/file": "/{path}"}
     closed = {(method, examples.sub(lambda m: named[m[0]], path)) for method, path in CLOSED}
     assert served <= closed | {("GET", "/livez"), ("GET", "/readyz")}
 
@@ -175,6 +187,7 @@ def test_metrics_count_jobs_workers_and_requests(master: RunningMaster, http: ht
     assert "jobctl_redis_up 1" in lines
     assert 'jobctl_jobs{status="queued"} 2' in lines
     assert 'jobctl_jobs{status="running"} 1' in lines
+    assert 'jobctl_queue_depth{queue="default"} 2' in lines
     assert 'jobctl_workers{status="busy"} 1' in lines
     assert 'jobctl_worker_jobs{worker="worker-1",pool="default"} 1' in lines
     wanted = 'jobctl_http_requests_total{method="POST",route="/jobs:batch",status="202"} 1'
