@@ -108,7 +108,7 @@ class BackupReader:
 
     def end(self) -> list[dict[str, Any]]:
         """The records that end a restore; call it when the file was fed to its end."""
-        if not self._ended:
+        if not (self._ended and self._zip.eof):
             raise DamagedBackup("its end is missing")
         return [{"kind": "end"}]
 
