@@ -1,26 +1,25 @@
-"""Redis clients as the queue needs them.
+"""Connections to Redis as the queue needs them.
 
-No command is ever sent twice by the client library: a call that got no reply may have
-been carried out, and only the caller knows what to do then. The socket timeout is longer
-than the longest blocking wait, so a timeout means a Redis that does not answer.
+No command is ever sent twice by the client: a call that got no reply may have been carried
+out, and only the caller knows what to do then. The socket timeout is longer than the longest
+blocking wait, so a timeout means a Redis that does not answer.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import redis
-import redis.asyncio
-from redis.asyncio.retry import Retry as AsyncRetry
-from redis.backoff import NoBackoff
-from redis.retry import Retry
-
-from .aclient import AsyncQueue
 from .call import MAX_BLOCK
 from .client import Queue
+from .wire import Wire
+
+if TYPE_CHECKING:
+    from .aclient import AsyncQueue
 
 SOCKET_TIMEOUT = MAX_BLOCK + 5.0
 """Seconds without an answer after which a connection counts as dead."""
+
+_CONNECT_TIMEOUT = 5.0
 
 
 def connect(
@@ -29,15 +28,19 @@ def connect(
     username: str | None = None,
     password: str | None = None,
     project: str = "jobctl",
-    **options: Any,
+    *,
+    unix_socket_path: str | None = None,
+    socket_timeout: float = SOCKET_TIMEOUT,
 ) -> Queue:
-    """A queue over plain sockets; nothing is sent before the first call.
-
-    `options` go to `redis.Redis` as they are (for instance `unix_socket_path`).
-    """
-    retry = Retry(NoBackoff(), 0)
-    settings = {**_settings(host, port, username, password), "retry": retry, **options}
-    return Queue(redis.Redis(**settings), project)
+    """A queue over plain sockets; nothing is sent before the first call."""
+    wire = Wire(
+        unix_socket_path or (host, port),
+        username=username,
+        password=password,
+        timeout=socket_timeout,
+        connect_timeout=_CONNECT_TIMEOUT,
+    )
+    return Queue(wire, project)
 
 
 def connect_async(
@@ -48,9 +51,22 @@ def connect_async(
     project: str = "jobctl",
     **options: Any,
 ) -> AsyncQueue:
-    """The same over asyncio; use it in one event loop only."""
-    retry = AsyncRetry(NoBackoff(), 0)
-    settings = {**_settings(host, port, username, password), "retry": retry, **options}
+    """The same over asyncio; use it in one event loop only.
+
+    `options` go to `redis.asyncio.Redis` as they are (for instance `unix_socket_path`).
+    """
+    # Importing it costs a blocking caller, a worker above all, more than all its other code.
+    import redis.asyncio  # noqa: PLC0415
+    from redis.asyncio.retry import Retry  # noqa: PLC0415
+    from redis.backoff import NoBackoff  # noqa: PLC0415
+
+    from .aclient import AsyncQueue  # noqa: PLC0415
+
+    settings = {
+        **_settings(host, port, username, password),
+        "retry": Retry(NoBackoff(), 0),
+        **options,
+    }
     return AsyncQueue(redis.asyncio.Redis(**settings), project)
 
 
@@ -62,6 +78,6 @@ def _settings(host: str, port: int, username: str | None, password: str | None) 
         "password": password,
         "decode_responses": True,
         "socket_timeout": SOCKET_TIMEOUT,
-        "socket_connect_timeout": 5.0,
+        "socket_connect_timeout": _CONNECT_TIMEOUT,
         "socket_keepalive": True,
     }

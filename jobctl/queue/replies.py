@@ -1,10 +1,8 @@
-"""From redis-py's exceptions and Redis' error replies to the queue's own errors."""
+"""From broken connections and Redis' error replies to the queue's own errors."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-
-from redis import exceptions as redis_errors
 
 from .errors import (
     Denied,
@@ -21,17 +19,21 @@ from .errors import (
     WrongStatus,
 )
 from .library import SCHEMA
+from .wire import Refused
 
-# Replies of a Redis that may well serve the same call a moment later. Those that
-# redis-py has a class for come without their code; these keep it as the first word.
-_PASSING = ("BUSY", "MISCONF", "UNBLOCKED", "MASTERDOWN", "NOREPLICAS", "TRYAGAIN", "CLUSTERDOWN")
-
-_UNAVAILABLE = (
-    redis_errors.ConnectionError,  # LOADING too: BusyLoadingError is one of these
-    redis_errors.TimeoutError,
-    redis_errors.ReadOnlyError,
-    OSError,
+# Replies of a Redis that may well serve the same call a moment later.
+_PASSING = (
+    "LOADING",
+    "READONLY",
+    "BUSY",
+    "MISCONF",
+    "UNBLOCKED",
+    "MASTERDOWN",
+    "NOREPLICAS",
+    "TRYAGAIN",
+    "CLUSTERDOWN",
 )
+_DENIED = ("NOAUTH", "WRONGPASS", "NOPERM")
 
 # Errors that the library itself returns: a code and its words.
 _OWN: dict[str, Callable[..., QueueError]] = {
@@ -48,30 +50,32 @@ _OWN: dict[str, Callable[..., QueueError]] = {
     "NEWERSCHEMA": lambda found: NewerSchema(found, SCHEMA),
 }
 
-REDIS_ERRORS = (redis_errors.RedisError, OSError)
+FAILURES = (Refused, OSError)
 """What a call can raise that `translate` knows."""
 
 
-def library_is_missing(error: BaseException) -> bool:
+def library_is_missing(error: Exception) -> bool:
     """Whether Redis does not know the function (a new or emptied server)."""
-    return isinstance(error, redis_errors.ResponseError) and "Function not found" in str(error)
+    return isinstance(error, Refused) and "Function not found" in str(error)
 
 
-def library_is_there(error: BaseException) -> bool:
+def library_is_there(error: Exception) -> bool:
     """Whether loading was refused because somebody loaded the library before."""
-    return isinstance(error, redis_errors.ResponseError) and "already exists" in str(error)
+    return isinstance(error, Refused) and "already exists" in str(error)
 
 
 def translate(error: Exception) -> QueueError:
-    """The queue's error for one of redis-py's (or the socket's)."""
+    """The queue's error for a refusal, or for a connection that is not there."""
     said = (str(error) or type(error).__name__).rstrip(".")
+    if not isinstance(error, Refused):
+        return Unavailable(f"Redis cannot serve now: {said}.")
     code, _, rest = said.partition(" ")
-    if isinstance(error, (redis_errors.AuthenticationError, redis_errors.NoPermissionError)):
-        return Denied(f"Redis refused access: {said}.")
-    if isinstance(error, redis_errors.OutOfMemoryError):
+    if code in _DENIED or "invalid username-password" in said:
+        return Denied(f"Redis refused access: {said.removeprefix(f'{code} ')}.")
+    if code == "OOM":
         return Full("Redis has reached its memory limit and takes no more jobs.")
-    if isinstance(error, _UNAVAILABLE) or code in _PASSING:
+    if code in _PASSING:
         return Unavailable(f"Redis cannot serve now: {said}.")
     if code in _OWN:
         return _OWN[code](*rest.split())
-    return QueueError(f"Redis refused the call: {said}.")
+    return QueueError(f"Redis refused the call: {said.removeprefix('ERR ')}.")

@@ -10,7 +10,8 @@ import redis.asyncio
 from .. import calls
 from ..call import Call, Command
 from ..library import SCHEMA, function_name, source
-from ..replies import REDIS_ERRORS, library_is_missing, library_is_there, translate
+from ..replies import library_is_missing, library_is_there, translate
+from .refusals import THEIR_FAILURES, plain
 
 T = TypeVar("T")
 
@@ -31,9 +32,9 @@ class Sender:
         command = ("FUNCTION", "LOAD", *(("REPLACE",) if replace else ()), source())
         try:
             await self._send(*command)
-        except REDIS_ERRORS as error:
-            if not library_is_there(error):
-                raise translate(error) from error
+        except THEIR_FAILURES as error:
+            if not library_is_there(plain(error)):
+                raise translate(plain(error)) from error
 
     async def ping(self) -> None:
         """See `Queue.ping`."""
@@ -47,9 +48,9 @@ class Sender:
         command = ("FCALL", function_name(call.function), 1, self._prefix, *call.args)
         try:
             reply = await self._send(*command)
-        except REDIS_ERRORS as error:
-            if not library_is_missing(error):
-                raise translate(error) from error
+        except THEIR_FAILURES as error:
+            if not library_is_missing(plain(error)):
+                raise translate(plain(error)) from error
             await self.ensure_library()
             reply = await self._execute(*command)
         return call.decode(reply)
@@ -60,5 +61,5 @@ class Sender:
     async def _execute(self, *command: str | float) -> Any:
         try:
             return await self._send(*command)
-        except REDIS_ERRORS as error:
-            raise translate(error) from error
+        except THEIR_FAILURES as error:
+            raise translate(plain(error)) from error

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-import redis
-
 from .. import calls
 from ..call import Call, Command
 from ..library import SCHEMA, function_name, source
-from ..replies import REDIS_ERRORS, library_is_missing, library_is_there, translate
+from ..replies import FAILURES, library_is_missing, library_is_there, translate
+from ..wire import Wire
 
 T = TypeVar("T")
 
@@ -18,9 +17,9 @@ T = TypeVar("T")
 class Sender:
     """One project's prefix on one client."""
 
-    def __init__(self, client: redis.Redis, project: str) -> None:
-        self._redis = client
-        self._send: Callable[..., Any] = client.execute_command
+    def __init__(self, wire: Wire, project: str) -> None:
+        self._wire = wire
+        self._send: Callable[..., Any] = wire.call
         self._prefix = f"{{{project}}}:"
 
     def ensure_library(self, *, replace: bool = False) -> None:
@@ -31,7 +30,7 @@ class Sender:
         command = ("FUNCTION", "LOAD", *(("REPLACE",) if replace else ()), source())
         try:
             self._send(*command)
-        except REDIS_ERRORS as error:
+        except FAILURES as error:
             if not library_is_there(error):
                 raise translate(error) from error
 
@@ -41,13 +40,13 @@ class Sender:
 
     def close(self) -> None:
         """Close all connections."""
-        self._redis.close()
+        self._wire.close()
 
     def _call(self, call: Call[T]) -> T:
         command = ("FCALL", function_name(call.function), 1, self._prefix, *call.args)
         try:
             reply = self._send(*command)
-        except REDIS_ERRORS as error:
+        except FAILURES as error:
             if not library_is_missing(error):
                 raise translate(error) from error
             self.ensure_library()
@@ -60,5 +59,5 @@ class Sender:
     def _execute(self, *command: str | float) -> Any:
         try:
             return self._send(*command)
-        except REDIS_ERRORS as error:
+        except FAILURES as error:
             raise translate(error) from error

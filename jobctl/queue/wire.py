@@ -1,0 +1,145 @@
+"""Blocking connections to Redis, with as little as can be between a call and its reply.
+
+A worker makes a few thousand calls a second in half a processor and holds its memory for
+years: the client library's own layers cost three times the round trip, and its import half
+of an idle worker's memory. Here are a socket, the parser in C, and nothing that ever sends a
+command twice.
+"""
+
+from __future__ import annotations
+
+import socket
+import struct
+import time
+from typing import Any
+
+import hiredis
+
+_CHUNK = 1 << 16
+# A connection that rested longer is looked at before it is trusted with a call (s).
+_RESTED = 1.0
+_INCOMPLETE = object()
+
+
+class Refused(Exception):
+    """Redis' error reply: its code, then words."""
+
+
+class Wire:
+    """Connections to one Redis, made when needed. Safe to share between threads.
+
+    `address` is a host and port, or the path of a unix socket; times are in seconds. Raises
+    `Refused`, or OSError when there is no connection or no answer within `timeout`: whether
+    the command was carried out is unknown then.
+    """
+
+    def __init__(
+        self,
+        address: tuple[str, int] | str,
+        *,
+        username: str | None = None,
+        password: str | None = None,
+        timeout: float,
+        connect_timeout: float = 5.0,
+    ) -> None:
+        self.timeout = timeout
+        self._address = address
+        self._login = ("AUTH", *([username] if username else []), password) if password else None
+        self._connect_timeout = connect_timeout
+        self._resting: list[_Line] = []
+
+    def call(self, *words: str | bytes | float) -> Any:
+        """Sends one command and returns its reply, texts decoded."""
+        line = self._take()
+        try:
+            reply = line.call(words)
+        except BaseException as error:
+            # Half a reply may be left on it. And if Redis is gone, so are the others.
+            line.close()
+            if isinstance(error, OSError):
+                self.close()
+            raise
+        line.rests_since = time.monotonic()
+        self._resting.append(line)
+        if isinstance(reply, hiredis.ReplyError):
+            raise Refused(str(reply))
+        return reply
+
+    def close(self) -> None:
+        """Closes the connections that nobody uses now."""
+        while self._resting:
+            self._resting.pop().close()
+
+    def _take(self) -> _Line:
+        while True:
+            try:
+                line = self._resting.pop()
+            except IndexError:
+                return self._connect()
+            if time.monotonic() - line.rests_since < _RESTED or line.sound():
+                return line
+            line.close()
+
+    def _connect(self) -> _Line:
+        line = _Line(self._address, self._connect_timeout, self.timeout)
+        if self._login is not None:
+            try:
+                reply = line.call(self._login)
+            except BaseException:
+                line.close()
+                raise
+            if isinstance(reply, hiredis.ReplyError):
+                line.close()
+                raise Refused(str(reply))
+        return line
+
+
+class _Line:
+    """One connection; used by one thread at a time."""
+
+    def __init__(
+        self, address: tuple[str, int] | str, connect_timeout: float, timeout: float
+    ) -> None:
+        self.rests_since = 0.0
+        if isinstance(address, str):
+            self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+            self._socket.settimeout(connect_timeout)
+            self._socket.connect(address)
+        else:
+            self._socket = socket.create_connection(address, connect_timeout)
+            self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        # The kernel keeps the time: a timeout of Python's costs a call of poll each time.
+        self._socket.settimeout(None)
+        limit = struct.pack("ll", int(timeout), int(timeout % 1 * 1_000_000))
+        for option in (socket.SO_RCVTIMEO, socket.SO_SNDTIMEO):
+            self._socket.setsockopt(socket.SOL_SOCKET, option, limit)
+        self._reader = hiredis.Reader(encoding="utf-8", errors="replace", notEnoughData=_INCOMPLETE)
+        self._chunk = bytearray(_CHUNK)
+
+    def call(self, words: tuple[Any, ...]) -> Any:
+        try:
+            self._socket.sendall(hiredis.pack_command(words))
+            while (reply := self._reader.gets()) is _INCOMPLETE:
+                count = self._socket.recv_into(self._chunk)
+                if not count:
+                    raise ConnectionError("Redis closed the connection")
+                self._reader.feed(self._chunk, 0, count)  # type: ignore[arg-type]
+        except BlockingIOError:
+            raise TimeoutError("Redis did not answer in time") from None
+        except hiredis.ProtocolError as error:
+            raise ConnectionError(f"what answers is no Redis ({error})") from None
+        return reply
+
+    def sound(self) -> bool:
+        """Whether the other end still holds the connection, and owes no reply."""
+        try:
+            self._socket.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            return True
+        except OSError:
+            pass
+        return False
+
+    def close(self) -> None:
+        self._socket.close()
