@@ -191,9 +191,7 @@ def _ended(job: Job) -> Reason:
         return Reason(Why.ENDED, why, f"jobctl retry {job.id}")
     how = _how(job.cause, job.exit_code, job.signal, job.reason)
     tries = f", the last of {job.max_attempts}" if job.failures >= job.max_attempts > 1 else ""
-    ruled = (
-        ", and is not tried again for this" if 0 < job.failures < job.max_attempts else ""
-    )
+    ruled = ", and is not tried again for this" if 0 < job.failures < job.max_attempts else ""
     return Reason(
         Why.ENDED,
         f"Attempt {job.attempt} on {job.worker}{tries}, ended{took}: {how}{ruled}.",

@@ -18,9 +18,7 @@ from tests.support.queue_lab import Lab
 
 
 def members(array: str, size: int, **fields: object) -> list[JobSpec]:
-    return [
-        spec(array=array, array_index=i, array_size=size, **fields) for i in range(size)
-    ]
+    return [spec(array=array, array_index=i, array_size=size, **fields) for i in range(size)]
 
 
 def array_of(lab: Lab, size: int, **fields: object) -> tuple[str, list[str]]:

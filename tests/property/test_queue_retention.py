@@ -135,9 +135,7 @@ def test_no_more_is_deleted_than_workers_can_clear(lab: Lab, queue: Queue) -> No
 
 
 @pytest.mark.parametrize("submitted", [0, 1])
-def test_an_array_that_was_never_filled_is_given_up(
-    lab: Lab, queue: Queue, submitted: int
-) -> None:
+def test_an_array_that_was_never_filled_is_given_up(lab: Lab, queue: Queue, submitted: int) -> None:
     array = new_id()
     queue.open_array(array, 5)
     for _ in range(submitted):

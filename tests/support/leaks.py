@@ -88,7 +88,8 @@ class _Check:
         for key in self._keys:
             if key.startswith("named:"):
                 _, status, name = key.split(":", 2)
-                expected = {i for i in self._with_status(status) if self._jobs[i].get("name") == name}
+                same = self._with_status(status)
+                expected = {i for i in same if self._jobs[i].get("name") == name}
                 if (found := self._zset(key)) != expected:
                     yield f"{key} is off by {sorted(found ^ expected)}"
         if (found := self._zset("due")) != (expected := self._with_status("scheduled")):

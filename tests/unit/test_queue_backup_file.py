@@ -67,7 +67,7 @@ def test_an_empty_backup_is_one() -> None:
 
 @pytest.mark.parametrize("missing", range(1, 60, 7))
 def test_a_file_that_is_cut_anywhere_is_found_out(missing: int) -> None:
-    with pytest.raises(DamagedBackup, match="its end is missing|gzip"):
+    with pytest.raises(DamagedBackup, match="its end is missing"):
         read(written()[:-missing])
 
 

@@ -13,7 +13,10 @@ NOW = 1_000_000
 ID = "0" * 26
 
 
-def reasons(status: Status, facts: dict[str, Any] | None = None, **job: Any) -> list[tuple[Why, str]]:
+Said = list[tuple[Why, str]]
+
+
+def reasons(status: Status, facts: dict[str, Any] | None = None, **job: Any) -> Said:
     """Kinds and sentences for a job with these fields, on a cluster with one worker."""
     known = {"serving": ("worker-1",), **(facts or {})}
     found = Facts(job=Job(id=ID, status=status, **job), now_ms=NOW, **known)
@@ -32,7 +35,8 @@ def test_the_summary_is_one_sentence_with_the_id() -> None:
 
 
 def test_blocked_names_what_it_waits_for() -> None:
-    found = reasons(Status.BLOCKED, {"parents": {"B": Status.RUNNING, "C": None}}, due_at=NOW + 60_000)
+    parents = {"B": Status.RUNNING, "C": None}
+    found = reasons(Status.BLOCKED, {"parents": parents}, due_at=NOW + 60_000)
     assert found == [
         (Why.BLOCKED, "It waits for job B, which is running."),
         (Why.BLOCKED, "It waits for the jobs of array C."),
@@ -81,7 +85,12 @@ def test_queued_and_nothing_wrong() -> None:
 
 
 def test_held_jobs_name_their_worker() -> None:
-    held = {"worker": "worker-2", "attempt": 3, "claimed_at": NOW - 40, "started_at": NOW - 5000}
+    held: dict[str, Any] = {
+        "worker": "worker-2",
+        "attempt": 3,
+        "claimed_at": NOW - 40,
+        "started_at": NOW - 5000,
+    }
     assert reasons(Status.CLAIMED, **held) == [
         (Why.CLAIMED, "worker-2 took it 0.04 s ago as attempt 3.")
     ]
@@ -114,7 +123,12 @@ def test_held_jobs_name_their_worker() -> None:
     ],
 )
 def test_how_a_job_failed(job: dict[str, Any], said: str) -> None:
-    ran = {"attempt": 1, "worker": "worker-1", "started_at": NOW - 3000, "finished_at": NOW - 1000}
+    ran: dict[str, Any] = {
+        "attempt": 1,
+        "worker": "worker-1",
+        "started_at": NOW - 3000,
+        "finished_at": NOW - 1000,
+    }
     ((kind, text),) = reasons(Status.FAILED, **ran, **job)
     assert kind is Why.ENDED
     assert said in text
@@ -123,7 +137,11 @@ def test_how_a_job_failed(job: dict[str, Any], said: str) -> None:
 def test_success_cancel_and_what_was_before() -> None:
     before = Attempt(attempt=1, worker="worker-3", started_at=0, ended_at=500, cause=Cause.TIMEOUT)
     found = reasons(
-        Status.SUCCEEDED, worker="worker-1", accepted=2, started_at=0, finished_at=61_000,
+        Status.SUCCEEDED,
+        worker="worker-1",
+        accepted=2,
+        started_at=0,
+        finished_at=61_000,
         history=(before,),
     )
     assert [text for _, text in found] == [
