@@ -3,7 +3,7 @@
 import contextlib
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -140,9 +140,16 @@ class PlayedWorker:
 
 
 @contextlib.contextmanager
-def running_master(redis: RedisServer, folder: Path, **limits: Any) -> Iterator[RunningMaster]:
-    """Start a master on a project of its own and wait until it is ready."""
-    with RunningMaster(redis, folder, **limits) as master:
+def running_master(
+    redis: RedisServer, folder: Path, said: Mapping[str, Any] | None = None, **limits: Any
+) -> Iterator[RunningMaster]:
+    """Start a master on a project of its own and wait until it is ready.
+
+    ``said`` are settings as the cluster gives them.
+    """
+    made = RunningMaster(redis, folder, **limits)
+    made.settings = Settings.model_validate({**made.settings.model_dump(), **(said or {})})
+    with made as master:
         with master.client() as client:
             ready = threading.Event()
             while not client.ready()["ready"]:
