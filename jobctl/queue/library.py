@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import asdict
 from functools import cache
-from importlib.resources import files
+from pathlib import Path
 
 from .spec import Backoff
 from .status import CRASHES, FAILURES, HELD, INDEXED, MAX_CRASHES, TERMINAL, TRANSITIONS
@@ -52,7 +52,8 @@ def function_name(function: str) -> str:
 @cache
 def source() -> str:
     """What FUNCTION LOAD gets."""
-    folder = files(__package__) / "lua"
+    # Not importlib.resources: its import costs every idle worker a megabyte.
+    folder = Path(__file__).parent / "lua"
     parts = [(folder / f"{part}.lua").read_text(encoding="utf-8") for part in _PARTS]
     return "\n".join([f"#!lua name={LIBRARY}", _words(), *parts])
 

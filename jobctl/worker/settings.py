@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
 import re
-import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -74,7 +74,7 @@ class Settings:
     redis: tuple[str, int] = ("redis", 6379)
     paths: Paths = Paths()
     # Unique to this process: a new one proves the former holder of the name dead.
-    nonce: str = field(default_factory=lambda: secrets.token_hex(6))
+    nonce: str = field(default_factory=lambda: os.urandom(6).hex())
 
     @property
     def incarnation(self) -> str:
