@@ -81,9 +81,9 @@ local function restore_array(ctx, id, f)
     redis.call('SADD', ctx.p .. 'doomed', id)
   end
   if f.over then
-    -- Some of its jobs may be gone. Of one that is not over all are there, and are counted
-    -- as they come.
-    redis.call('HSET', key, 'over', 1)
+    -- Some of its jobs may be gone, so its own counts hold. Of one that is not over all are
+    -- there, and are counted as they come.
+    redis.call('HSET', key, 'over', 1, 'counted', 1)
     for _, status in ipairs({ 'succeeded', 'failed', 'cancelled' }) do
       redis.call('HSET', key, status, f[status] or 0)
     end
@@ -112,9 +112,8 @@ end
 
 local function restore_ended(ctx, job, f, fields)
   set_status(ctx, job, f.status, fields, f.cause)
-  local array = f.array and find_array(ctx, f.array)
-  if array and array.over then
-    job.extras = string.gsub(job.extras, 'a', '') -- counted with the array
+  if f.array and redis.call('HEXISTS', ctx.p .. 'array:' .. f.array, 'counted') == 1 then
+    job.extras = string.gsub(job.extras, 'a', '')
   end
   concluded(ctx, job)
 end
@@ -169,21 +168,25 @@ local function restore_job(ctx, f, place)
   if f.array and f.array_size then
     open_array(ctx, f.array, f.array_size, f.array_max_fails)
   end
-  if f.array and redis.call('EXISTS', ctx.p .. 'array:' .. f.array) == 1 then
-    redis.call('ZADD', ctx.p .. 'members:' .. f.array, 0, f.id)
-  end
   local lost, open = nil, 0
-  if f.status == 'blocked' then
+  local array = f.array and find_array(ctx, f.array)
+  if array then
+    redis.call('ZADD', ctx.p .. 'members:' .. f.array, 0, f.id)
+    -- Whoever cancels its jobs may have been here before this one came.
+    lost = array.doomed or nil
+  end
+  if f.status == 'blocked' and not lost then
     open, lost = attach_again(ctx, job, cjson.decode(f.after), f.after_policy)
   elseif f.cancelling then
     lost = 'it was being cancelled'
   end
-  if lost then
+  if ended then
+    restore_ended(ctx, job, f, fields)
+  elseif lost then
     fields[#fields + 1] = 'reason'
     fields[#fields + 1] = lost
     conclude(ctx, job, 'cancelled', 'cancelled', fields)
-  elseif ended then
-    restore_ended(ctx, job, f, fields)
+    redis.call('HDEL', key, 'due_at')
   elseif open > 0 then
     fields[#fields + 1] = 'blockers'
     fields[#fields + 1] = open
