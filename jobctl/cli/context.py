@@ -61,8 +61,8 @@ class Session:
         self.parts = parts
         self.out = out
         self.now = now
-        self.explain_after = 3.0
-        """Seconds without a job running after which a wait says why."""
+        self.explain_after, self.explain_again = 3.0, 10.0
+        """Seconds without a job running after which a wait says why, and looks again."""
         self.file: Path | None = None
         self.named_project: str | None = None
         self._config: Config | None = None

@@ -9,7 +9,6 @@ from jobctl.client import ClientError
 from jobctl.client.types import TERMINAL, Explanation
 
 _MOST = 500
-_AGAIN = 10.0
 
 
 @contextmanager
@@ -24,7 +23,7 @@ def telling_why(session: Session, ids: Sequence[str]) -> Iterator[None]:
         said = ""
         pause = session.explain_after
         while not over.wait(pause):
-            pause = _AGAIN
+            pause = session.explain_again
             try:
                 found = _first_waiting(session, ids)
             except ClientError:

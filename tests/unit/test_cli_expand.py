@@ -2,6 +2,7 @@
 
 import itertools
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -11,6 +12,7 @@ from jobctl.cli import expand
 from jobctl.cli.errors import UsageError
 from jobctl.cli.expand import ArrayOrder
 from jobctl.cli.numbering import numbered
+from jobctl.cli.specs import Spec
 from jobctl.queue import is_id, new_id
 
 FIRST = "01ARZ3NDEKTSV4RRFFQ69G5FAV"
@@ -18,7 +20,7 @@ words = st.lists(st.text(st.characters(codec="utf-8", exclude_characters="\0")),
 lines = st.text(st.characters(codec="utf-8", exclude_characters="\0\r\n"), min_size=1)
 
 
-def each(spec: expand.Spec, given: list[str], *, shell: bool = False) -> list[expand.Spec]:
+def each(spec: Spec, given: list[str], *, shell: bool = False) -> list[Spec]:
     made = expand.each_line(spec, expand.told(given), numbered(FIRST), shell=shell)
     return [{key: value for key, value in one.items() if key != "id"} for one in made]
 
@@ -93,12 +95,12 @@ def test_each_without_a_placeholder_is_refused() -> None:
 
 
 def test_a_flow_names_what_it_waits_for_by_id() -> None:
-    def step(*after: str, array: int | None = None, max_fails: int | None = None) -> object:
+    def step(*after: str, array: int | None = None, max_fails: int | None = None) -> Any:
         return SimpleNamespace(
             after=after, after_policy="finished", array=array, max_fails=max_fails
         )
 
-    steps = {
+    steps: dict[str, tuple[Spec, Any]] = {
         "a": ({"argv": ["a"]}, step()),
         "b": ({"argv": ["b", "{}"], "name": "bee"}, step("a", array=2, max_fails=1)),
         "c": ({"argv": ["c"]}, step("a", "b")),

@@ -53,7 +53,9 @@ def test_doctor_reports_all_and_fails_for_what_stops(
     monkeypatch.setattr("shutil.which", lambda _: "/usr/bin/mmdebstrap")
     found = run("-f", file, "--output", "json", "doctor", parts=parts).envelope["data"]["checks"]
     by_name = {check["about"]: check for check in found}
-    assert list(by_name) == ["file", "engine", "cgroup", "images", "disk", "cluster", "port"]
+    assert list(by_name) == [
+        *("file", "engine", "cgroup", "images", "disk", "cluster", "data", "port")
+    ]
     assert "28.5 (API 1.45) at unix:///x (DOCKER_HOST)" in by_name["engine"]["said"]
 
     fake(monkeypatch, "ps", ROWS)

@@ -1,5 +1,6 @@
 """jobs, dead, job: looking at jobs."""
 
+import itertools
 from collections.abc import Callable, Iterator
 from typing import Annotated, Any, NamedTuple
 
@@ -126,16 +127,15 @@ def _list(session: Session, pages: Pages, form: Form, limit: int) -> int:
     if out.json:
         return _stream(session, rows, cursor, pages)
     widths: list[int] = []
-    while True:
-        cells = [form.cells(row, session.now()) for row in rows]
-        table = text.Table(form.columns, cells, form.empty, not widths, widths)
-        following = next(pages, None)
-        if rows or (following is None and not widths):
+    for page, after in itertools.chain([(rows, cursor)], pages):
+        cursor = after
+        if page:
+            cells = [form.cells(row, session.now()) for row in page]
+            table = text.Table(form.columns, cells, head=not widths, least=widths)
             out.result(None, table)
             widths = table.widths
-        if following is None:
-            break
-        rows, cursor = following
+    if not widths:
+        out.result(None, text.Table(form.columns, [], form.empty))
     if cursor is not None:
         out.note(f"there are more than {limit}: --limit N or --all shows them")
     return OK
