@@ -10,14 +10,11 @@ from __future__ import annotations
 
 import socket
 import struct
-import time
 from typing import Any
 
 import hiredis
 
 _CHUNK = 1 << 16
-# A connection that rested longer is looked at before it is trusted with a call (s).
-_RESTED = 1.0
 _INCOMPLETE = object()
 
 
@@ -59,7 +56,6 @@ class Wire:
             if isinstance(error, OSError):
                 self.close()
             raise
-        line.rests_since = time.monotonic()
         self._resting.append(line)
         if isinstance(reply, hiredis.ReplyError):
             raise Refused(str(reply))
@@ -76,7 +72,8 @@ class Wire:
                 line = self._resting.pop()
             except IndexError:
                 return self._connect()
-            if time.monotonic() - line.rests_since < _RESTED or line.sound():
+            # Redis may have gone, and come back, since it was used.
+            if line.sound():
                 return line
             line.close()
 
@@ -100,7 +97,6 @@ class _Line:
     def __init__(
         self, address: tuple[str, int] | str, connect_timeout: float, timeout: float
     ) -> None:
-        self.rests_since = 0.0
         if isinstance(address, str):
             self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
             self._socket.settimeout(connect_timeout)
