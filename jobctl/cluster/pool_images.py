@@ -27,7 +27,7 @@ from jobctl.engine.errors import BuildFailed, EngineError
 from jobctl.engine.protocol import Engine
 
 _SAID = re.compile(r"^jobctl: (.+)$", re.MULTILINE)
-_NO_SHELL = re.compile(r"/bin/sh.*(no such file|not found)", re.IGNORECASE)
+_NO_SHELL = re.compile(r'exec:? "/bin/sh".*no such file', re.IGNORECASE)
 
 
 @dataclass(frozen=True)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
-from pathlib import Path
-
 from jobctl.queue import ClaimedJob
 
-_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+# The image's own: in an image of the user's, programs may lie elsewhere.
+_PATH = os.environ.get("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
 
 
 def pool_environment(pool: Mapping[str, str]) -> dict[str, str]:
@@ -16,18 +16,19 @@ def pool_environment(pool: Mapping[str, str]) -> dict[str, str]:
 
 
 def job_environment(
-    job: ClaimedJob, pool: Mapping[str, str], output: Path | str, report: Path | str
+    job: ClaimedJob, pool: Mapping[str, str], output: str, report: str
 ) -> dict[str, str]:
-    """All that the job's environment holds. JOBCTL_* cannot be overridden."""
-    environment = pool_environment(pool) | job.env
-    environment |= {
+    """All that the job's environment holds, `pool` being its pool's. JOBCTL_* always win."""
+    environment = {
+        **pool,
+        **job.env,
         "JOBCTL_JOB": job.id,
         "JOBCTL_ATTEMPT": str(job.attempt),
-        "JOBCTL_OUTPUT": str(output),
-        "JOBCTL_REPORT": str(report),
+        "JOBCTL_OUTPUT": output,
+        "JOBCTL_REPORT": report,
     }
-    if job.checkpoint:
-        environment["JOBCTL_CHECKPOINT"] = job.checkpoint
-    if job.array_index is not None:
-        environment["JOBCTL_ARRAY_INDEX"] = str(job.array_index)
+    if checkpoint := job.checkpoint:
+        environment["JOBCTL_CHECKPOINT"] = checkpoint
+    if (index := job.array_index) is not None:
+        environment["JOBCTL_ARRAY_INDEX"] = str(index)
     return environment
