@@ -176,3 +176,9 @@ def test_a_job_cannot_wait_for_itself() -> None:
     own = new_id()
     with pytest.raises(InvalidSpec):
         spec(id=own, after=(own,))
+
+
+def test_one_submit_takes_a_bounded_number_of_links(lab: Lab, queue: Queue) -> None:
+    parents = tuple(new_id() for _ in range(1000))
+    with pytest.raises(InvalidSpec, match="at most 10000"):
+        queue.submit([spec(after=parents) for _ in range(11)])

@@ -13,11 +13,17 @@ from ..status import Cause
 from ..submission import submission
 from .shapes import one_job, submitted
 
+MAX_LINKS = 10_000
+"""The most parents that the jobs of one submit wait for, together."""
+
 
 def submit(specs: Sequence[JobSpec], *, client: str = "") -> Call[list[Submitted]]:
     """Take in all of `specs` or, on an error, none. `client` is who pays for the rate."""
     if len(specs) > MAX_BATCH:
         raise InvalidSpec(f"One submit takes at most {MAX_BATCH} jobs, not {len(specs)}.")
+    links = sum(len(spec.after) for spec in specs)
+    if links > MAX_LINKS:
+        raise InvalidSpec(f"One submit takes at most {MAX_LINKS} ids in after, not {links}.")
     args: list[Arg] = [client]
     for spec in specs:
         args += submission(spec)
