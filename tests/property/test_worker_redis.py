@@ -1,5 +1,6 @@
 """Worker processes against a real Redis: every way a job ends, and every way things break."""
 
+import json
 import signal
 import threading
 from collections.abc import Callable, Iterator
@@ -8,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from jobctl.queue import Cause, Job, JobSpec, Queue, Status, connect, new_id
+from jobctl.queue import Cause, Job, JobSpec, Keep, Queue, Retention, Status, connect, new_id
 from tests.support.eventually import eventually
 from tests.support.redis_server import RedisServer
 from tests.support.worker_process import WorkerProcess
@@ -223,3 +224,114 @@ def test_many_short_jobs_on_several_workers(
     assert {job.status for job in ended} == {Status.SUCCEEDED}
     assert [log(tmp_path, job.id, 1) for job in ended] == [f"{n}\n".encode() for n in range(100)]
     assert {job.attempt for job in ended} == {1}
+
+
+FUNCTIONS = """
+import os, time
+from pathlib import Path
+
+def quick(n):
+    return n * n
+
+def wait(path, up=None):
+    if up is not None:
+        Path(up).touch()
+    while not os.path.exists(path):
+        time.sleep(0.02)
+"""
+
+
+@pytest.fixture
+def code(tmp_path: Path) -> str:
+    folder = tmp_path / "code" / "src"
+    folder.mkdir(parents=True)
+    (folder / "tasks.py").write_text(FUNCTIONS)
+    return str(tmp_path / "code")
+
+
+def call(queue: Queue, function: str, count: int = 1, **arguments: Any) -> list[str]:
+    specs = [
+        JobSpec(id=new_id(), function=f"tasks:{function}", args=json.dumps(arguments))
+        for _ in range(count)
+    ]
+    return [done.id for done in queue.submit(specs)]
+
+
+def test_many_functions_on_several_workers(
+    redis: RedisServer, queue: Queue, tmp_path: Path, code: str
+) -> None:
+    jobs = [job for _ in range(4) for job in call(queue, "quick", 500, n=7)]
+    with (
+        WorkerProcess(redis.socket, tmp_path, code=code),
+        WorkerProcess(redis.socket, tmp_path, "worker-2", code=code),
+    ):
+        eventually(lambda: queue.counts()[Status.SUCCEEDED] == len(jobs))
+        found = [job for job in queue.get_many(jobs) if job is not None]
+    assert {(job.attempt, job.result) for job in found} == {(1, "49")}
+
+
+def test_what_waits_behind_a_long_function_runs_elsewhere(
+    redis: RedisServer, queue: Queue, tmp_path: Path, go: Path, code: str
+) -> None:
+    with WorkerProcess(redis.socket, tmp_path, code=code, concurrency=1):
+        # It has learnt that jobs are short, and holds many.
+        for job_id in call(queue, "quick", 400, n=1):
+            end_of(queue, job_id)
+        [long] = call(queue, "wait", path=str(go))
+        behind = call(queue, "quick", 50, n=2)
+        eventually(lambda: queue.get(long).status is Status.RUNNING)
+        with WorkerProcess(redis.socket, tmp_path, "worker-2", code=code):
+            ended = [end_of(queue, job_id) for job_id in behind]
+        assert {job.status for job in ended} == {Status.SUCCEEDED}
+        assert {job.worker for job in ended} == {"worker-2"}
+        assert {(job.failures, job.crashes) for job in ended} == {(0, 0)}
+        go.touch()
+        assert end_of(queue, long).status is Status.SUCCEEDED
+
+
+def test_redis_killed_while_many_functions_run(
+    redis: RedisServer, queue: Queue, tmp_path: Path, code: str
+) -> None:
+    jobs = [job for _ in range(6) for job in call(queue, "quick", 500, n=3)]
+    with WorkerProcess(redis.socket, tmp_path, code=code) as worker:
+        eventually(lambda: queue.counts()[Status.SUCCEEDED] > 100)
+        redis.stop()
+        eventually(lambda: "redis-away" in worker.log)
+        redis.start()
+        eventually(lambda: over(queue) == len(jobs))
+        assert queue.counts()[Status.SUCCEEDED] == len(jobs)
+
+
+def over(queue: Queue) -> int:
+    """Ended jobs. Ticks too: what a lost reply handed out comes back only by a heartbeat."""
+    queue.tick()
+    counts = queue.counts()
+    return sum(count for status, count in counts.items() if status.terminal)
+
+
+def test_a_stopped_worker_hands_back_what_it_holds(
+    redis: RedisServer, queue: Queue, tmp_path: Path, go: Path, code: str
+) -> None:
+    up = tmp_path / "up"
+    [running] = call(queue, "wait", path=str(go), up=str(up))
+    waiting = call(queue, "wait", 3, path=str(go))
+    with WorkerProcess(redis.socket, tmp_path, code=code, concurrency=1, grace=0.0) as worker:
+        eventually(up.exists)
+        assert worker.stop() == 0
+    for job_id in [running, *waiting]:
+        job = queue.get(job_id)
+        assert (job.status, job.failures, job.crashes) == (Status.QUEUED, 0, 0)
+
+
+def test_the_folders_of_pruned_jobs_are_deleted(
+    redis: RedisServer, queue: Queue, tmp_path: Path
+) -> None:
+    gone, kept = submit(queue, "echo x > file"), submit(queue, "echo y > file; exit 1")
+    with WorkerProcess(redis.socket, tmp_path):
+        end_of(queue, gone)
+        end_of(queue, kept)
+    assert queue.prune(Retention(succeeded=Keep(count=0)), 100) == 1
+    with WorkerProcess(redis.socket, tmp_path, "worker-2"), redis.client() as behind:
+        eventually(lambda: not (tmp_path / "jobs" / gone).exists())
+        eventually(lambda: behind.zcard("{demo}:litter") == 0)
+    assert (tmp_path / "jobs" / kept / "1" / "output" / "file").exists()

@@ -17,7 +17,7 @@ from tests.support.worker_queue import MemoryQueue, a_job
 FOREVER = 'echo \'::jobctl {"step":"up"}\'; sleep 600 & wait'
 
 
-def sh(script: str, **fields: object) -> ClaimedJob:
+def sh(script: str, **fields: Any) -> ClaimedJob:
     return a_job("/bin/sh", "-c", script, **fields)
 
 
