@@ -160,6 +160,15 @@ def test_a_retried_job_opens_its_array_again(lab: Lab, queue: Queue) -> None:
     assert statuses(lab, submit(lab, after=(array,))) == [Status.QUEUED]
 
 
+def test_a_retry_in_an_array_that_failed_is_let_run(lab: Lab, queue: Queue) -> None:
+    _, (good, bad) = array_of(lab, 2, array_max_fails=0)
+    end(lab, good)
+    fail(lab, bad)
+    queue.retry(good)
+    assert statuses(lab, good, bad) == [Status.QUEUED, Status.FAILED]
+    end(lab, good)
+
+
 def test_no_circle_goes_through_an_array(lab: Lab, queue: Queue) -> None:
     array, other = new_id(), new_id()
     first, second, third = members(array, 3)
