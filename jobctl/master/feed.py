@@ -7,13 +7,15 @@ import asyncio
 import time
 from collections import defaultdict
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from jobctl.queue import AsyncQueue, Event, QueueError
 
 _FIRST_PAUSE = 0.02
 _LONGEST_PAUSE = 0.5
 _CLOCK_MARGIN = 60
+# While nobody listens there is no hurry: many calls' events are read together.
+_UNHEARD = 0.1
 
 
 class Watch:
@@ -73,6 +75,8 @@ class Feed:
         self._subscriptions: set[Subscription] = set()
         self.position = ""
         """Id of the last event read; "" until Redis has answered once."""
+        self._heard = asyncio.Event()
+        self._current = asyncio.Event()
         self.closed = False
         """The master is stopping: streams end, so that followers come back to its successor."""
 
@@ -85,28 +89,46 @@ class Feed:
         interrupted = False
         while True:
             try:
-                # The first read only shows that Redis answers, so it does not wait.
-                events = await self._queue.events(position, block=block if self.position else 0)
+                # The first read only shows that Redis answers, so it does not wait; nor does one
+                # after a rest, as somebody may want to know that all has been read.
+                wait = block if self.position and self._current.is_set() else 0
+                events = await self._queue.events(position, block=wait)
             except QueueError:
                 interrupted = True
+                self._current.set()
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, _LONGEST_PAUSE)
                 continue
             for event in events:
                 self._deliver(event)
             position = self.position = events[-1].id if events else position
+            self._current.set()
             pause = _FIRST_PAUSE
             if interrupted:
                 # What happened meanwhile may never show up here: let everybody look again.
                 interrupted = False
                 self._stir_all()
+            if events and not self._watches and not self._subscriptions:
+                await self._rest()
+
+    async def _rest(self) -> None:
+        self._current.clear()
+        self._heard.clear()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_UNHEARD):
+                await self._heard.wait()
+
+    async def current(self) -> None:
+        """Wait until what happened before this call has been read, or cannot be."""
+        self._heard.set()
+        await self._current.wait()
 
     def _deliver(self, event: Event) -> None:
         for subscription in self._subscriptions:
             subscription.put(event)
         if self._watches:
-            for transition in event.transitions:
-                for watch in self._watches.get(transition.id, ()):
+            for job_id in event.transitions.ids() & self._watches.keys():
+                for watch in self._watches[job_id]:
                     watch.stir()
 
     def _stir_all(self) -> None:
@@ -126,6 +148,7 @@ class Feed:
         """Watch one job. Look at the job after entering: what happens from then on stirs."""
         watch = Watch()
         self._watches[job_id].add(watch)
+        self._heard.set()
         try:
             yield watch
         finally:
@@ -137,6 +160,7 @@ class Feed:
     @contextmanager
     def subscribe(self) -> Iterator[Subscription]:
         """Follow all events from now on; earlier ones are read from the queue by id."""
+        self._heard.set()
         subscription = Subscription(self.position, self._backlog)
         if self.closed:
             subscription.put(None)

@@ -26,6 +26,7 @@ from .errors import (
     UnknownWorker,
     WrongStatus,
 )
+from .events import Event, Transition, Transitions
 from .fleet import Message, MessageKind, Renewal, Worker, WorkerInfo, WorkerStatus
 from .ids import is_id, new_id
 from .library import SCHEMA
@@ -34,14 +35,12 @@ from .model import (
     Attempt,
     ClaimedJob,
     Claims,
-    Event,
     Finish,
     Job,
     Outcome,
     Page,
     Submitted,
     Tick,
-    Transition,
 )
 from .rules import (
     ArrayInfo,
@@ -127,6 +126,7 @@ __all__ = [
     "Superseded",
     "Tick",
     "Transition",
+    "Transitions",
     "Unavailable",
     "UnknownJob",
     "UnknownWorker",

@@ -11,8 +11,9 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from .events import Event, Transitions
 from .fleet import Message, MessageKind, Worker, WorkerStatus
-from .model import Attempt, ClaimedJob, Claims, Event, Job, Transition
+from .model import Attempt, ClaimedJob, Claims, Job
 from .spec import DEFAULT_BACKOFF, AfterPolicy, Backoff
 from .status import Cause, Status
 
@@ -110,7 +111,7 @@ def job(flat: Sequence[str]) -> Job | None:
         signal=maybe(f, "signal"),
         reason=f.get("reason", ""),
         cancelling=f.get("cancelling") == "1",
-        accepted=maybe(f, "accepted"),
+        accepted=maybe(f, "attempt" if f["status"] == Status.SUCCEEDED else "accepted"),
         result=f.get("result", ""),
         history=tuple(_attempt(entry) for entry in json.loads(f.get("history", "[]"))),
     )
@@ -155,28 +156,9 @@ def message(raw: str) -> Message:
 
 
 def event(entry_id: str, fields: Fields) -> Event:
-    """An event from its stream entry.
-
-    One field per kind of change, `WAS STATUS WORKER CAUSE` ('-' for none), whose value
-    is the jobs it happened to: `ID:ATTEMPT ID:ATTEMPT …`.
-    """
-    transitions = []
-    for kind, ids in fields.items():
-        was, status, by, cause = ("" if word == "-" else word for word in kind.split(" "))
-        for item in ids.split():
-            job_id, _, attempt = item.partition(":")
-            transitions.append(
-                Transition(
-                    id=job_id,
-                    was=Status(was) if was else None,
-                    status=Status(status),
-                    attempt=int(attempt),
-                    worker=by,
-                    cause=_cause(cause),
-                )
-            )
+    """An event from its stream entry."""
     at, _, _ = entry_id.partition("-")
-    return Event(entry_id, int(at), tuple(transitions))
+    return Event(entry_id, int(at), Transitions(fields))
 
 
 def _worker_status(f: Fields, *, busy: bool) -> WorkerStatus:

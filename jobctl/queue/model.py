@@ -121,6 +121,10 @@ class Finish(NamedTuple):
     started_at: int | None = None
 
 
+_PLAIN = 4
+_NO_MORE: dict[str, str] = {}
+
+
 class ClaimedJob:
     """A job as its worker gets it: `attempt` is the one that was claimed.
 
@@ -128,25 +132,22 @@ class ClaimedJob:
     for.
     """
 
-    __slots__ = ("_fields", "attempt", "id")
+    __slots__ = ("_fields", "args", "attempt", "function", "id", "queue")
 
     def __init__(self, flat: Sequence[str]) -> None:
-        words: Iterator[str] = iter(flat)
-        fields = dict(zip(words, words, strict=False))
-        self._fields = fields
-        self.id = fields["id"]
-        # The hash as it was: the claim itself added one.
-        self.attempt = int(fields.get("attempt", 0)) + 1
-
-    @property
-    def function(self) -> str:
-        """`package.module:name`, or "" for a command."""
-        return self._fields.get("function", "")
-
-    @property
-    def args(self) -> str:
-        """A function's arguments as JSON text, "" for none."""
-        return self._fields.get("args", "")
+        """From id, queue, function and args of a first attempt, or from the whole hash."""
+        if len(flat) == _PLAIN:
+            self.id, self.queue, self.function, self.args = flat
+            self.attempt = 1
+            self._fields = _NO_MORE
+        else:
+            words: Iterator[str] = iter(flat)
+            self._fields = f = dict(zip(words, words, strict=False))
+            self.id, self.queue = f["id"], f["queue"]
+            # `package.module:name` ("" for a command), its arguments as JSON text.
+            self.function, self.args = f.get("function", ""), f.get("args", "")
+            # The hash as it was: the claim itself added one.
+            self.attempt = int(f.get("attempt", 0)) + 1
 
     @property
     def argv(self) -> tuple[str, ...]:
@@ -185,11 +186,6 @@ class ClaimedJob:
     def name(self) -> str:
         """The name it was given, or ""."""
         return self._fields.get("name", "")
-
-    @property
-    def queue(self) -> str:
-        """The queue it came from."""
-        return self._fields["queue"]
 
     @property
     def array(self) -> str:
@@ -246,24 +242,3 @@ class Page(NamedTuple):
 
     jobs: list[Job]
     cursor: str | None
-
-
-@dataclass(frozen=True)
-class Transition:
-    """A job's change of status; `was` is None when it was submitted."""
-
-    id: str
-    was: Status | None
-    status: Status
-    attempt: int
-    worker: str = ""
-    cause: Cause | None = None
-
-
-@dataclass(frozen=True)
-class Event:
-    """All transitions of one call; `id` resumes the stream after it."""
-
-    id: str
-    at_ms: int
-    transitions: tuple[Transition, ...]

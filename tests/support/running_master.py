@@ -68,7 +68,8 @@ class RunningMaster:
         self.stop()
 
     def start(self) -> None:
-        listener = socket.socket()
+        # With its protocol said, asyncio turns Nagle's delays off, as on sockets of its own making.
+        listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(("127.0.0.1", self.port))
         # From here on connections wait until they are served: no need to wait for the start.

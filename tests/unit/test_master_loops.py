@@ -11,12 +11,14 @@ from jobctl.master.keeper import Keeper
 from jobctl.master.routes.events import _stream
 from jobctl.master.service import Service
 from jobctl.master.settings import Limits, QueueRules, RateRule, Settings
-from jobctl.queue import Event, QueueRates, Rate, Status, Tick, Transition, Unavailable
+from jobctl.queue import Event, QueueRates, Rate, Tick, Transitions, Unavailable, new_id
 from tests.support.said_queue import SaidQueue, until_silent
 
+MINE, OTHER = new_id(), new_id()
 
-def event(number: int, job: str = "job") -> Event:
-    return Event(f"{number}-0", number, (Transition(job, None, Status.QUEUED, 0),))
+
+def event(number: int, job: str = OTHER) -> Event:
+    return Event(f"{number}-0", number, Transitions({"- queued - -": f"{job}:0"}))
 
 
 def settings(folder: Path = Path("/nonexistent"), **limits: Any) -> Settings:
@@ -32,9 +34,9 @@ def settings(folder: Path = Path("/nonexistent"), **limits: Any) -> Settings:
 
 def test_the_feed_wakes_only_those_whose_job_it_is() -> None:
     async def run() -> None:
-        queue = SaidQueue(events=[[], [event(9, "mine")]])
+        queue = SaidQueue(events=[[], [event(9, MINE)]])
         feed = Feed(queue.as_queue())
-        with feed.watch("mine") as mine, feed.watch("other") as other:
+        with feed.watch(MINE) as mine, feed.watch(OTHER) as other:
             await until_silent(queue, feed.run())
             assert feed.position == "9-0"
             assert await mine.wait(0)
@@ -49,7 +51,7 @@ def test_the_feed_lets_everybody_look_again_after_an_interruption() -> None:
     async def run() -> None:
         queue = SaidQueue(events=[[], Unavailable("gone"), Unavailable("gone"), []])
         feed = Feed(queue.as_queue())
-        with feed.watch("mine") as mine:
+        with feed.watch(MINE) as mine:
             await until_silent(queue, feed.run())
             assert await mine.wait(0)
 
@@ -61,6 +63,7 @@ def test_a_follower_of_events_gets_each_once_in_order() -> None:
         queue = SaidQueue(events=[[event(3), event(4)], [event(5), event(6)]])
         service = Service(settings(stream_heartbeat=60.0), queue.as_queue())
         service.feed.position = "5-0"
+        service.feed._current.set()
         stream = _stream(service, "2-0")
         pieces = [await anext(stream), await anext(stream)]
         # Both come live, too, while the follower is still reading what it had missed.
@@ -78,11 +81,26 @@ def test_streams_that_cannot_begin_end_quietly() -> None:
         queue = SaidQueue(events=[Unavailable("gone")], get=[Unavailable("gone")])
         service = Service(settings(), queue.as_queue())
         service.feed.position = "5-0"
+        service.feed._current.set()
         pieces = [piece async for piece in _stream(service, "2-0")]
         pieces += [piece async for piece in follow(service, "job", Position(1, 0))]
         return [read.name for read in parse(pieces)]
 
     assert asyncio.run(run()) == ["open"]
+
+
+def test_while_nobody_listens_the_feed_rests_and_one_who_comes_misses_nothing() -> None:
+    async def run() -> None:
+        queue = SaidQueue(events=[[], [event(9)], [event(10, MINE)]])
+        feed = Feed(queue.as_queue())
+        reading = asyncio.create_task(feed.run())
+        while feed.position != "9-0":
+            await asyncio.sleep(0)
+        await feed.current()
+        assert feed.position == "10-0"
+        reading.cancel()
+
+    asyncio.run(run())
 
 
 def test_a_follower_that_does_not_read_is_cut_off() -> None:

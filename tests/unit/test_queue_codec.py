@@ -63,13 +63,17 @@ def test_messages(line: str, message: Message) -> None:
 
 
 def test_an_event_lists_its_transitions_in_order() -> None:
-    fields = {"- queued - -": "A:0 B:0", "running failed worker-1 exit": "C:2"}
+    a, b, c = (new_id() for _ in range(3))
+    kinds = ("- queued - -", "running failed worker-1 exit", "claimed queued worker-1 -")
+    fields = dict(zip(kinds, (f"{a} {b}", f"{c}:2", a), strict=True))
     event = codec.event("1700000000000-3", fields)
     assert event.at_ms == 1700000000000
-    assert event.transitions == (
-        Transition("A", None, Status.QUEUED, 0),
-        Transition("B", None, Status.QUEUED, 0),
-        Transition("C", Status.RUNNING, Status.FAILED, 2, "worker-1", Cause.EXIT),
+    assert event.transitions.ids() == {a, b, c}
+    assert tuple(event.transitions) == (
+        Transition(a, None, Status.QUEUED, 0),
+        Transition(b, None, Status.QUEUED, 0),
+        Transition(c, Status.RUNNING, Status.FAILED, 2, "worker-1", Cause.EXIT),
+        Transition(a, Status.CLAIMED, Status.QUEUED, 1, "worker-1"),
     )
 
 

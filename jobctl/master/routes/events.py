@@ -41,6 +41,7 @@ async def events(service: ServiceDep, last_event_id: Annotated[str, Header()] = 
 
 async def _stream(service: Service, last_id: str) -> AsyncIterator[bytes]:
     limits = service.settings.limits
+    await service.feed.current()
     with service.feed.subscribe() as subscription:
         # Sent before anything else: once it is read, nothing that happens can be missed.
         position = last_id or subscription.position

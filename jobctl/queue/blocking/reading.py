@@ -7,8 +7,9 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from .. import calls
+from ..events import Event
 from ..fleet import Worker
-from ..model import Event, Job, Page
+from ..model import Job, Page
 from ..rules import ArrayInfo, Facts, QueueInfo
 from ..status import Status
 from .sender import Sender

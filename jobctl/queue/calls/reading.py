@@ -7,8 +7,9 @@ from typing import Any
 
 from .. import answers, codec
 from ..call import Arg, Call, Command
+from ..events import Event
 from ..fleet import Worker
-from ..model import Event, Job, Page
+from ..model import Job, Page
 from ..rules import ArrayInfo, Facts, QueueInfo
 from ..spec import MAX_BATCH
 from ..status import Status
