@@ -53,6 +53,7 @@ def _first_waiting(session: Session, ids: Sequence[str]) -> Explanation | None:
 
 
 def _text(session: Session, found: Explanation) -> str:
-    lines = [f"{found['id']} waits: {found['summary']}"]
+    reasons = " ".join(reason["text"] for reason in found["reasons"]) or found["summary"]
+    lines = [f"{found['id']} waits: {reasons}"]
     hints = dict.fromkeys(reason["hint"] for reason in found["reasons"] if reason["hint"])
     return "\n".join(lines + [f"next: {session.out.addressed(hint)}" for hint in hints])

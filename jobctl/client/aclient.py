@@ -26,6 +26,7 @@ from jobctl.client.types import (
     Page,
     QueueInfo,
     QueueState,
+    Restored,
     Schedule,
     Worker,
 )
@@ -296,7 +297,7 @@ class AsyncClient:
 
     async def restore(
         self, source: str | os.PathLike[str], *, told: Callable[[int], None] | None = None
-    ) -> dict[str, Any]:
+    ) -> Restored:
         """See `Client.restore`."""
         return await self._transport.run(files.restore(self._link, source, told))
 

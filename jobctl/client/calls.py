@@ -20,6 +20,7 @@ from jobctl.client.types import (
     Page,
     QueueInfo,
     QueueState,
+    Restored,
     Retried,
     Schedule,
     Worker,
@@ -230,7 +231,7 @@ def ready() -> Request[dict[str, Any]]:
     return Request(method="GET", path="/readyz", read=_json)
 
 
-def restore(content: Callable[[], Any]) -> Request[dict[str, Any]]:
+def restore(content: Callable[[], Any]) -> Request[Restored]:
     """Put the jobs of a backup back; those that are there already are left alone."""
     return Request(
         method="POST",

@@ -26,6 +26,7 @@ from jobctl.client.types import (
     Page,
     QueueInfo,
     QueueState,
+    Restored,
     Schedule,
     Worker,
 )
@@ -342,6 +343,6 @@ class Client:
 
     def restore(
         self, source: str | os.PathLike[str], *, told: Callable[[int], None] | None = None
-    ) -> dict[str, Any]:
+    ) -> Restored:
         """Put the jobs of a backup into this cluster; those that it has are left alone."""
         return self._transport.run(files.restore(self._link, source, told))

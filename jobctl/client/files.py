@@ -11,6 +11,7 @@ from jobctl.client import calls
 from jobctl.client.errors import ClientError, Unavailable, Unreachable
 from jobctl.client.request import Params
 from jobctl.client.script import Emit, Link, Open, Read, Script, perform
+from jobctl.client.types import Restored
 from jobctl.queue.ids import new_id
 
 _LOG_BLOCK = 4 * 1024 * 1024
@@ -47,12 +48,8 @@ def download(
     params: Params | None = None,
     silence: float | None = None,
     told: Told | None = None,
-    check: Callable[[Path], None] | None = None,
 ) -> Script[Path]:
-    """Save an answer as a file that appears whole or not at all; begins again when it breaks.
-
-    ``check`` looks at what was downloaded before it gets its name.
-    """
+    """Save an answer as a file that appears whole or not at all; begins again when it breaks."""
     target = Path(dest)
     # A name of its own beside the target: renaming it is then atomic.
     part = target.with_name(f".{target.name}.{new_id()}.part")
@@ -63,8 +60,6 @@ def download(
                 yield Open(path, params, {}, silence or link.timeout)
                 with part.open("wb") as file:
                     yield from _save(file, told)
-                if check:
-                    check(part)
                 return part.replace(target)
             except (Unreachable, Unavailable) as error:
                 yield patience.after(error)
@@ -90,7 +85,7 @@ def backup(link: Link, dest: str | os.PathLike[str], told: Told | None) -> Scrip
     return (yield from download(link, "/backup", dest, silence=_BACKUP_SILENCE, told=told))
 
 
-def restore(link: Link, source: str | os.PathLike[str], told: Told | None) -> Script[Any]:
+def restore(link: Link, source: str | os.PathLike[str], told: Told | None) -> Script[Restored]:
     """Send a backup to a cluster; broken off, it is sent again from its beginning."""
     file = Path(source)
     try:

@@ -215,6 +215,13 @@ class Schedule(TypedDict):
     job: dict[str, Any]
 
 
+class Restored(TypedDict):
+    """What was put back: ``restored`` jobs that were not there; ``counts``: what the file held."""
+
+    restored: int
+    counts: dict[str, int]
+
+
 class Transition(TypedDict):
     """A job's change of status; ``was`` is None when it was submitted."""
 

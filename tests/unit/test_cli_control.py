@@ -50,9 +50,10 @@ def test_explain_gives_the_summary_and_every_reason_with_its_hint() -> None:
         {"kind": "no-worker", "text": "No worker serves big.", "hint": "jobctl scale gpu=1"},
         {"kind": "waiting-its-turn", "text": "2 jobs are before it.", "hint": ""},
     ]
-    parts.fake_client.explanation = {"summary": "No worker serves big.", "reasons": reasons}
+    parts.fake_client.explanation = {"summary": f"Job {A} is queued.", "reasons": reasons}
     assert run("explain", A, parts=parts).out.splitlines() == [
-        f"{A} queued: No worker serves big.",
+        f"Job {A} is queued.",
+        "  No worker serves big.",
         "  next: jobctl -p demo scale gpu=1",
         "  2 jobs are before it.",
     ]
@@ -180,9 +181,9 @@ def test_a_backup_replaces_no_file_unless_forced(tmp_path: Path) -> None:
 def test_a_restore_tells_what_it_did(tmp_path: Path) -> None:
     file = tmp_path / "b.gz"
     file.write_text("x")
-    assert run("restore", str(file)).out == f"restored {file}: 2 restored, 1 skipped\n"
+    assert run("restore", str(file)).out == f"restored 2 jobs from {file} (3 jobs)\n"
     data = run("restore", str(file), "--output", "json").envelope["data"]
-    assert data == {"restored": 2, "skipped": 1}
+    assert data == {"restored": 2, "counts": {"jobs": 3}}
 
 
 # -- long listings

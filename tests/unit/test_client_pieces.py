@@ -16,7 +16,7 @@ from jobctl.client.script import Patience
 from jobctl.client.specs import chunks, prepare
 from jobctl.client.sse import HEARTBEAT, ServerEvent, parse
 from jobctl.master import fleet_views, sse, views
-from jobctl.master.routes import jobs, queues, schedules
+from jobctl.master.routes import backup, jobs, queues, schedules
 from jobctl.queue import Status, is_id, new_id
 
 
@@ -37,6 +37,7 @@ from jobctl.queue import Status, is_id, new_id
         (types.Retried, jobs.RetriedView),
         (types.Schedule, schedules.ScheduleView),
         (types.QueueState, queues.StateView),
+        (types.Restored, backup.RestoredView),
     ],
 )
 def test_the_client_expects_what_the_master_sends(mine: type, theirs: type) -> None:

@@ -45,12 +45,9 @@ def restore(session: Session, file: File) -> None:
     """
     with session.out.progress() as progress:
         found = session.client.restore(file, told=_telling(progress.step, str(file.name)))
-    counts = ", ".join(f"{value} {name}" for name, value in found.items() if _counts(value))
-    session.out.result(found, f"restored {file}" + (f": {counts}" if counts else ""))
-
-
-def _counts(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
+    held = ", ".join(f"{value} {name}" for name, value in found["counts"].items())
+    back = text.counted(found["restored"], "job")
+    session.out.result(found, f"restored {back} from {file}" + (f" ({held})" if held else ""))
 
 
 def _telling(step: Callable[[Progressed], None], subject: str) -> Callable[[int], None]:

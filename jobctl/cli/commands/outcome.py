@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from jobctl.cli import specs, text
+from jobctl.cli import specs
 from jobctl.cli.commands.jobs import one_id
 from jobctl.cli.context import Session
 from jobctl.cli.ending import report_waited, wait_for
@@ -63,13 +63,11 @@ def result(
 def explain(session: Session, job_id: JobId) -> None:
     """Say why a job does not run, or why it ended as it did."""
     found = session.client.explain(one_id(job_id))
-    blocks: list[text.Block] = [f"{job_id} {found['status']}: {found['summary']}"]
+    lines = [found["summary"]]
     for reason in found["reasons"]:
-        if reason["text"] != found["summary"]:
-            blocks.append(f"  {reason['text']}")
-        if reason["hint"]:
-            blocks.append(f"  next: {session.out.addressed(reason['hint'])}")
-    session.out.result(found, *blocks)
+        lines.append(f"  {reason['text']}")
+        lines += [f"  next: {session.out.addressed(reason['hint'])}"] if reason["hint"] else []
+    session.out.result(found, "\n".join(lines))
 
 
 def register(app: typer.Typer) -> None:
