@@ -28,7 +28,8 @@ def submission(spec: JobSpec) -> list[Arg]:
     else:
         # ASCII JSON: argv may hold bytes that are no UTF-8 (surrogate escapes).
         args += ("argv", compact(spec.argv))
-    _add_running(spec, args)
+    if _add_running(spec, args):
+        args += ("options", 1)
     extras, marks = _extras(spec, args), ""
     if extras:
         args += ("extras", extras)
@@ -48,8 +49,9 @@ def submission(spec: JobSpec) -> list[Arg]:
     return args
 
 
-def _add_running(spec: JobSpec, args: list[Arg]) -> None:
-    """How it is run, where that is not as usual."""
+def _add_running(spec: JobSpec, args: list[Arg]) -> bool:
+    """How it is run, where that is not as usual; whether its worker must know."""
+    before = len(args)
     if spec.timeout is not None:
         args += ("timeout", number(spec.timeout))
     if spec.grace != 10:
@@ -58,6 +60,7 @@ def _add_running(spec: JobSpec, args: list[Arg]) -> None:
         args += ("env", compact(dict(spec.env)))
     if spec.stdin is not None:
         args += ("stdin", base64.b64encode(spec.stdin).decode())
+    told = len(args) > before
     if spec.max_attempts != 1:
         args += ("max_attempts", spec.max_attempts)
         if spec.backoff != DEFAULT_BACKOFF:
@@ -65,6 +68,7 @@ def _add_running(spec: JobSpec, args: list[Arg]) -> None:
                 value = getattr(spec.backoff, part)
                 if value != getattr(DEFAULT_BACKOFF, part):
                     args += (f"backoff_{part}", number(value))
+    return told
 
 
 def _extras(spec: JobSpec, args: list[Arg]) -> str:

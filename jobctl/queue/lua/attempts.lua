@@ -15,43 +15,47 @@ local function fence(job, attempt)
   return 'stale'
 end
 
--- Claims one job that was just taken from its queue, where it stood at `place`; adds what it
--- was to `jobs`, and to `entries` what its worker then holds. False for one that had to be parked.
-local function claim_one(ctx, id, place, by, jobs, entries)
+-- Claims a function that was never tried and uses nothing special; adds to `jobs` no more
+-- than its worker needs: id, queue, function, arguments.
+local function claim_plain(ctx, id, key, f, by, jobs, entries)
+  by.fields[2] = '1'
+  set_status(ctx, {
+    id = id, key = key, status = f[1], name = '', worker = by.name, attempt = '1',
+  }, 'claimed', by.fields)
+  jobs[#jobs + 1] = { id, f[5], f[6], f[7] or '' }
+  entries[#entries + 1] = id
+  entries[#entries + 1] = '1'
+end
+
+-- Claims the first job of a queue, or another that all before it have been taken from; adds
+-- what it was to `jobs`, and to `entries` what its worker then holds. False for one that had
+-- to be parked.
+local function claim_one(ctx, id, by, jobs, entries)
   local key = ctx.jobs .. id
-  local flat = redis.call('HGETALL', key)
-  local status, attempt, extras
-  for i = 1, #flat, 2 do
-    local field = flat[i]
-    if field == 'status' then
-      status = flat[i + 1]
-    elseif field == 'attempt' then
-      attempt = flat[i + 1]
-    elseif field == 'extras' then
-      extras = flat[i + 1]
-    end
+  local f = redis.call('HMGET', key,
+    'status', 'extras', 'attempt', 'options', 'queue', 'function', 'args')
+  if f[6] and not (f[2] or f[3] or f[4]) then
+    claim_plain(ctx, id, key, f, by, jobs, entries)
+    return true
   end
-  local job
-  if extras then
-    job = find(ctx, id)
-    if has(job, 'l') and not admit(ctx, job, place) then
+  local job = find(ctx, id)
+  if has(job, 'l') then
+    local place = redis.call('ZSCORE', ctx.p .. 'queue:' .. job.queue, id)
+    if not admit(ctx, job, place) then
       return false
     end
-    job.worker = by.name
-  else
-    job = { id = id, key = key, status = status, name = '', worker = by.name }
   end
-  job.attempt = '1'
-  if attempt then
-    job.attempt = string.format('%.0f', attempt + 1)
+  jobs[#jobs + 1] = redis.call('HGETALL', key)
+  if job.attempt > 0 then
     -- What the last attempt left; the checkpoint stays, that is what it is for.
     redis.call('HDEL', key, 'step', 'progress', 'cause', 'exit_code', 'signal', 'reason')
   end
+  job.attempt = job.attempt + 1
+  job.worker = by.name
   by.fields[2] = job.attempt
   set_status(ctx, job, 'claimed', by.fields)
-  jobs[#jobs + 1] = flat
   entries[#entries + 1] = id
-  entries[#entries + 1] = extras and job.attempt .. 'x' or job.attempt
+  entries[#entries + 1] = held_note(job)
   return true
 end
 
@@ -63,14 +67,18 @@ local function claim_from(ctx, queue, n, by, jobs, entries)
   local got, looks = 0, granted + MAX_PARKS
   while got < granted and looks > 0 do
     local wanted = math.min(granted - got, looks)
-    local popped = redis.call('ZPOPMIN', key, wanted)
-    for i = 1, #popped, 2 do
-      if claim_one(ctx, popped[i], popped[i + 1], by, jobs, entries) then
+    -- ZPOPMIN would write every place as text: that costs more than a second command.
+    local ids = redis.call('ZRANGE', key, 0, wanted - 1)
+    for _, id in ipairs(ids) do
+      if claim_one(ctx, id, by, jobs, entries) then
         got = got + 1
       end
     end
+    if #ids > 0 then
+      redis.call('ZREMRANGEBYRANK', key, 0, #ids - 1)
+    end
     looks = looks - wanted
-    if #popped < 2 * wanted then
+    if #ids < wanted then
       break
     end
   end
@@ -226,7 +234,7 @@ end
 -- Any end of an attempt.
 local function finish(ctx, item)
   local job = find(ctx, item.id)
-  if job and (job.accepted == item.attempt or job.ended == item.attempt) then
+  if job and (accepted(job) == item.attempt or job.ended == item.attempt) then
     return 'ok' -- taken before; its reply was lost and the call came again
   end
   local verdict = fence(job, item.attempt)
@@ -247,7 +255,9 @@ local function finish(ctx, item)
   if item.succeeded or job.cancelling or item.cause == 'cancelled' then
     -- A success that arrives wins over a cancel: the work is done.
     local to = item.succeeded and 'succeeded' or 'cancelled'
-    add(fields, 'accepted', job.attempt)
+    if not item.succeeded then
+      add(fields, 'accepted', job.attempt)
+    end
     let_go(ctx, job)
     conclude(ctx, job, to, item.succeeded and '' or 'cancelled', fields)
   elseif FAILURES[item.cause] then
@@ -273,7 +283,7 @@ local function succeed(ctx, by, noted, args, i)
       exit_code = exit_code, result = result,
     })
   end
-  local fields, n = { 'finished_at', ctx.at, 'accepted', attempt }, 4
+  local fields, n = { 'finished_at', ctx.at }, 2
   if started_at ~= '' then
     fields[n + 1], fields[n + 2], n = 'started_at', started_at, n + 2
   end

@@ -106,6 +106,12 @@ local function find(ctx, id)
   }
 end
 
+-- The attempt that ended the run. Only a finish makes a job succeeded, so that it was the
+-- last one need not be written down.
+local function accepted(job)
+  return job.status == 'succeeded' and job.attempt or job.accepted
+end
+
 -- The list that tells, in this call's event, of one kind of change.
 local function changes_of(ctx, was, to, worker, cause)
   local kind = (was == 'new' and '-' or was) .. ' ' .. to
@@ -144,7 +150,9 @@ local function set_status(ctx, job, to, fields, cause)
     list = changes_of(ctx, was, to, job.worker, cause)
     ctx.list, ctx.was, ctx.to, ctx.by, ctx.cause = list, was, to, job.worker, cause
   end
-  list[#list + 1] = id .. ':' .. job.attempt
+  -- Of most jobs there is one attempt, and it is not written.
+  local first = was == 'new' and 0 or 1
+  list[#list + 1] = tonumber(job.attempt) == first and id or id .. ':' .. job.attempt
 end
 
 -- The caller has set, or will set, the status to queued.

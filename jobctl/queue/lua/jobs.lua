@@ -181,6 +181,7 @@ end)
 local function retry(ctx, job)
   local f = redis.call('HMGET', job.key,
     'accepted', 'cause', 'exit_code', 'signal', 'reason', 'finished_at', 'run')
+  f[1] = accepted(job)
   if f[1] then
     remember(ctx, job, f[2] or '',
       { exit_code = f[3] or '', signal = f[4] or '', reason = f[5] or '', ended_at = f[6] })

@@ -17,7 +17,13 @@ local function extend(ctx, incarnation)
   redis.call('ZADD', ctx.p .. 'leases', 'GT', ctx.now + ctx.lease, incarnation)
 end
 
--- entries: ids and attempts in turn (see above)
+local function held_note(job)
+  local letter = (job.extras ~= '' or job.cancelling) and 'x'
+    or job.status == 'running' and 'r' or ''
+  return job.attempt .. letter
+end
+
+-- entries: ids and notes in turn
 local function hold(ctx, incarnation, entries)
   if #entries > 0 then
     write_drops(ctx)
@@ -27,9 +33,7 @@ end
 
 -- Something about a held job has changed: what is noted of it follows.
 function note_held(ctx, job)
-  local letter = (job.extras ~= '' or job.cancelling) and 'x'
-    or job.status == 'running' and 'r' or ''
-  redis.call('HSET', ctx.p .. 'held:' .. job.incarnation, job.id, job.attempt .. letter)
+  redis.call('HSET', ctx.p .. 'held:' .. job.incarnation, job.id, held_note(job))
 end
 
 local function let_go(ctx, job)
