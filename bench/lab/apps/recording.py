@@ -9,6 +9,9 @@ URL = f"redis://{HOST}:6379/0"
 FOLDER = "/rec"
 ARGUMENT = {"user": "u-1234", "n": 42, "tags": ["a", "b"], "path": "/data/in/000123.json"}
 
+# The slots of one of jobctl's workers are different users, and write to one file.
+os.umask(0)
+
 _files: dict = {}
 
 
