@@ -206,7 +206,8 @@ class Executor:
             shared[STARTED] = started
             shared[CURRENT] = seq
             # Only after it: whoever recalls the batch waits a moment between his two words.
-            if shared[STOP] == batch:
+            # A later batch may have been recalled before this one was read.
+            if shared[STOP] >= batch:
                 shared[CURRENT] = 0
                 self.emit(b"L %d\n" % batch, True)
                 return

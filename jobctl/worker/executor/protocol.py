@@ -31,7 +31,7 @@ from ..attempt import Attempt
 
 CURRENT, STARTED, STOP, CANCEL, SENT, TAIL, READ = range(7)
 """Words of the shared memory. CURRENT, STARTED: the job that runs, since when (ns); STOP: the
-batch of which no further job may begin; CANCEL: the job that must end; READ: the supervisor
+last batch of which no further job may begin; CANCEL: the job that must end; READ: the supervisor
 took raw output since it last settled."""
 
 RECORDS = 64

@@ -212,9 +212,9 @@ class Turn:
         data = self._executor.output()
         # After it: nothing else can have begun since.
         seq = words[CURRENT]
-        if not self._executor.ready:
-            self._seat.starter.heard(data)
-        elif data and seq in self._left:
+        if seq not in self._left or not self._executor.ready:
+            self._seat.starter.heard(data)  # should it end now, that says why
+        elif data:
             self._files_of(seq).write(data)
         return bool(data)
 

@@ -1,0 +1,386 @@
+"""How functions end otherwise: crashes, orders, limits. Never is another job hit or blamed."""
+
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from jobctl.queue import Cause, Outcome
+from jobctl.worker.attempt import Attempt
+from jobctl.worker.cause import Stop
+from jobctl.worker.lane import UNSTARTED, Result
+from jobctl.worker.reports import Report
+from tests.support.eventually import eventually
+from tests.support.function_place import FunctionPlace, call
+
+CODE = """
+import asyncio, ctypes, os, signal, sys, threading, time
+
+count = 0
+
+def counted():
+    global count
+    count += 1
+    return [os.getpid(), count]
+
+def dies(how):
+    if how == "segfault":
+        ctypes.string_at(0)
+    elif how == "kill":
+        os.kill(os.getpid(), signal.SIGKILL)
+    elif how == "exec":
+        os.execv("/bin/sleep", ["sleep", "60"])
+    elif how == "close":
+        os.closerange(3, 1000)
+    else:
+        os._exit(int(how))
+
+def waits(job, path=""):
+    try:
+        job.step("up")
+        time.sleep(600)
+    finally:
+        if path:
+            open(path, "w").write("cleaned")
+
+def named(job):
+    try:
+        job.step("up")
+        time.sleep(600)
+    except job.Cancelled:
+        return "late"
+
+def polls(job):
+    try:
+        job.step("up")
+        while not job.cancelled:
+            time.sleep(0.001)
+    except job.Cancelled:
+        pass
+    return "seen"
+
+async def waits_async(job, path):
+    try:
+        job.step("up")
+        await asyncio.sleep(600)
+    except asyncio.CancelledError:
+        open(path, "w").write("cleaned")
+        raise
+
+def deaf(job):
+    while True:
+        try:
+            job.step("up")
+            time.sleep(600)
+        except BaseException:
+            pass
+
+def blocked(job):
+    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
+    # In C, and no signal interrupts it; nor does Python look for orders on the way there.
+    os.write(1, b'::jobctl {"step": "up"}\\n')
+    ctypes.PyDLL(None).sleep(600)
+
+def masks_for_good():
+    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+
+def naps(job):
+    job.step("up")
+    time.sleep(0.15)
+
+def reports_much(job):
+    for n in range(20000):
+        job.progress(n / 200)
+
+def comes_back_twice():
+    if os.fork():
+        return "parent"
+    return "child"
+
+def leaves_thread():
+    threading.Thread(target=time.sleep, args=(600,)).start()
+
+def hogs(job):
+    job.step("up")
+    os.kill(os.getpid(), signal.SIGKILL)
+
+def closes(what):
+    (sys.stdout if what == "stdout" else sys.stderr).close()
+    os.close(1 if what == "stdout" else 2)
+
+def prints():
+    print("out")
+    print("err", file=sys.stderr)
+"""
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Iterator[FunctionPlace]:
+    place = FunctionPlace(tmp_path, CODE)
+    yield place
+    place.lane.close()
+
+
+def order_when_up(place: FunctionPlace, why: Stop, grace: float = 60.0) -> None:
+    """Orders the end of whatever says that it is up."""
+
+    def obey(attempt: Attempt, report: Report) -> None:
+        if report.step == "up":
+            attempt.end(why, grace)
+
+    place.ear.on_note = obey
+
+
+@pytest.mark.parametrize(
+    ("how", "cause", "code", "number"),
+    [
+        ("segfault", Cause.SIGNAL, None, signal.SIGSEGV),
+        ("kill", Cause.SIGNAL, None, signal.SIGKILL),
+        ("3", Cause.EXIT, 3, None),
+        ("0", Cause.EXIT, 0, None),
+        ("exec", Cause.EXIT, None, None),
+    ],
+)
+def test_a_crash_fails_its_job_and_costs_no_other(
+    place: FunctionPlace, how: str, cause: Cause, code: int | None, number: int | None
+) -> None:
+    before, guilty, *after = place.run(
+        call("counted"), call("dies", how), call("counted"), call("counted")
+    )
+    assert guilty.outcome is not None
+    assert (guilty.outcome.cause, guilty.outcome.exit_code) == (cause, code)
+    assert guilty.outcome.signal == number
+    assert guilty.started_at is not None
+    # Those before are not run again, those after run once, in a fresh executor.
+    assert [str(r.outcome and r.outcome.result).split(",")[1] for r in (before, *after)] == [
+        "1]",
+        "1]",
+        "2]",
+    ]
+
+
+def test_results_of_an_executor_that_died_are_not_lost(place: FunctionPlace) -> None:
+    results = place.run(*[call("counted") for _ in range(50)], call("dies", "0"))
+    assert [r.outcome.result.split(",")[1] for r in results[:-1] if r.outcome] == [
+        f"{n}]" for n in range(1, 51)
+    ]
+
+
+def test_closing_the_executors_files_blames_nobody_else(place: FunctionPlace) -> None:
+    results = place.run(call("dies", "close"), call("counted"))
+    assert results[1].outcome is not None
+    assert results[1].outcome.succeeded
+
+
+def test_memory_kills_are_told_apart(tmp_path: Path) -> None:
+    kills = iter([4, 5])
+    place = FunctionPlace(tmp_path, CODE, count_oom_kills=lambda: next(kills))
+    outcome = place.outcome(call("dies", "kill"))
+    assert (outcome.cause, outcome.signal) == (Cause.OOM, signal.SIGKILL)
+    place.lane.close()
+
+
+@pytest.mark.parametrize("name", ["waits", "waits_async"])
+@pytest.mark.parametrize("why", [Stop.CANCEL, Stop.HAND_BACK, Stop.TAKEN_OVER])
+def test_an_order_lets_the_function_clean_up(
+    place: FunctionPlace, tmp_path: Path, name: str, why: Stop
+) -> None:
+    order_when_up(place, why)
+    [result] = place.run(call(name, path=str(tmp_path / "file")))
+    assert (tmp_path / "file").read_text() == "cleaned"
+    if why is Stop.CANCEL:
+        reason = "cancelled while it ran"
+        assert result.outcome == Outcome(False, Cause.CANCELLED, reason=reason)
+    else:
+        assert result.outcome is None
+        assert not result.unstarted
+    # The same executor goes on: nothing of the order is left.
+    assert place.outcome(call("counted")).succeeded
+    assert place.count("executor-ended") == 0
+
+
+def test_the_function_may_catch_what_ends_it(place: FunctionPlace) -> None:
+    order_when_up(place, Stop.CANCEL)
+    assert place.outcome(call("named")).cause is Cause.CANCELLED
+    assert place.outcome(call("polls")).cause is Cause.CANCELLED
+
+
+def test_a_job_that_is_done_need_not_be_handed_back(place: FunctionPlace) -> None:
+    order_when_up(place, Stop.HAND_BACK)
+    assert place.outcome(call("named")) == Outcome(True, exit_code=0, result='"late"')
+
+
+@pytest.mark.parametrize("name", ["deaf", "blocked"])
+def test_what_does_not_listen_is_killed_after_its_grace(place: FunctionPlace, name: str) -> None:
+    order_when_up(place, Stop.CANCEL, grace=0.1)
+    outcome = place.outcome(call(name))
+    assert (outcome.cause, outcome.signal) == (Cause.CANCELLED, signal.SIGKILL)
+    assert place.outcome(call("counted")).succeeded
+
+
+@pytest.mark.parametrize("name", ["waits", "blocked"])
+def test_timeout(place: FunctionPlace, name: str) -> None:
+    outcome = place.outcome(call(name, fields={"timeout": 0.3, "grace": 0.1}))
+    assert (outcome.cause, outcome.reason) == (Cause.TIMEOUT, "ran longer than 0.3 s")
+
+
+def test_a_timeout_counts_from_the_start_of_its_own_job(place: FunctionPlace) -> None:
+    # Given to the executor together: the second waits longer than its timeout.
+    place.run(call("counted"))
+    first, second = place.run(call("naps"), call("counted", fields={"timeout": 0.14}))
+    assert first.outcome is not None
+    assert first.outcome.succeeded
+    assert second.outcome is not None
+    assert second.outcome.succeeded
+
+
+def test_signals_that_a_function_blocked_reach_the_next(place: FunctionPlace) -> None:
+    place.run(call("masks_for_good"))
+    order_when_up(place, Stop.CANCEL)
+    assert place.outcome(call("waits")).cause is Cause.CANCELLED
+    assert place.count("executor-ended") == 0
+
+
+def test_those_behind_a_long_job_come_back(place: FunctionPlace) -> None:
+    began: list[bool] = []
+    place.ear.on_start = lambda attempt: began.append(attempt is attempts[0])
+    attempts = [Attempt(call(name)) for name in ("naps", "counted", "counted")]
+    results = place.run_once(*attempts)
+    assert results[1:] == [UNSTARTED, UNSTARTED]
+    assert results[0].outcome is not None
+    assert results[0].outcome.succeeded
+    assert began == [True]
+    # They were given back while it still ran.
+    assert [a for a, _ in place.told] == [*attempts[1:], attempts[0]]
+
+
+def test_an_order_before_the_start_starts_nothing(place: FunctionPlace) -> None:
+    cancelled, handed_back = Attempt(call("counted")), Attempt(call("counted"))
+    cancelled.end(Stop.CANCEL, 1)
+    handed_back.end(Stop.HAND_BACK, 1)
+    first, second, third = place.run(cancelled, handed_back, call("counted"))
+    assert first.outcome is not None
+    assert first.outcome.reason == "cancelled before it started"
+    assert second == Result(None)
+    assert third.outcome is not None
+    assert third.outcome.result.endswith(",1]")
+
+
+def test_an_order_for_one_that_waits_leaves_the_others(place: FunctionPlace) -> None:
+    place.run(call("counted"))
+    last = Attempt(call("counted"))
+    place.ear.on_note = lambda *_: last.end(Stop.CANCEL, 1)
+    first, second, third = place.run_once(Attempt(call("naps")), Attempt(call("counted")), last)
+    assert third.outcome is not None
+    assert third.outcome.reason == "cancelled before it started"
+    assert first.outcome is not None
+    assert first.outcome.succeeded
+    assert second == UNSTARTED
+
+
+def test_a_late_order_hits_nobody(place: FunctionPlace) -> None:
+    ended = Attempt(call("counted"))
+    place.run(ended)
+    ended.end(Stop.CANCEL, 0)
+    assert place.outcome(call("counted")).result.endswith(",2]")
+
+
+def test_orders_between_many_short_jobs_hit_only_their_own(place: FunctionPlace) -> None:
+    for _ in range(20):
+        attempts = [Attempt(call("counted")) for _ in range(100)]
+        ordered = attempts[::7]
+        stop = threading.Event()
+
+        def order(ordered: list[Attempt] = ordered, stop: threading.Event = stop) -> None:
+            for attempt in ordered:
+                stop.wait(0.0005)
+                attempt.end(Stop.CANCEL, 60)
+
+        thread = threading.Thread(target=order)
+        thread.start()
+        results = place.run(*attempts)
+        stop.set()
+        thread.join()
+        for attempt, result in zip(attempts, results, strict=True):
+            assert result.outcome is not None
+            assert result.outcome.succeeded or attempt in ordered
+            assert result.outcome.cause in (None, Cause.CANCELLED)
+    assert place.count("executor-ended") == 0
+
+
+def test_many_reports_do_not_pile_up(place: FunctionPlace) -> None:
+    place.outcome(call("reports_much"))
+    assert place.ear.notes[-1][1] == Report(progress=19999 / 200)
+
+
+def test_a_forked_child_does_not_speak_for_the_job(place: FunctionPlace) -> None:
+    first, second = place.run(call("comes_back_twice"), call("counted"))
+    assert first.outcome == Outcome(True, exit_code=0, result='"parent"')
+    assert second.outcome is not None
+    assert [a.job.function for a, r in place.told if r.outcome] == [
+        "m:comes_back_twice",
+        "m:counted",
+    ]
+
+
+def test_a_thread_left_behind_does_not_keep_the_executor(place: FunctionPlace) -> None:
+    place.run(call("leaves_thread"))
+    executor = place.lane._executor
+    assert executor is not None
+    place.lane.close()
+    eventually(lambda: not Path(f"/proc/{executor.pid}").exists())
+
+
+@pytest.mark.parametrize("what", ["stdout", "stderr"])
+def test_closed_streams_are_opened_anew(place: FunctionPlace, what: str) -> None:
+    job = call("prints")
+    place.run(call("closes", what))
+    place.run(job)
+    assert place.log(job) == "out\nerr\n"
+
+
+def test_an_executor_that_was_killed_while_idle_is_replaced(place: FunctionPlace) -> None:
+    place.lane.warm()
+    assert place.outcome(call("counted")).succeeded
+    assert place.lane._executor is not None
+    os.kill(place.lane._executor.pid, signal.SIGKILL)
+    assert place.outcome(call("counted")).result.endswith(",1]")
+
+
+@pytest.mark.parametrize(
+    ("script", "said"),
+    [("echo no luck >&2; exit 3", "(exit code 3): no luck"), ("kill -KILL $$", None)],
+)
+def test_a_python_that_does_not_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str, said: str | None
+) -> None:
+    monkeypatch.setattr("jobctl.worker.executor.starting._REST_AFTER_TROUBLE", 0.0)
+    monkeypatch.setattr("jobctl.worker.executor.starting._PAUSE", 0.0)
+    python = tmp_path / "python"
+    python.write_text(f"#!/bin/sh\necho start >> {tmp_path}/starts\n{script}\n")
+    python.chmod(0o755)
+    place = FunctionPlace(tmp_path, CODE, python=str(python))
+    results = place.run(call("counted"), call("counted"))
+    if said is None:  # perhaps its memory: another worker may do better
+        assert results == [Result(None), Result(None)]
+    else:
+        [reason] = {r.outcome.reason for r in results if r.outcome}
+        assert said in reason
+        assert {r.outcome.cause for r in results if r.outcome} == {Cause.REJECTED}
+    assert (tmp_path / "starts").read_text().count("start") == 3
+    place.run(call("counted"))
+    assert (tmp_path / "starts").read_text().count("start") == 4
+
+
+def test_nonsense_from_the_executor_fails_only_its_job(place: FunctionPlace) -> None:
+    place.source.joinpath("liar.py").write_text(
+        "import os\ndef f(): os.write(200, b'nonsense\\n')\n"
+    )
+    liar, after = place.run(call("liar:f"), call("counted"))
+    assert liar.outcome is not None
+    assert after.outcome is not None
+    assert after.outcome.succeeded

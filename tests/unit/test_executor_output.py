@@ -1,0 +1,191 @@
+"""What functions print goes to their own log, whole and in order; nothing is left behind."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from jobctl.worker.executor.leftovers import Scratch, end_others
+from jobctl.worker.reports import Report
+from jobctl.worker.settings import JobUser
+from tests.support.eventually import eventually
+from tests.support.function_place import FunctionPlace, call
+
+CODE = """
+import contextlib, ctypes, io, logging, multiprocessing, os, subprocess, sys, threading
+
+def prints(text):
+    print(text)
+
+def silent():
+    pass
+
+def mixes():
+    print("one")
+    subprocess.run(["echo", "two"])
+    print("three", file=sys.stderr)
+    os.write(1, b"four\\n")
+    ctypes.CDLL(None).write(2, b"five\\n", 5)
+    os.system("echo six")
+    sys.stdout.buffer.write(b"seven\\n")
+    sys.stdout.buffer.flush()
+    open("/dev/stdout", "w").write("eight\\n")
+    print("nine", end="")
+
+def unfinished():
+    sys.stdout.write("half")
+    sys.stderr.write("line")
+
+def logs(job):
+    with contextlib.redirect_stdout(io.StringIO()):
+        print("nowhere")
+        job.log("somewhere")
+
+def replaces():
+    sys.stdout = sys.stderr = None
+
+def floods(size):
+    os.write(1, b"x" * size)
+
+def floods_in_lines(lines):
+    for n in range(lines):
+        print(n)
+
+def crashes_after(size):
+    sys.stdout.write("y" * size)
+    sys.stdout.flush()
+    os._exit(1)
+
+def threads():
+    thread = threading.Thread(target=print, args=("from a thread",))
+    thread.start()
+    thread.join()
+
+def old_style():
+    print('::jobctl {"progress": 5}')
+
+def starts(ignore):
+    child = subprocess.Popen(["sleep", "600"])
+    return child.pid
+
+def starts_by_multiprocessing():
+    process = multiprocessing.get_context("spawn").Process(target=print)
+    process.start()
+    process.join()
+    from multiprocessing import resource_tracker
+    return resource_tracker._resource_tracker._pid
+
+log = logging.getLogger()
+log.addHandler(logging.StreamHandler())
+
+def uses_logging():
+    log.warning("careful")
+"""
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Iterator[FunctionPlace]:
+    place = FunctionPlace(tmp_path, CODE)
+    yield place
+    place.lane.close()
+
+
+def test_each_log_holds_what_its_own_job_printed(place: FunctionPlace) -> None:
+    jobs = [call("prints", str(n)) if n % 3 else call("silent") for n in range(60)]
+    place.run(*jobs)
+    assert [place.log(job) for job in jobs] == [f"{n}\n" if n % 3 else "" for n in range(60)]
+
+
+def test_all_ways_to_print_keep_their_order(place: FunctionPlace) -> None:
+    job = call("mixes")
+    place.run(job)
+    words = "one two three four five six seven eight nine"
+    assert place.log(job).split() == words.split()
+
+
+def test_what_lacks_its_end_is_not_lost(place: FunctionPlace) -> None:
+    first, second = call("unfinished"), call("prints", "next")
+    place.run(first, second)
+    assert (place.log(first), place.log(second)) == ("halfline", "next\n")
+
+
+def test_the_contexts_log_and_redirected_output(place: FunctionPlace) -> None:
+    job = call("logs")
+    place.run(job)
+    assert place.log(job) == "somewhere\n"
+
+
+def test_streams_that_a_function_replaced_are_put_back(place: FunctionPlace) -> None:
+    job = call("prints", "here")
+    place.run(call("replaces"), job)
+    assert place.log(job) == "here\n"
+
+
+def test_handlers_of_an_earlier_job_write_to_the_later_ones_log(place: FunctionPlace) -> None:
+    first, second = call("uses_logging"), call("uses_logging")
+    place.run(first, second)
+    assert place.log(first) == place.log(second) == "careful\n"
+
+
+@pytest.mark.parametrize("name", ["floods", "crashes_after"])
+def test_more_than_the_pipe_holds(place: FunctionPlace, name: str) -> None:
+    job = call(name, 1_000_000)
+    place.run(job, call("silent"))
+    assert len(place.log(job)) == 1_000_000
+
+
+def test_many_lines(place: FunctionPlace) -> None:
+    job = call("floods_in_lines", 20_000)
+    place.run(job)
+    assert place.log(job).split() == [str(n) for n in range(20_000)]
+
+
+def test_threads_print_to_the_job_that_runs(place: FunctionPlace) -> None:
+    job = call("threads")
+    place.run(call("silent"), job)
+    assert place.log(job) == "from a thread\n"
+
+
+def test_a_printed_line_may_be_a_report(place: FunctionPlace) -> None:
+    place.run(call("old_style"))
+    assert [report for _, report in place.ear.notes] == [Report(progress=5.0)]
+
+
+@pytest.mark.parametrize("job", [call("starts", 1), call("starts_by_multiprocessing")])
+def test_processes_end_with_the_job_that_started_them(place: FunctionPlace, job: object) -> None:
+    first, after = place.run(job, call("silent"))  # type: ignore[arg-type]
+    assert first.outcome is not None
+    status = Path("/proc") / first.outcome.result / "status"
+    # It dies, though perhaps nobody waits for it here.
+    eventually(lambda: not status.exists() or "\nState:\tZ" in status.read_text())
+    assert after.outcome is not None
+    assert after.outcome.succeeded
+    assert place.count("executor-ended") == 0
+
+
+def test_a_full_disk_fails_no_function(
+    place: FunctionPlace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_room(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("jobctl.worker.executor.files.prepare_log", no_room)
+    job = call("prints", "lost")
+    assert place.outcome(job).succeeded
+    assert place.count("no-room-for-output") == 1
+
+
+def test_scratch_is_cleared_only_after_a_change(tmp_path: Path) -> None:
+    uid = os.geteuid()
+    scratch = Scratch([tmp_path, tmp_path / "absent"], JobUser(uid, os.getegid()))
+    assert not scratch.changed()
+    (tmp_path / "file").write_text("x")
+    assert scratch.changed()
+    scratch.clear()
+    assert not (tmp_path / "file").exists()
+    assert not scratch.changed()
+
+
+def test_nothing_but_the_session_is_ended_without_a_uid_of_ones_own() -> None:
+    assert end_others(os.getpid() + 1_000_000, None, alone=True)
