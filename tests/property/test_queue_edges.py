@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from jobctl.queue import Backoff, Cause, Finish, Outcome, Status, Verdict
+from jobctl.queue import Backoff, Cause, Finish, Outcome, Status, Verdict, new_id
 from jobctl.queue.status import TRANSITIONS
 from tests.support.queue_lab import FAILED, OK, Lab
 
@@ -25,6 +25,13 @@ def wait_and_be_told(lab: Lab, worker: str) -> None:
     assert queue.finish(worker, [Finish(*lease, OK)])[0] == [Verdict.OK]
     assert [queue.get(i).status for i in waiting] == ["cancelled", "queued", "scheduled"]
     lab.submit(after=(waiting[0],))
+
+
+def come_back(lab: Lab, *statuses: Status) -> None:
+    """Restore jobs that ended so."""
+    for status in statuses:
+        fields = {"id": new_id(), "queue": "default", "function": "m:f", "status": status}
+        assert lab.queue.restore([{"kind": "job", "fields": fields}]) == 1
 
 
 def test_every_way_in_the_table_can_be_gone(lab: Lab) -> None:
@@ -69,4 +76,5 @@ def test_every_way_in_the_table_can_be_gone(lab: Lab) -> None:
     wait_and_be_told(lab, worker)
     for status in (Status.SUCCEEDED, Status.FAILED, Status.CANCELLED):
         queue.retry(queue.list(status).jobs[0].id)
+    come_back(lab, Status.SUCCEEDED, Status.FAILED)
     assert gone(lab) == {(edge.was, edge.to) for edge in TRANSITIONS}

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 import pytest
 
-from jobctl.queue import AfterPolicy, Cause, InvalidSpec, Queue, Status, UnknownJob, new_id
+from jobctl.queue import (
+    AfterPolicy,
+    Cause,
+    InvalidSpec,
+    Keep,
+    Queue,
+    Retention,
+    Status,
+    UnknownJob,
+    new_id,
+)
 from tests.support.flows import end, fail, get, spec, statuses, submit, tick_until_still
 from tests.support.queue_lab import Lab
 
@@ -170,6 +180,18 @@ def test_a_retried_parent_leaves_its_children_as_they_are(lab: Lab, queue: Queue
     later = submit(lab, after=(root,))
     end(lab, root)
     assert statuses(lab, child, later) == [Status.CANCELLED, Status.QUEUED]
+
+
+def test_another_job_with_a_childs_id_is_not_mistaken_for_it(lab: Lab, queue: Queue) -> None:
+    old, new = submit(lab), submit(lab)
+    child = submit(lab, after=(old,))
+    queue.cancel(child)
+    queue.prune(Retention(cancelled=Keep(count=0)))
+    submit(lab, id=child, after=(new,))
+    end(lab, old)
+    assert statuses(lab, child) == [Status.BLOCKED]
+    end(lab, new)
+    assert statuses(lab, child) == [Status.QUEUED]
 
 
 def test_a_job_cannot_wait_for_itself() -> None:
