@@ -1,0 +1,66 @@
+"""The stream of records: whole lines, each once, by the socket or from the shared memory."""
+
+import os
+
+import pytest
+
+from jobctl.worker.executor.protocol import RECORDS, SENT, SIZE, TAIL, Shared, Stream
+
+
+@pytest.fixture
+def shared() -> Shared:
+    return Shared()
+
+
+def wait(shared: Shared, data: bytes) -> None:
+    """As the executor does: adds to what waits."""
+    at = RECORDS + shared.words[TAIL] - shared.words[SENT]
+    shared._memory[at : at + len(data)] = data
+    shared.words[TAIL] += len(data)
+
+
+def test_lines_that_come_in_pieces() -> None:
+    stream = Stream()
+    assert stream.sent(b"one\ntw") == [b"one"]
+    assert stream.sent(b"o\nthree") == [b"two"]
+    assert stream.sent(b"\n") == [b"three"]
+
+
+def test_what_was_fetched_is_not_heard_again(shared: Shared) -> None:
+    stream = Stream()
+    wait(shared, b"one\n")
+    assert stream.waiting(shared) == [b"one"]
+    assert stream.waiting(shared) == []
+    wait(shared, b"two\n")
+    assert stream.sent(b"one\ntwo\n") == [b"two"]
+    shared.words[SENT] = shared.words[TAIL]
+    wait(shared, b"three\n")
+    assert stream.waiting(shared) == [b"three"]
+
+
+def test_nothing_is_fetched_past_what_is_still_on_its_way(shared: Shared) -> None:
+    stream = Stream()
+    wait(shared, b"one\n")
+    shared.words[SENT] = shared.words[TAIL]  # sent, but not received yet
+    wait(shared, b"two\n")
+    assert stream.waiting(shared) == []
+    assert stream.sent(b"one\n") == [b"one"]
+    assert stream.waiting(shared) == [b"two"]
+
+
+@pytest.mark.parametrize(("sent", "tail"), [(0, SIZE), (10, 5), (1 << 63, 1 << 60)])
+def test_wild_words_are_not_followed(shared: Shared, sent: int, tail: int) -> None:
+    shared.words[SENT], shared.words[TAIL] = sent, tail
+    assert Stream().waiting(shared) == []
+
+
+def test_a_record_without_end_is_refused() -> None:
+    stream = Stream()
+    with pytest.raises(ValueError, match="without end"):
+        for _ in range(20):
+            stream.sent(b"x" * 65_536)
+
+
+def test_the_memory_cannot_be_shrunk_under_the_supervisor(shared: Shared) -> None:
+    with pytest.raises(PermissionError):
+        os.ftruncate(shared.fd, 0)
