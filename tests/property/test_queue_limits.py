@@ -67,7 +67,7 @@ def test_every_way_off_a_worker_frees_the_place(lab: Lab, queue: Queue) -> None:
 
 def test_parked_jobs_keep_their_order_and_priority(lab: Lab, queue: Queue) -> None:
     held = limited(lab, 1, **ONE)
-    low, high = limited(lab, 1, **ONE), limited(lab, 1, **ONE, priority=5)
+    low, high = limited(lab, 1, **ONE), limited(lab, 2, **ONE, priority=5)
     last = limited(lab, 1, **ONE)
     order = []
     while leases := claim(lab):
@@ -81,6 +81,8 @@ def test_a_parked_job_can_be_cancelled(lab: Lab, queue: Queue) -> None:
     (lease,) = claim(lab)
     assert claim(lab) == []
     assert queue.cancel(parked).status is Status.CANCELLED
+    # There is no place yet, so nobody is woken for one.
+    assert not queue.wait_work(["default"], 0.01)
     finish(lab, lease)
     assert ids(claim(lab)) == [after]
     assert lease[0] == held

@@ -52,6 +52,14 @@ def test_starts_are_held_back_and_the_worker_is_told_until_when(rated: Lab, queu
     assert claim(rated) == (1, None)
 
 
+def test_what_is_not_used_is_saved_up_to_the_burst_only(rated: Lab, queue: Queue) -> None:
+    for _ in range(6):
+        submit(rated, queue="started")
+    assert claim(rated, 1)[0] == 1
+    let_pass(rated, "start:started", 1_000_000)
+    assert claim(rated)[0] == 3
+
+
 def test_a_held_back_queue_wakes_nobody_until_a_tick_says_so(rated: Lab, queue: Queue) -> None:
     for _ in range(4):
         submit(rated, queue="started")
