@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 _CHUNK = 65_536
+_READING = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC
 # What ended processes can have left in a pipe: 64 KiB, or 1 MiB if they asked for that.
 _LEFT_IN_PIPE = 1 << 20
 
@@ -29,12 +30,21 @@ class Channel:
         self._writing = -1
         self._size = 0
 
-    def lend(self) -> None:
-        """Makes it ready for a job; OSError if that is impossible."""
+    def lend(self, *, hold: bool) -> None:
+        """Makes it ready for a job; OSError if that is impossible.
+
+        With `hold` the supervisor could write too, and no end is seen when the writers go.
+        Without, the reader sees one, and `reopen` makes it wait for the next writer.
+        """
         if self.fd < 0:
             self._make()
-        # As long as the supervisor could write too, no end is seen when a writer goes.
-        self._writing = os.open(self.path, os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        if hold:
+            self._writing = os.open(self.path, os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+
+    def reopen(self) -> None:
+        """Forgets that there were writers; what they wrote stays."""
+        former, self.fd = self.fd, os.open(self.path, _READING)
+        os.close(former)
 
     def read(self) -> bytes | None:
         """The next bytes; None if there are none now, empty if there will be none."""
@@ -46,8 +56,6 @@ class Channel:
     def take_back(self, sink: Callable[[bytes], None]) -> None:
         """Hands what is still in it to `sink`. Never waits: a survivor may hold it open."""
         self._stop_writing()
-        if self.fd < 0:
-            return
         taken = 0
         while taken <= _LEFT_IN_PIPE and (chunk := self.read()):
             sink(chunk)
@@ -75,5 +83,5 @@ class Channel:
         path.chmod(0o620)
         if self._gid is not None:
             os.chown(path, 0, self._gid)
-        self.fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        self.fd = os.open(path, _READING)
         self._size = fcntl.fcntl(self.fd, fcntl.F_GETPIPE_SZ)

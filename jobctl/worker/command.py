@@ -21,11 +21,10 @@ from .folders import (
     seal,
 )
 from .lane import Done, Result, Shop
-from .launch import job_environment
+from .launch import job_environment, pool_environment
 from .logsink import FileLog
 from .oom import OomKills
 from .pauses import pauses
-from .reports import Report
 from .spare import Spare
 from .station import Station
 from .watch import CannotStartError, Seen, Watch
@@ -33,9 +32,7 @@ from .watch import CannotStartError, Seen, Watch
 # How long a start is tried again when the worker is out of processes or memory.
 _START_PATIENCE = 5.0
 _REST_AFTER_TROUBLE = 1.0
-Request = tuple[str, Sequence[str], dict[str, str], bytes | None]
-
-_NOT_FOUND = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG)
+_SUCCEEDED = Outcome(True, exit_code=0)
 
 
 class CommandLane:
@@ -50,6 +47,7 @@ class CommandLane:
         self._count_oom_kills = count_oom_kills or OomKills()
         self._station = Station(settings, slot)
         self._user = settings.user_of(slot)
+        self._environment = pool_environment(settings.env)
         name = f"{settings.name}-{slot}"
         self._spare = Spare(settings.paths.jobs, name, self._user, settings.reader_gid)
         uid = None if self._user is None else self._user.uid
@@ -67,6 +65,8 @@ class CommandLane:
         """Ends the launcher; leaves no files of its own."""
         self._station.close()
         self._spare.close()
+        if self._scratch is not None:
+            self._scratch.close()
 
     def _run_one(self, attempt: Attempt) -> Result:
         """Whatever goes wrong ends in a result, not in an exception."""
@@ -90,7 +90,7 @@ class CommandLane:
     def _impossible(self, attempt: Attempt, error: CannotStartError) -> Result:
         self._shop.journal("job-not-started", job=attempt.job.id, reason=error)
         if not error.worker and not error.passing:
-            too_long = error.errno == errno.E2BIG
+            too_long = error.number == errno.E2BIG
             said = "its arguments and environment are too long" if too_long else str(error)
             return Result(Outcome(False, Cause.REJECTED, reason=f"cannot be started: {said}"))
         # The worker's own trouble: another one may do better. Not at once, or a broken
@@ -100,76 +100,80 @@ class CommandLane:
 
     def _run(self, attempt: Attempt) -> Result:
         job_id, number = attempt.fence
-        place = self._spare.take(job_id, number)
-        folder = None if place is not None else self._prepare(attempt)
-        place = place if folder is None else str(folder.path)
-        output = f"{place}/output" if folder is None else str(folder.output)
-        log = FileLog(
-            f"{place}/log",
-            f"{place}/log.idx",
-            reader_gid=self._shop.settings.reader_gid,
-            now_ms=_now_ms,
-        )
+        now = time.time_ns()
+        folder = None
+        place = self._spare.take(job_id, number, now)
+        if place is not None:
+            output = f"{place}/output"
+        else:
+            folder = self._prepare(attempt)
+            place, output = str(folder.path), str(folder.output)
         kills = self._count_oom_kills()
-        started_at = _now_ms()
+        started_at = now // 1_000_000
+        watch = Watch(
+            attempt,
+            self._station,
+            lambda: self._log(f"{place}/log"),
+            on_start=self._started,
+            on_report=self._shop.listener.note,
+        )
         try:
-            seen = self._run_in(attempt, output, log)
+            seen = self._follow(attempt, output, watch)
         finally:
-            log.close()
-            self._tidy(attempt, folder, place, begun=log.begun)
+            logged = watch.last_words()
+            if folder is not None or logged or not self._spare.take_back(place):
+                self._seal(attempt, folder or AttemptFolder(Path(place), Path(output)))
+            if self._scratch is not None and self._scratch.changed():
+                self._clear_scratch(attempt, self._scratch)
         if seen is None:
             return _unstarted(attempt)
+        if seen.code == 0 and seen.stopped is None:
+            return Result(_SUCCEEDED, started_at)
         if seen.stopped in (Stop.TAKEN_OVER, Stop.HAND_BACK):
             return Result(None, started_at)
         ending = Ending(
             seen.code,
             seen.stopped,
-            self._count_oom_kills() - kills if seen.code else 0,
+            self._count_oom_kills() - kills,
             self._shop.activity.was_alone(attempt),
             attempt.job.timeout,
             seen.launcher,
         )
         return Result(outcome_of(ending), started_at)
 
-    def _run_in(self, attempt: Attempt, output: str, log: FileLog) -> Seen | None:
-        """None if an order to end came before it could be started."""
+    def _follow(self, attempt: Attempt, output: str, watch: Watch) -> Seen | None:
+        """Starts it and stays with it; None if an order to end came before the start."""
         job, station = attempt.job, self._station
-        pool = self._shop.settings.env
-        environment = job_environment(job, pool, output, station.reported.path)
         argv, stdin = job.argv, job.stdin
-        give_up = time.monotonic() + _START_PATIENCE
+        environment = job_environment(job, self._environment, output, station.reported.path)
+        give_up = 0.0
         for pause in pauses():
             try:
                 station.lend()
-                return self._start(attempt, (output, argv, environment, stdin), log)
-            except CannotStartError as error:
-                if not error.worker and error.errno not in (errno.E2BIG, errno.EINVAL):
-                    if not error.passing:
-                        log.write(f"jobctl: {argv[0]}: {error}\n".encode("utf-8", "replace"))
-                        return Seen(127 if error.errno in _NOT_FOUND else 126, None, clean=True)
-                if not error.passing or time.monotonic() > give_up:
-                    raise
+                station.launcher.ask(output, argv, environment, stdin)
             except OSError as error:
+                station.launcher.end()
                 trouble = CannotStartError(error.errno or 0, str(error), worker=True)
-                if not trouble.passing or time.monotonic() > give_up:
-                    raise trouble from error
+            else:
+                try:
+                    return self._stay(attempt, watch)
+                except CannotStartError as error:
+                    trouble = error
+            if (code := trouble.shell_code) is not None:
+                watch.print(f"jobctl: {argv[0]}: {trouble}\n".encode("utf-8", "replace"))
+                return Seen(code, None, clean=True)
+            now = time.monotonic()
+            give_up = give_up or now + _START_PATIENCE
+            if not trouble.passing or now > give_up:
+                raise trouble
             time.sleep(pause)
             if attempt.order is not None:
                 return None
         raise AssertionError("pauses never end")
 
-    def _start(self, attempt: Attempt, request: Request, log: FileLog) -> Seen:
-        listener = self._shop.listener
-        watch = Watch(
-            attempt,
-            self._station,
-            log,
-            on_start=lambda: self._started(attempt),
-            on_report=lambda report: listener.note(attempt, report),
-        )
+    def _stay(self, attempt: Attempt, watch: Watch) -> Seen:
         clean = False
         try:
-            self._station.launcher.ask(*request)
             seen = watch.until_end()
             clean = seen.clean
             return seen
@@ -180,7 +184,10 @@ class CommandLane:
             if not clean:
                 self._station.launcher.end()
                 self._end_leftovers(attempt)
-            watch.last_words()
+
+    def _log(self, path: str) -> FileLog:
+        gid = self._shop.settings.reader_gid
+        return FileLog(path, f"{path}.idx", reader_gid=gid, now_ms=_now_ms)
 
     def _started(self, attempt: Attempt) -> None:
         job_id, number = attempt.fence
@@ -210,24 +217,20 @@ class CommandLane:
             uid = None if user is None else user.uid
             self._shop.journal("processes-left", job=attempt.job.id, uid=uid)
 
-    def _tidy(
-        self, attempt: Attempt, folder: AttemptFolder | None, place: str, *, begun: bool
-    ) -> None:
-        """Takes the outputs from the job, and what it left elsewhere."""
-        try:
-            if folder is None and (begun or not self._spare.take_back(place)):
-                folder = AttemptFolder(Path(place), Path(place, "output"))
-            if folder is not None and folder.kept:
-                seal(folder, self._shop.settings.reader_gid)
-                remove_if_empty(folder)
-        except OSError as error:
-            self._shop.journal("output-not-sealed", job=attempt.job.id, reason=error)
-        scratch, user = self._scratch, self._user
-        if scratch is None or user is None or not scratch.changed():
+    def _seal(self, attempt: Attempt, folder: AttemptFolder) -> None:
+        """Takes the outputs from the job."""
+        if not folder.kept:
             return
         try:
+            seal(folder, self._shop.settings.reader_gid)
+            remove_if_empty(folder)
+        except OSError as error:
+            self._shop.journal("output-not-sealed", job=attempt.job.id, reason=error)
+
+    def _clear_scratch(self, attempt: Attempt, scratch: Scratch) -> None:
+        try:
             with self._shop.activity.pause_others(attempt) as alone:
-                if alone or not user.shared:
+                if alone or self._user is None or not self._user.shared:
                     scratch.clear()
         except OSError as error:
             self._shop.journal("scratch-not-cleared", job=attempt.job.id, reason=error)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+
 from jobctl.queue import ClaimedJob
 
 # The image's own: in an image of the user's, programs may lie elsewhere.

@@ -9,13 +9,13 @@ import select
 import signal
 import socket
 import sys
-from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from .launcher_main import END, KILL, LINE
 from .settings import JobUser
 
+# As in launcher_main.py, which is never imported here: it would bring along `_ctypes`.
+LINE, END, KILL = 3, 40, 41
 # Nobody's UID but the launchers' own; below those of the jobs.
 _UID = 19_999
 _START_SECONDS = 30.0
@@ -61,12 +61,11 @@ class Launcher:
             raise OSError(errno.ECHILD, f"the launcher did not start (exit code {code})")
 
     def ask(
-        self, output: str, argv: Sequence[str], environ: Mapping[str, str], stdin: bytes | None
+        self, output: str, argv: tuple[str, ...], environ: dict[str, str], stdin: bytes | None
     ) -> None:
-        """Asks it to run a job; OSError if that is impossible now."""
-        request = marshal.dumps((output, list(argv), dict(environ), stdin))
+        """Asks the started launcher to run a job; OSError if that is impossible now."""
+        request = marshal.dumps((output, argv, environ, stdin))
         request = len(request).to_bytes(4, "little") + request
-        self.start()
         try:
             self._write(request)
         except (BrokenPipeError, ConnectionResetError):
@@ -111,7 +110,7 @@ class Launcher:
         who = ("-1", "-1", "-1", "0")
         if user is not None:
             who = (str(user.uid), str(user.gid), str(_UID), str(int(not user.shared)))
-        flags = ("-I", "-S", "-B", "-X", "utf8")
+        flags = ("-I", "-S", "-X", "utf8")
         words = [*flags, "-c", _BOOT, str(Path(__file__).parent), *who, self._printed]
         return os.posix_spawn(
             sys.executable,
@@ -125,6 +124,6 @@ class Launcher:
         )
 
     def _write(self, request: bytes) -> None:
-        view = memoryview(request)
-        while view:
-            view = view[os.write(self.line, view) :]
+        sent = os.write(self.line, request)
+        while sent < len(request):
+            sent += os.write(self.line, memoryview(request)[sent:])

@@ -1,7 +1,7 @@
 """The launcher: a small process that starts the command jobs of one slot, one after the other.
 
-Run as a file, by the worker's own Python, with nothing imported that is not built in: it must
-stay small, as every slot that runs commands has one. Its only parent and master is the
+Run by the worker's own Python, alone, with nothing imported that is not built in: it must stay
+small, as every slot that runs commands has one. Its only parent and master is the
 supervisor, at the other end of a socket. docs/adr/0006-launcher.md tells why it is there.
 
 Who it is: real and effective UID of its own, the slot's UID only as saved one. So a job can
@@ -22,17 +22,18 @@ child is left to wait for, no process of the job lives, however it left its grou
 
 from __future__ import annotations
 
+import _ctypes
 import _signal  # type: ignore[import-not-found]  # `signal` brings along 1 MB of enums
 import errno
+import gc
 import marshal
 import os
-import sys
 
 LINE = 3
 """The descriptor of the socket."""
 
 # Signals as orders: only this process can know whether the job's number is still the job's.
-# Real-time ones, so that nobody sends them by accident.
+# Real-time ones, so that nobody sends them by accident. launcher.py has the same numbers.
 END = 40
 KILL = 41
 _ORDERS = (END, KILL)
@@ -43,6 +44,8 @@ _PR_SET_CHILD_SUBREAPER = 36
 # Also children that announce their end by another signal than SIGCHLD.
 _WALL = 0x40000000
 _READ = 16_384
+# How often what is left of a job is killed one by one.
+_ROUNDS = 3
 
 # A search goes on after these; what else it met is what it then fails with.
 _GO_ON = (errno.ENOENT, errno.ENOTDIR, errno.EACCES, errno.ELOOP, errno.ENAMETOOLONG)
@@ -51,7 +54,7 @@ _GO_ON = (errno.ENOENT, errno.ENOTDIR, errno.EACCES, errno.ELOOP, errno.ENAMETOO
 class Launcher:
     """Starts jobs as `user` (uid, gid), or as whoever it is itself (None).
 
-    `own` is the UID it has itself. `alone`: nobody but its jobs runs as that user, so that
+    `own` is the UID it has itself. `alone`: nobody outside the slot runs as that user, so that
     all processes of the user may be ended at once. `printed` is the FIFO that is stdout.
     """
 
@@ -69,10 +72,14 @@ class Launcher:
         uid, gid = self._user
         os.setgroups([])
         os.setresgid(gid, gid, gid)
+        # A descriptor keeps whom it was opened by: while somebody is that user, the kernel need
+        # not make the user's accounts anew for every job.
+        os.setresuid(uid, uid, self._own)
+        os.open("/dev/null", os.O_RDONLY)
         os.setresuid(self._own, self._own, uid)
 
     def run(
-        self, output: str, argv: list[str], environ: dict[str, str], stdin: bytes | None
+        self, output: str, argv: tuple[str, ...], environ: dict[str, str], stdin: bytes | None
     ) -> bytes:
         """Runs one job to the end of all its processes; the answer to the supervisor."""
         # An order that came too late for the last job is not for this one.
@@ -143,35 +150,46 @@ class Launcher:
 
     def _end_others(self, code: int) -> None:
         """Returns when no process of the job lives any more."""
-        told = False
+        rounds = 0
         try:
             while True:
                 pid, _ = os.waitpid(-1, os.WNOHANG | _WALL)
                 if pid:
                     continue
-                if not told:
+                if not rounds:
                     os.write(LINE, b"L %d\n" % code)
-                    told = True
-                self._kill_all()
+                rounds += 1
+                self._kill_others(at_once=rounds > _ROUNDS)
                 os.waitpid(-1, _WALL)
         except ChildProcessError:
             return
 
-    def _kill_all(self) -> None:
+    def _kill_others(self, *, at_once: bool) -> None:
         self._become_job()
         try:
-            if self._user is not None and self._alone:
-                # At once, so that no fork bomb can outrun it. It spares the caller only.
+            if at_once and self._alone:
+                # No fork bomb can outrun this. It spares the caller, but not the executor
+                # that waits in this slot for functions: so not before it has to be.
                 os.kill(-1, _signal.SIGKILL)
                 return
             # Grandchildren become children as their parents end.
-            with open(f"/proc/self/task/{os.getpid()}/children", encoding="ascii") as children:
-                for pid in children.read().split():
-                    os.kill(int(pid), _signal.SIGKILL)
+            for pid in _children():
+                os.kill(pid, _signal.SIGKILL)
         except OSError:
             pass  # gone by themselves meanwhile
         finally:
             self._become_itself()
+
+
+def _children() -> list[int]:
+    fd = os.open(f"/proc/self/task/{os.getpid()}/children", os.O_RDONLY)
+    try:
+        said = b""
+        while part := os.read(fd, _READ):
+            said += part
+        return [int(word) for word in said.split()]
+    finally:
+        os.close(fd)
 
 
 def _standing() -> tuple[object, ...]:
@@ -182,7 +200,9 @@ def _line(said: object) -> bytes:
     return str(said).replace("\n", " ").encode("utf-8", "replace")
 
 
-def _spawn(argv: list[str], environ: dict[str, str], actions: list[tuple[int, int, int]]) -> int:
+def _spawn(
+    argv: tuple[str, ...], environ: dict[str, str], actions: list[tuple[int, int, int]]
+) -> int:
     """Starts the first process as the leader of a session; the search is that of a shell."""
     problem = OSError(errno.ENOENT, os.strerror(errno.ENOENT))
     for path in _candidates(argv[0], environ.get("PATH", "")):
@@ -191,7 +211,7 @@ def _spawn(argv: list[str], environ: dict[str, str], actions: list[tuple[int, in
         except OSError as error:
             if error.errno == errno.ENOEXEC:
                 # A script without a first line that says who reads it.
-                return _start("/bin/sh", ["sh", path, *argv[1:]], environ, actions)
+                return _start("/bin/sh", ("sh", path, *argv[1:]), environ, actions)
             if error.errno not in _GO_ON:
                 raise
             if error.errno not in (errno.ENOENT, errno.ENOTDIR):
@@ -208,7 +228,7 @@ def _candidates(name: str, search: str) -> list[str]:
 
 
 def _start(
-    path: str, argv: list[str], environ: dict[str, str], actions: list[tuple[int, int, int]]
+    path: str, argv: tuple[str, ...], environ: dict[str, str], actions: list[tuple[int, int, int]]
 ) -> int:
     return os.posix_spawn(path, argv, environ, file_actions=actions, setsid=True, setsigmask=())
 
@@ -240,25 +260,27 @@ def _receive() -> bytes:
 
 def _protect() -> None:
     """For the kernel's choice when memory is short, for orphans, and against being read."""
-    with open("/proc/self/oom_score_adj", "w", encoding="ascii") as adjust:
-        adjust.write("1000")
+    adjust = os.open("/proc/self/oom_score_adj", os.O_WRONLY)
+    os.write(adjust, b"1000")
+    os.close(adjust)
     _prctl(_PR_SET_CHILD_SUBREAPER, 1)
     _prctl(_PR_SET_DUMPABLE, 0)
 
 
 def _prctl(option: int, value: int) -> None:
-    import _ctypes  # the one thing Python has no function for; `ctypes` itself is not needed
-
+    # The one thing Python has no function for. `ctypes` would only make it comfortable.
     class Function(_ctypes.CFuncPtr):
         _flags_ = _ctypes.FUNCFLAG_CDECL
 
-    prctl = Function(_ctypes.dlsym(_ctypes.dlopen(None, 0), "prctl"))
+    itself = _ctypes.dlopen(None, 0)  # type: ignore[arg-type]
+    prctl = Function(_ctypes.dlsym(itself, "prctl"))
     if prctl(option, value, 0, 0, 0) != 0:
         raise OSError(f"prctl {option} failed")
 
 
 def main(uid: int, gid: int, own: int, alone: int, printed: str) -> None:
     """Serves the supervisor until it has gone."""
+    gc.disable()  # nothing here makes cycles
     os.set_inheritable(LINE, False)
     os.umask(0o022)
     _signal.pthread_sigmask(_signal.SIG_BLOCK, _signal.valid_signals())
@@ -269,8 +291,4 @@ def main(uid: int, gid: int, own: int, alone: int, printed: str) -> None:
     launcher.settle()
     os.write(LINE, b"R\n")
     while request := _receive():
-        os.write(LINE, launcher.run(*marshal.loads(request)))
-
-
-if __name__ == "__main__":
-    main(*(int(word) for word in sys.argv[1:5]), sys.argv[5])
+        os.write(LINE, launcher.run(*marshal.loads(request)))  # noqa: S302 - from root

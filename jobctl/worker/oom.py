@@ -41,6 +41,7 @@ class OomKills:
             self.close()
 
     def __call__(self) -> int:
+        """The kills so far."""
         text = self._read()
         if text != self._last[0]:
             self._last = (text, parse_oom_kill(text.decode()) or 0)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 from contextlib import suppress
 from pathlib import Path
 
@@ -25,27 +24,29 @@ class Spare:
     it belongs. Only first attempts get it.
     """
 
-    def __init__(
-        self, jobs: Path, name: str, user: JobUser | None, reader_gid: int | None
-    ) -> None:
+    def __init__(self, jobs: Path, name: str, user: JobUser | None, reader_gid: int | None) -> None:
+        # Strings where every job passes: they cost less than paths.
         self._jobs = str(jobs)
-        self._path = jobs / f".spare-{name}"
+        self._name = f".spare-{name}"
+        self._path = f"{jobs}/{self._name}"
         self._user = user
         self._gid = reader_gid
         self._there = False
+        # Its output folder, wherever that is now, and when it was last changed.
+        self._held = -1
         self._changed_ns = 0
 
-    def take(self, job_id: str, attempt: int) -> str | None:
+    def take(self, job_id: str, attempt: int, now_ns: int) -> str | None:
         """Where this attempt's folder is now; None if another one has to be made."""
         if attempt != _FIRST:
             return None
         if not self._there:
             self._make()
-        if time.time_ns() - self._changed_ns < _SETTLED_NS:
+        if now_ns - self._changed_ns < _SETTLED_NS:
             return None
         job = f"{self._jobs}/{job_id}"
         try:
-            os.rename(self._path, job)  # noqa: PTH104 - a string costs less
+            os.rename(self._path, job)  # noqa: PTH104
         except FileNotFoundError:
             self._there = False
             return None
@@ -56,11 +57,10 @@ class Spare:
 
     def take_back(self, place: str) -> bool:
         """Takes the folder of an ended attempt back, if nothing was ever changed in it."""
-        job = place[: -len(f"/{_FIRST}")]
         try:
-            if os.lstat(f"{place}/output").st_ctime_ns != self._changed_ns:
+            if os.fstat(self._held).st_ctime_ns != self._changed_ns:
                 return False
-            os.rename(job, self._path)  # noqa: PTH104
+            os.rename(place[: -len(f"/{_FIRST}")], self._path)  # noqa: PTH104
         except OSError:
             return False
         self._there = True
@@ -69,19 +69,23 @@ class Spare:
     def close(self) -> None:
         """Leaves nothing behind."""
         self._there = False
+        if self._held >= 0:
+            os.close(self._held)
+            self._held = -1
         with suppress(OSError):
             parent = os.open(self._jobs, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
             try:
-                sweep(parent, self._path.name, self._gid, _unlink, remove=True)
-                os.rmdir(self._path.name, dir_fd=parent)
+                sweep(parent, self._name, self._gid, _unlink, remove=True)
+                os.rmdir(self._name, dir_fd=parent)
             finally:
                 os.close(parent)
 
     def _make(self) -> None:
         self.close()  # a former worker of this name may have left one
         try:
-            made = prepare(self._path.parent, self._path.name, _FIRST, self._user, self._gid)
-            self._changed_ns = made.output.lstat().st_ctime_ns
+            made = prepare(Path(self._jobs), self._name, _FIRST, self._user, self._gid)
+            self._held = os.open(made.output, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC)
+            self._changed_ns = os.fstat(self._held).st_ctime_ns
         except OSError:  # no room: the attempt that needs one will say so
             return
         self._there = True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 from contextlib import suppress
 
 from .channel import Channel
@@ -22,16 +23,30 @@ class Station:
         self.launcher = Launcher(self.user, self.printed.path)
         self.wake = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         """An eventfd, readable after an order to the attempt in charge."""
+        self._poll = select.poll()
+        self._polled: tuple[int, ...] = ()
 
     def lend(self) -> None:
         """Makes the FIFOs ready for a job; OSError if that is impossible."""
         try:
-            self.printed.lend()
-            self.reported.lend()
+            # Every job opens the one, and few the other.
+            self.printed.lend(hold=True)
+            self.reported.lend(hold=False)
+            self.launcher.start()
         except OSError:
             self.printed.close()
             self.reported.close()
             raise
+
+    def poll(self) -> select.poll:
+        """Waits for all that can happen to a job; made anew only if something was replaced."""
+        fds = (self.launcher.line, self.printed.fd, self.reported.fd, self.wake)
+        if fds != self._polled:
+            self._poll = select.poll()
+            for fd in fds:
+                self._poll.register(fd, select.POLLIN)
+            self._polled = fds
+        return self._poll
 
     def ring(self) -> None:
         """There is an order. Safe from any thread."""

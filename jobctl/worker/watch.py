@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import math
 import os
-import select
 import signal
 import time
 from collections.abc import Callable
@@ -24,6 +23,7 @@ _SHORT = 0.1
 _LAST_WAIT = 10.0
 # About a week: poll takes no more than 31 bits of milliseconds.
 _LONGEST_POLL = 6e8
+_NOT_FOUND = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG)
 
 
 class Seen(NamedTuple):
@@ -44,33 +44,57 @@ class CannotStartError(Exception):
 
     def __init__(self, number: int, said: str, *, worker: bool) -> None:
         super().__init__(said)
-        self.errno = number
+        self.number = number
         self.worker = worker
 
     @property
     def passing(self) -> bool:
         """Whether it may work a moment later: out of processes, memory or descriptors."""
-        return self.errno in (errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE)
+        return self.number in (errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE)
+
+    @property
+    def shell_code(self) -> int | None:
+        """What a shell would exit with for such a command; None if it could not even try."""
+        if self.worker or self.passing or self.number in (errno.E2BIG, errno.EINVAL):
+            return None
+        return 127 if self.number in _NOT_FOUND else 126
 
 
 class Watch:
     """One thread, no buffers beyond a chunk: a job that writes fast waits for the log."""
 
+    __slots__ = (
+        "_attempt",
+        "_code",
+        "_give_up_due",
+        "_killed",
+        "_log",
+        "_on_start",
+        "_open_log",
+        "_printed",
+        "_report",
+        "_start_due",
+        "_station",
+        "_stopped",
+        "_timeout_due",
+        "_written",
+    )
+
     def __init__(
         self,
         attempt: Attempt,
         station: Station,
-        log: LogSink,
+        open_log: Callable[[], LogSink],
         *,
-        on_start: Callable[[], None],
-        on_report: Callable[[Report], None],
+        on_start: Callable[[Attempt], None],
+        on_report: Callable[[Attempt, Report], None],
     ) -> None:
         self._attempt = attempt
         self._station = station
-        self._launcher = station.launcher
-        self._log = log
+        self._open_log = open_log
         self._on_start = on_start
-        self._on_report = on_report
+        self._report = on_report
+        self._log: LogSink | None = None
         self._printed: Lines | None = None
         self._written: Lines | None = None
         self._killed = False
@@ -85,40 +109,53 @@ class Watch:
     def until_end(self) -> Seen:
         """Returns when the job has ended; CannotStartError if it never began."""
         station = self._station
-        readers = {
-            self._launcher.line: self._hear,
-            station.printed.fd: self._read_output,
-            station.reported.fd: self._read_reports,
-            station.wake: station.hush,
-        }
-        poll = select.poll()
-        for fd in readers:
-            poll.register(fd, select.POLLIN)
+        line, printed, wake = station.launcher.line, station.printed.fd, station.wake
+        ended = None
         while True:
-            ended = None
-            for fd, _ in poll.poll(self._pause()):
-                ended = readers[fd]() or ended
+            for fd, _ in station.poll().poll(self._pause()):
+                if fd == line:
+                    ended = self._hear()
+                elif fd == printed:
+                    self._read_output()
+                elif fd == wake:
+                    station.hush()
+                else:
+                    self._read_reports()
             if ended is not None:
                 return ended
             self._keep_limits(time.monotonic())
 
-    def last_words(self) -> None:
-        """Takes what is still in the FIFOs; they are free for the next job then."""
-        self._station.printed.take_back(self._print)
+    def print(self, chunk: bytes) -> None:
+        """Takes what the job printed, or what is said in its place."""
+        if self._log is None or self._printed is None:
+            self._log = self._open_log()
+            self._printed = Lines()
+        self._log.write(chunk)
+        self._say(self._printed.feed(chunk))
+
+    def last_words(self) -> bool:
+        """Takes what is still in the FIFOs, which then are free; whether there is a log."""
+        self._station.printed.take_back(self.print)
         self._station.reported.take_back(self._write)
         # The last line may lack its end.
-        for lines in (self._printed, self._written):
-            if lines is not None:
-                self._report(lines.feed(b"\n"))
+        if self._printed is not None:
+            self._say(self._printed.feed(b"\n"))
+        if self._written is not None:
+            self._say(self._written.feed(b"\n"))
+        if self._log is None:
+            return False
+        self._log.close()
+        return True
 
     def _hear(self) -> Seen | None:
-        answers = self._launcher.hear()
+        launcher = self._station.launcher
+        answers = launcher.hear()
         if not answers:
             return self._abandon()
         for kind, *words in answers:
             if kind == b"E":
                 if words[1] != b"0":
-                    self._launcher.end()  # a job has laid hands on it
+                    launcher.end()  # a job has laid hands on it
                 return Seen(int(words[0]), self._stopped, clean=True)
             if kind == b"L":
                 self._code = int(words[0])
@@ -130,7 +167,7 @@ class Watch:
 
     def _abandon(self) -> Seen:
         """The launcher has gone, or does nothing any more: then it goes."""
-        code = self._launcher.end()
+        code = self._station.launcher.end()
         if self._code is not None:
             return Seen(self._code, self._stopped, clean=False)
         return Seen(code, self._stopped, clean=False, launcher=True)
@@ -146,11 +183,11 @@ class Watch:
     def _keep_limits(self, now: float) -> None:
         if now >= self._start_due:
             self._start_due = math.inf
-            self._on_start()
+            self._on_start(self._attempt)
         if now >= self._give_up_due:
             self._give_up_due = math.inf
             # Its end is heard next.
-            os.kill(self._launcher.pid, signal.SIGKILL)
+            os.kill(self._station.launcher.pid, signal.SIGKILL)
         if self._code is not None:
             return  # it has ended by itself: no limit is its reason any more
         if now >= self._timeout_due:
@@ -161,34 +198,31 @@ class Watch:
             return
         if now >= order.kill_at:
             if not self._killed:
-                self._launcher.order(signal.SIGKILL)
+                self._station.launcher.order(signal.SIGKILL)
                 self._give_up_due = now + _LAST_WAIT
             self._killed = True
         elif self._stopped is None:
-            self._launcher.order(signal.SIGTERM)
+            self._station.launcher.order(signal.SIGTERM)
         self._stopped = order.why
 
     def _read_output(self) -> None:
         if chunk := self._station.printed.read():
-            self._print(chunk)
+            self.print(chunk)
 
     def _read_reports(self) -> None:
-        if chunk := self._station.reported.read():
+        chunk = self._station.reported.read()
+        if chunk:
             self._write(chunk)
-
-    def _print(self, chunk: bytes) -> None:
-        self._log.write(chunk)
-        if self._printed is None:
-            self._printed = Lines()
-        self._report(self._printed.feed(chunk))
+        elif chunk is not None:
+            self._station.reported.reopen()
 
     def _write(self, chunk: bytes) -> None:
         if self._written is None:
             self._written = Lines(mark=b"")
-        self._report(self._written.feed(chunk))
+        self._say(self._written.feed(chunk))
 
-    def _report(self, lines: list[bytes]) -> None:
+    def _say(self, lines: list[bytes]) -> None:
         for line in lines:
             report = parse_report(line)
             if report is not None:
-                self._on_report(report)
+                self._report(self._attempt, report)
