@@ -30,8 +30,8 @@ class Wanted:
 
     jobs: Iterable[Spec]
     arrays: Sequence[ArrayOrder] = ()
-    names: Mapping[str, str] = field(default_factory=dict)
-    """The ids of a flow's steps, by name."""
+    steps: Mapping[str, str | ArrayOrder] = field(default_factory=dict)
+    """The jobs of a flow by name, in the order of ``jobs``: a job's id, or an array."""
 
 
 def filled(value: Any, by: str | int) -> Any:
@@ -102,25 +102,28 @@ def _mentions(value: Any) -> bool:
     return isinstance(value, Mapping | list) and any(map(_mentions, items))
 
 
-def flow(steps: Mapping[str, tuple[Spec, Any]], ids: Iterator[str]) -> Wanted:
-    """Make a flow's jobs; ``steps`` is name -> (spec, step), each after all that it waits for."""
-    named: dict[str, str] = {}
-    arrays: list[ArrayOrder] = []
+def flow(name: str, steps: Mapping[str, tuple[Spec, Any]], ids: Iterator[str]) -> Wanted:
+    """Make a flow's jobs; ``steps`` is name -> (spec, step), each after all that it waits for.
+
+    Jobs without a name of their own are called by their step, ``FLOW/STEP`` if the flow has a name.
+    """
     # Ids are given out before anything is made, so that a job can name what it waits for.
-    for name, (_, step) in steps.items():
-        named[name] = next(ids)
-        if step.array is not None:
-            arrays.append(ArrayOrder(named[name], step.array, step.max_fails))
+    named = {step: next(ids) for step in steps}
+    arrays = {
+        step: ArrayOrder(named[step], said.array, said.max_fails)
+        for step, (_, said) in steps.items()
+        if said.array is not None
+    }
 
     def jobs() -> Iterator[Spec]:
-        for name, (spec, step) in steps.items():
-            made = {"name": name, **spec}
-            if step.after:
-                made["after"] = [named[parent] for parent in step.after]
-                made["after_policy"] = step.after_policy
-            if step.array is None:
-                yield made | {"id": named[name]}
+        for step, (spec, said) in steps.items():
+            made = {"name": f"{name}/{step}" if name else step, **spec}
+            if said.after:
+                made["after"] = [named[parent] for parent in said.after]
+                made["after_policy"] = said.after_policy
+            if said.array is None:
+                yield made | {"id": named[step]}
             else:
-                yield from members(made, range(step.array), named[name], ids)
+                yield from members(made, range(said.array), named[step], ids)
 
-    return Wanted(jobs(), arrays, named)
+    return Wanted(jobs(), list(arrays.values()), {**named, **arrays})

@@ -36,16 +36,6 @@ class Order:
         return self.array is not None or self.each is not None or bool(self.then)
 
 
-@dataclass(frozen=True)
-class Submitted:
-    """What is in: the jobs' ids in order, and what else has an id."""
-
-    ids: list[str]
-    array: str = ""
-    then: str = ""
-    names: tuple[tuple[str, str], ...] = ()
-
-
 @contextmanager
 def wanted(base: Spec, order: Order) -> Iterator[Wanted]:
     """Open what the jobs are made from; they are made one by one as they are sent."""
@@ -125,8 +115,9 @@ def flow(name: str, first_id: str) -> Wanted:
     """Load a flow and make its jobs."""
     from jobctl.config.flows import load_flow, step_spec  # noqa: PLC0415 - pulls in pydantic
 
-    steps = {name: (step_spec(step), step) for name, step in load_flow(name).items()}
-    return expand.flow(steps, numbered(first_id))
+    loaded = load_flow(name)
+    steps = {name: (step_spec(step), step) for name, step in loaded.jobs.items()}
+    return expand.flow(loaded.name, steps, numbered(first_id))
 
 
 def template(name: str, settings: list[str]) -> Spec:

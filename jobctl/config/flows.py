@@ -57,6 +57,9 @@ class Step(JobFields):
 class Flow(Section):
     """A flow."""
 
+    name: Annotated[str, Field(max_length=100)] = Field(
+        default="", description="What its jobs' names begin with: NAME/STEP."
+    )
     description: str = Field(default="", description="What it does, in one sentence.")
     jobs: Annotated[dict[StepName, Step], Field(min_length=1)] = Field(
         description="The jobs, by name."
@@ -68,8 +71,8 @@ def flow_names() -> list[str]:
     return sorted(path.stem for path in data_path("templates", "flows").glob("*.yaml"))
 
 
-def load_flow(name_or_path: str) -> dict[str, Step]:
-    """Load a flow; returns its jobs by name, each after all that it waits for.
+def load_flow(name_or_path: str) -> Flow:
+    """Load a flow; its jobs come in an order in which each is after all that it waits for.
 
     Raises TemplateError (no such packaged flow) or ConfigError with every mistake and its line:
     fields that are wrong, names that are unknown, circles.
@@ -81,7 +84,7 @@ def load_flow(name_or_path: str) -> dict[str, Step]:
     ordered = _ordered(document, flow.jobs)
     if document.problems:
         raise ConfigError.of(document.problems, hint)
-    return {name: flow.jobs[name] for name in ordered}
+    return flow.model_copy(update={"jobs": {name: flow.jobs[name] for name in ordered}})
 
 
 def step_spec(step: Step) -> dict[str, Any]:

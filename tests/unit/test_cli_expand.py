@@ -105,17 +105,19 @@ def test_a_flow_names_what_it_waits_for_by_id() -> None:
         "b": ({"argv": ["b", "{}"], "name": "bee"}, step("a", array=2, max_fails=1)),
         "c": ({"argv": ["c"]}, step("a", "b")),
     }
-    wanted = expand.flow(steps, numbered(FIRST))
-    a, b, c = (wanted.names[name] for name in "abc")
+    wanted = expand.flow("f", steps, numbered(FIRST))
+    a, b, c = itertools.islice(numbered(FIRST), 3)
     assert wanted.arrays == [ArrayOrder(b, 2, 1)]
+    assert wanted.steps == {"a": a, "b": ArrayOrder(b, 2, 1), "c": c}
     jobs = list(wanted.jobs)
     ids = [one.pop("id") for one in jobs]
     assert (ids[0], ids[3], len({*ids, b})) == (a, c, 5)
     policy = {"after_policy": "finished"}
     member = {"name": "bee", "after": [a], **policy, "array": b}
     assert jobs == [
-        {"name": "a", "argv": ["a"]},
+        {"name": "f/a", "argv": ["a"]},
         {"argv": ["b", "0"], **member, "array_index": 0},
         {"argv": ["b", "1"], **member, "array_index": 1},
-        {"name": "c", "argv": ["c"], "after": [a, b], **policy},
+        {"name": "f/c", "argv": ["c"], "after": [a, b], **policy},
     ]
+    assert next(iter(expand.flow("", steps, numbered(FIRST)).jobs))["name"] == "a"

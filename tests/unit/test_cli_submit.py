@@ -107,9 +107,12 @@ def test_a_flow_is_submitted_in_its_order_and_again_under_the_same_ids(tmp_path:
     assert [job["argv"] for job in client.submitted] == [["a"], ["a"], ["b"]]
     assert client.submitted[-1]["after"] == [A]
     data = ran.envelope["data"]
-    assert (data["names"], data["arrays"]) == ({"a": A, "b": B}, [{"id": A, "size": 2}])
+    first, second, last = (job["id"] for job in client.submitted)
+    assert data["jobs"] == {"a": {"array": A, "ids": [first, second]}, "b": last}
+    assert last == B
     again = FakeParts()
-    run("submit", "--flow", str(file), "--id", A, parts=again)
+    ran = run("submit", "--flow", str(file), "--id", A, parts=again)
+    assert [line.split() for line in ran.out.splitlines()[1:]] == [["a", A, "2"], ["b", B, "1"]]
     assert again.fake_client.submitted == client.submitted
 
 

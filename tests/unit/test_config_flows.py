@@ -30,7 +30,7 @@ def test_parents_come_before_children_whatever_the_order_of_the_file(tmp_path: P
         "  check: {argv: [c], timeout: 1m, retry: {max_attempts: 2}, after: [prepare, prepare]}\n"
         "  prepare: {argv: [p]}\n",
     )
-    steps = load_flow(file)
+    steps = load_flow(file).jobs
     assert list(steps) == ["prepare", "train", "check", "report"]
     assert step_spec(steps["train"]) == {"function": "m:f", "args": {"n": "{}"}}
     assert step_spec(steps["check"]) == {
@@ -99,7 +99,7 @@ def test_a_flow_without_jobs_is_none(tmp_path: Path) -> None:
 
 def test_packaged_flows_are_found_by_name() -> None:
     assert flow_names() == ["fan-out"]
-    assert list(load_flow("fan-out")) == ["prepare", "work", "report", "clean-up"]
+    assert list(load_flow("fan-out").jobs) == ["prepare", "work", "report", "clean-up"]
     with pytest.raises(TemplateError, match="did you mean fan-out") as caught:
         load_flow("fanout")
     assert caught.value.hint == "jobctl submit --flow fan-out"

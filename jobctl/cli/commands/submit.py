@@ -1,5 +1,6 @@
 """submit: from a command line, a function, a template, a list or a flow to jobs."""
 
+import itertools
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -7,11 +8,11 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand
 
-from jobctl.cli import specs, submitting
+from jobctl.cli import specs, submitting, text
 from jobctl.cli.context import Session
 from jobctl.cli.ending import follow_to_end, report_waited, tell_end, wait_for
 from jobctl.cli.errors import UsageError
-from jobctl.cli.expand import Wanted
+from jobctl.cli.expand import ArrayOrder, Wanted
 from jobctl.cli.registry import command
 from jobctl.cli.specs import Spec
 from jobctl.cli.submitting import Order
@@ -186,18 +187,37 @@ def submit(
 def _report(session: Session, made: Wanted, ids: list[str], *, wait: bool) -> int | None:
     out = session.out
     if not out.json:
-        out.result(None, "\n".join(ids))
+        rows = [_row(step, found) for step, found in made.steps.items()]
+        out.result(None, text.Table(("step", "id", "jobs"), rows) if rows else "\n".join(ids))
         for array in made.arrays:
             hint = out.addressed(f"jobctl jobs --array {array.id}")
             out.note(f"array of {array.size}: {hint}")
     if wait:
         return report_waited(session, wait_for(session, ids), len(ids), out.note)
     if out.json:
-        arrays = [{"id": array.id, "size": array.size} for array in made.arrays]
         data: dict[str, Any] = {"submitted": len(ids), "ids": ids}
-        data |= {"arrays": arrays} if arrays else {}
-        out.item(data | ({"names": dict(made.names)} if made.names else {}))
+        if made.steps:
+            data["jobs"] = _by_step(made, ids)
+        elif made.arrays:
+            data["array"] = made.arrays[0].id
+        out.item(data)
     return None
+
+
+def _row(step: str, found: str | ArrayOrder) -> tuple[str, str, str]:
+    return (step, found, "1") if isinstance(found, str) else (step, found.id, str(found.size))
+
+
+def _by_step(made: Wanted, ids: list[str]) -> dict[str, Any]:
+    """Return each step's job id; for an array its id and those of its jobs."""
+    rest = iter(ids)
+    found: dict[str, Any] = {}
+    for step, one in made.steps.items():
+        if isinstance(one, str):
+            found[step] = next(rest)
+        else:
+            found[step] = {"array": one.id, "ids": list(itertools.islice(rest, one.size))}
+    return found
 
 
 def _work(

@@ -75,7 +75,7 @@ def test_an_array_and_its_callback_and_the_same_again(master: RunningMaster, job
     worker = PlayedWorker(master)
     argv = ("--array", "3", "--max-fails", "1", "--then", "m:report", "m:f", "--arg", "n={}")
     done = jobctl.submit(*argv)
-    array = done["arrays"][0]["id"]
+    array = done["array"]
     again = jobctl.submit("--id", array, *argv)
     assert again == done
     *members, callback = done["ids"]
@@ -103,12 +103,13 @@ def test_a_flow_runs_in_its_order(master: RunningMaster, jobctl: Shell, tmp_path
         "  work: {argv: [w, '{}'], array: 2, after: [prepare]}\n"
         "  prepare: {argv: [p], retry: {max_attempts: 2}}\n"
     )
-    names = jobctl.submit("--flow", str(flow))["names"]
+    names = jobctl.submit("--flow", str(flow))["jobs"]
     order = []
     for _ in range(4):
         job = worker.start()
         order.append(job.argv)
         worker.finish(job)
+    assert len(names["work"]["ids"]) == 2
     assert order == [("p",), ("w", "0"), ("w", "1"), ("r",)]
     jobctl("wait", names["prepare"], names["report"])
 
@@ -136,6 +137,6 @@ def test_queues_cancels_and_backups(jobctl: Shell, tmp_path: Path) -> None:
     file = tmp_path / "backup"
     jobctl("backup", str(file))
     assert jobctl.data("restore", str(file))["restored"] == 0
-    jobctl("cancel", "--array", ids["arrays"][0]["id"])
+    jobctl("cancel", "--array", ids["array"])
     jobctl("queue", "resume", "big")
     assert jobctl("schedule", "ls").out == "no schedules\n"
