@@ -15,6 +15,7 @@ from jobctl.worker.exchange import Exchange
 from jobctl.worker.lane import UNSTARTED, Result
 from jobctl.worker.reporter import Reporter
 from jobctl.worker.slots import Slots
+from tests.support.eventually import eventually
 from tests.support.worker_place import silent
 from tests.support.worker_queue import MemoryQueue, a_job
 
@@ -118,6 +119,14 @@ def test_an_end_claims_in_the_same_call_and_short_jobs_are_held_in_advance(
     following = bench.end(running, after=0.01)
     assert len(following) == prefetch.MAX_BATCH
     assert not set(ids(running)) & set(ids(following))
+
+
+def test_an_end_always_asks_for_more_even_where_nothing_was_before(queue: MemoryQueue) -> None:
+    queue.waiting = [a_job("true")]
+    bench = Bench(queue, slots=2)
+    bench.exchange.begin()
+    bench.end(bench.batch(), after=60.0)
+    assert [claim[:2] for claim in queue.claims] == [(2, 0), (2, 0)]
 
 
 def test_all_ends_of_a_batch_are_one_call(queue: MemoryQueue) -> None:
@@ -360,6 +369,20 @@ def test_who_finds_another_thread_at_it_leaves_and_is_not_forgotten(queue: Memor
     assert queue.finished.keys() == {running[0].job.id}
 
 
+def test_news_that_come_while_it_looks_are_looked_at_too(queue: MemoryQueue) -> None:
+    bench = Bench(queue)
+    looked: list[bool] = []
+
+    def look() -> bool:
+        looked.append(True)
+        bench.exchange._pending = len(looked) == 1
+        return False
+
+    bench.exchange._step = look  # type: ignore[method-assign]
+    bench.exchange.pump()
+    assert len(looked) == 2
+
+
 def test_more_is_asked_for_when_it_is_due_and_not_before(queue: MemoryQueue) -> None:
     queue.next_due = 5.0
     bench = Bench(queue)
@@ -407,6 +430,20 @@ def test_a_token_is_wanted_only_when_free_slots_found_nothing(queue: MemoryQueue
     assert bench.exchange.wait_for_need()
     bench.exchange.close()
     assert not bench.exchange.wait_for_need()
+
+
+def test_who_waits_for_the_need_of_a_token_learns_of_it(queue: MemoryQueue) -> None:
+    queue.waiting = [a_job("sleep")]
+    bench = Bench(queue)
+    bench.exchange.begin()
+    running = bench.batch()
+    needed: list[bool] = []
+    waiter = threading.Thread(target=lambda: needed.append(bench.exchange.wait_for_need()))
+    waiter.start()
+    eventually(lambda: bench.exchange._need._waiters)  # type: ignore[attr-defined]
+    bench.end(running, after=1.0)
+    waiter.join(20)
+    assert needed == [True]
 
 
 def test_a_wake_up_that_brings_nothing_is_followed_by_a_rest(queue: MemoryQueue) -> None:

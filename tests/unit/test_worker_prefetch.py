@@ -32,6 +32,7 @@ def test_longer_jobs_never_mean_more_of_them(short: float, long: float, count: i
 
 def test_no_op_functions_fill_two_batches() -> None:
     assert prefetch.depth(20e-6, 2) == MAX_AHEAD == 2 * MAX_BATCH
+    assert prefetch.share(MAX_AHEAD, 1, 20e-6) == MAX_BATCH
 
 
 @given(waiting=st.integers(1, 400), free=slots, per_job=paces)
