@@ -103,3 +103,10 @@ def test_packaged_flows_are_found_by_name() -> None:
     with pytest.raises(TemplateError, match="did you mean fan-out") as caught:
         load_flow("fanout")
     assert caught.value.hint == "jobctl submit --flow fan-out"
+
+
+def test_the_flow_of_the_guide_is_one(tmp_path: Path) -> None:
+    guide = (Path(__file__).parents[2] / "docs" / "workflows.md").read_text()
+    example = guide.split("```yaml\n")[1].split("```")[0]
+    flow = load_flow(write(tmp_path, example))
+    assert (flow.name, list(flow.jobs)) == ("nightly", ["prepare", "train", "report", "clean-up"])
