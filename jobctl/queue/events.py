@@ -63,7 +63,6 @@ _ID = 26
 def _transitions(kind: str, items: str) -> Iterator[Transition]:
     was, status, by, cause = ("" if word == "-" else word for word in kind.split(" "))
     first = 1 if was else 0
-    usual = 1 if was else 0
     for item in items.split():
         job_id, _, attempt = item.partition(":")
         yield Transition(

@@ -17,6 +17,9 @@ from .status import CRASHES, FAILURES, HELD, INDEXED, MAX_CRASHES, TERMINAL, TRA
 SCHEMA = 2
 """Version of the data in Redis; part of the library's name and of every function's."""
 
+OLDER = 1
+"""The schema that `migrate` turns into this one."""
+
 
 def library_name(schema: int) -> str:
     """What the library of a schema is called in Redis."""

@@ -47,6 +47,10 @@ _OWN: dict[str, Callable[..., QueueError]] = {
         f"Job {job_id} cannot be submitted: others wait for its array {array} already, "
         "so it may not wait for anything itself."
     ),
+    # Of a passing kind: the master is on its way, or still of the older version.
+    "OLDERSCHEMA": lambda found: Unavailable(
+        f"The queue's data still has schema {found}; the master has not taken it over yet."
+    ),
     "NEWERSCHEMA": lambda found: NewerSchema(found, SCHEMA),
 }
 

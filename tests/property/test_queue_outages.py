@@ -24,7 +24,7 @@ from jobctl.queue import (
     connect,
     new_id,
 )
-from jobctl.queue.library import LIBRARY
+from jobctl.queue.library import LIBRARY, SCHEMA
 from tests.support.eventually import eventually
 from tests.support.leaks import leaks
 from tests.support.queue_lab import OK, Lab
@@ -75,15 +75,15 @@ def test_loading_it_again_is_fine_and_replace_replaces(own: Lab) -> None:
 
 
 def test_a_newer_schema_is_refused_and_left_alone(lab: Lab, queue: Queue) -> None:
-    lab.redis.hset(f"{lab.prefix}meta", "schema", "2")
-    with pytest.raises(NewerSchema, match="schema 2"):
+    lab.redis.hset(f"{lab.prefix}meta", "schema", "9")
+    with pytest.raises(NewerSchema, match="schema 9"):
         lab.submit()
     with pytest.raises(NewerSchema):
         queue.counts()
 
 
 def test_the_schema_is_written_with_the_first_call(lab: Lab) -> None:
-    assert lab.redis.hget(f"{lab.prefix}meta", "schema") == "1"
+    assert lab.redis.hget(f"{lab.prefix}meta", "schema") == str(SCHEMA)
 
 
 def test_a_hard_restart_keeps_jobs_leases_and_functions(own_server: RedisServer, own: Lab) -> None:

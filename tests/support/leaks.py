@@ -24,7 +24,7 @@ def leaks(client: redis.Redis, project: str) -> list[str]:
 
 def _note(job: dict[str, str]) -> str:
     """What a worker's list must say of a job that it holds."""
-    if "extras" in job or "cancelling" in job:
+    if job.keys() & {"extras", "name", "cancelling"}:
         return job["attempt"] + "x"
     return job["attempt"] + ("r" if job["status"] == "running" else "")
 

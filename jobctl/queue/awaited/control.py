@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from .. import calls
+from ..library import OLDER
 from ..model import Submitted, Tick
 from ..rules import QueueRates, Rate, Retention
 from ..spec import JobSpec
@@ -28,7 +29,10 @@ class Control(Sender):
 
     async def migrate(self) -> int:
         """See `Queue.migrate`."""
-        return await self._call(calls.migrate())
+        in_flight = await self._call(calls.migrate())
+        if (await self._read(calls.library(OLDER))) is not None:
+            await self._read(calls.drop_library(OLDER))
+        return in_flight
 
     async def tick(self, limit: int = 100) -> Tick:
         """See `Queue.tick`."""

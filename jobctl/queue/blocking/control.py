@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from .. import calls
+from ..library import OLDER
 from ..model import Submitted, Tick
 from ..rules import QueueRates, Rate, Retention
 from ..spec import JobSpec
@@ -31,7 +32,10 @@ class Control(Sender):
 
         Nothing to do is 0. Workers of the older schema can do nothing more afterwards.
         """
-        return self._call(calls.migrate())
+        in_flight = self._call(calls.migrate())
+        if self._read(calls.library(OLDER)) is not None:
+            self._read(calls.drop_library(OLDER))
+        return in_flight
 
     def tick(self, limit: int = 100) -> Tick:
         """Do what time brings: ended leases, due jobs, jobs that waited for others."""

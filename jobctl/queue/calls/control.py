@@ -30,6 +30,11 @@ def library(schema: int) -> Command[str | None]:
     )
 
 
+def drop_library(schema: int) -> Command[None]:
+    """Remove that schema's library from Redis."""
+    return Command(lambda _p: ("FUNCTION", "DELETE", library_name(schema)), nothing)
+
+
 def migrate() -> Call[int]:
     """Turn an older schema's data into this one's; how many jobs were in flight."""
     return Call("migrate", (), int)

@@ -18,7 +18,8 @@ local function extend(ctx, incarnation)
 end
 
 local function held_note(job)
-  local letter = (job.extras ~= '' or job.cancelling) and 'x'
+  -- A name without a letter in extras is one of schema 1.
+  local letter = (job.extras ~= '' or job.name ~= '' or job.cancelling) and 'x'
     or job.status == 'running' and 'r' or ''
   return job.attempt .. letter
 end
