@@ -26,7 +26,7 @@ def test_priorities_delays_queues_and_pauses(make_cluster: MakeCluster) -> None:
     low, middle, high = (
         cluster.submit("--priority", str(p), "--", "sleep", "0.2")[0] for p in (-5, 0, 5)
     )
-    [late] = cluster.submit("--delay", "2s", "--", "true")
+    [late] = cluster.submit("--delay", "20s", "--", "true")
     [night] = cluster.submit("--queue", "night", "--", "true")
     cluster.wait(night)
     assert cluster.job(night)["worker"] == "worker-night-1"
@@ -41,7 +41,7 @@ def test_priorities_delays_queues_and_pauses(make_cluster: MakeCluster) -> None:
     assert started(cluster, low, middle, high) == [high, middle, low]
     job = cluster.job(late)
     waited = datetime.fromisoformat(job["started_at"]) - datetime.fromisoformat(job["submitted_at"])
-    assert waited.total_seconds() >= 2
+    assert waited.total_seconds() >= 20
 
     cluster.run("queue", "drain", "default")
     refused = cluster.run("submit", "--", "true", check=False)
@@ -73,6 +73,7 @@ def test_a_schedule_fires_once_a_tick_while_masters_come_and_go(make_cluster: Ma
     cluster.run("up")
     before = datetime.now(UTC)
     cluster.restart("master-1")
+    eventually(lambda: cluster.run("jobs", check=False).code == 0)  # it is back
     eventually(lambda: cluster.json("jobs", "--name", "tick")["jobs"], within=90)
     jobs = cluster.json("jobs", "--name", "tick")["jobs"]
     minutes = {datetime.fromisoformat(job["submitted_at"]).strftime("%H:%M") for job in jobs}
