@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from jobctl.queue import Queue, QueueRates, QueueState, Rate, Status, UnknownJob, new_id
-from tests.support.flows import submit
+from tests.support.flows import end, submit
 from tests.support.queue_lab import LEASE, Lab
 
 ONE = {"concurrency_key": "db", "concurrency_limit": 1}
@@ -32,9 +32,10 @@ def test_a_queued_job(lab: Lab, queue: Queue) -> None:
 
 
 def test_a_blocked_job(lab: Lab, queue: Queue) -> None:
-    parent, array = submit(lab), new_id()
+    parent, over, array = submit(lab), submit(lab), new_id()
     queue.open_array(array, 1)
-    job = submit(lab, after=(parent, array))
+    job = submit(lab, after=(parent, over, array))
+    end(lab, over)
     assert queue.facts(job).parents == {parent: Status.QUEUED, array: None}
     queue.cancel_array(array)
     assert queue.facts(job).parents == {}  # cancelled, so it waits for nobody

@@ -77,9 +77,15 @@ end
 local function claimed_ids(ctx)
   local ids = {}
   for _, incarnation in ipairs(holders(ctx)) do
-    for _, id in ipairs(redis.call('HKEYS', ctx.p .. 'held:' .. incarnation)) do
-      if redis.call('HGET', ctx.jobs .. id, 'status') == 'claimed' then
-        ids[#ids + 1] = id
+    local held = redis.call('HGETALL', ctx.p .. 'held:' .. incarnation)
+    for i = 1, #held, 2 do
+      local letter = string.sub(held[i + 1], -1)
+      local claimed = letter ~= 'r'
+      if letter == 'x' then
+        claimed = redis.call('HGET', ctx.jobs .. held[i], 'status') == 'claimed'
+      end
+      if claimed then
+        ids[#ids + 1] = held[i]
       end
     end
   end
