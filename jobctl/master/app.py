@@ -30,6 +30,7 @@ from jobctl.master.routes import (
 )
 from jobctl.master.service import Service
 from jobctl.master.settings import Settings
+from jobctl.master.specs import documented
 from jobctl.queue import AsyncQueue
 
 # What a master cannot do without: if one of its loops fails on a bug, it ends and is restarted.
@@ -44,6 +45,15 @@ _FAILURES: dict[int | str, dict[str, Any]] = {
     # Named so that FastAPI does not describe its own form of this error.
     422: {"model": errors.ErrorBody, "description": "The request breaks a rule."},
 }
+
+
+class _Master(FastAPI):
+    """Adds to its document what POST /jobs reads by itself, past FastAPI."""
+
+    def openapi(self) -> dict[str, Any]:
+        document = super().openapi()
+        document["components"]["schemas"].update(documented())
+        return document
 
 
 def create_app(settings: Settings, queue: AsyncQueue) -> FastAPI:
@@ -68,7 +78,7 @@ def create_app(settings: Settings, queue: AsyncQueue) -> FastAPI:
         for loop in loops:
             await _stop(loop)
 
-    app = FastAPI(
+    app = _Master(
         title="jobctl master",
         version=jobctl.__version__,
         docs_url=None,

@@ -31,6 +31,10 @@ _RESERVED = frozenset(
 )
 
 
+SCHEMAS = "#/components/schemas/{model}"
+"""Where the document of the HTTP API has the schema of a model."""
+
+
 class Body(BaseModel):
     """What a request carries: no field that is not known, so that no wish is lost in a typo."""
 
@@ -213,3 +217,9 @@ def _milliseconds(text: str) -> int:
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
     return round(moment.timestamp() * 1000)
+
+
+def documented() -> dict[str, Any]:
+    """Return the schemas of a job and its parts, by name."""
+    schema = SpecIn.model_json_schema(ref_template=SCHEMAS)
+    return {**schema.pop("$defs"), SpecIn.__name__: schema}

@@ -3,15 +3,15 @@
 from collections.abc import AsyncIterator
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Header, Query, Request
+from fastapi import APIRouter, Query, Request
 from starlette.responses import Response, StreamingResponse
 from typing_extensions import TypedDict
 
-from jobctl.master.bulk import Batch, Ids, to_spec
+from jobctl.master.bulk import Batch, Ids, parse
 from jobctl.master.errors import ApiError
 from jobctl.master.reply import Json
-from jobctl.master.service import ServiceDep
-from jobctl.master.specs import SpecIn
+from jobctl.master.service import Service, ServiceDep
+from jobctl.master.specs import SCHEMAS
 from jobctl.master.views import JobView, job_view, queued
 
 router = APIRouter(tags=["jobs"])
@@ -28,26 +28,42 @@ class BatchView(TypedDict):
     ids: list[str] | None
 
 
-async def _client(
-    jobctl_client: Annotated[
-        str, Header(description="who submits: whom the rate for clients is counted for")
-    ] = "",
-) -> str:
-    if len(jobctl_client) > _MAX_CLIENT or not jobctl_client.isprintable():
+def _client(request: Request) -> str:
+    """Return who submits; the queue trusts those without a name, but over HTTP nobody is."""
+    name = request.headers.get("jobctl-client", "")
+    if len(name) > _MAX_CLIENT or not name.isprintable():
         message = f"Jobctl-Client is at most {_MAX_CLIENT} printable characters."
         raise ApiError(422, "invalid", message)
-    # The queue trusts those without a name; over HTTP nobody is.
-    return jobctl_client or _ANYBODY
+    return name or _ANYBODY
 
 
-_Client = Annotated[str, Depends(_client)]
+_CLIENT_HEADER = {
+    "in": "header",
+    "name": "Jobctl-Client",
+    "schema": {"type": "string", "maxLength": _MAX_CLIENT},
+    "description": "who submits: whom the rate for clients is counted for",
+}
 
 
-@router.post("/jobs", status_code=202, response_model=JobView)
-async def submit(spec: SpecIn, service: ServiceDep, client: _Client) -> Json:
+@router.post(
+    "/jobs",
+    status_code=202,
+    response_model=JobView,
+    openapi_extra={
+        "parameters": [_CLIENT_HEADER],
+        "requestBody": {
+            "required": True,
+            "content": {"application/json": {"schema": {"$ref": SCHEMAS.format(model="SpecIn")}}},
+        },
+    },
+)
+async def submit(request: Request) -> Json:
     """Submit one job. With the same id, or the same key, again nothing new is made."""
-    made = to_spec(spec, service.settings.defaults)
-    [submitted] = await service.queue.submit([made], client=client)
+    # The body and the rest are taken as they come: finding out what a route needs, and
+    # checking it twice, would cost more than all that is done here.
+    service: Service = request.app.state.service
+    made = parse(await request.body(), service.settings.defaults)
+    [submitted] = await service.queue.submit([made], client=_client(request))
     timed = bool(made.delay) or made.at is not None
     if timed:
         service.keeper.stir()
@@ -62,17 +78,17 @@ async def submit(spec: SpecIn, service: ServiceDep, client: _Client) -> Json:
     status_code=202,
     response_model=BatchView,
     openapi_extra={
+        "parameters": [_CLIENT_HEADER],
         "requestBody": {
             "required": True,
             "description": "One job (as for POST /jobs) in each line.",
             "content": {"application/x-ndjson": {"schema": {"type": "string"}}},
-        }
+        },
     },
 )
 async def submit_batch(
     request: Request,
     service: ServiceDep,
-    client: _Client,
     ids: Annotated[bool, Query(description="false: count them only, and take any number")] = True,
 ) -> Response:
     """Submit many jobs, as a stream of lines of JSON.
@@ -80,6 +96,7 @@ async def submit_batch(
     A bad line is answered with 422 and its number; the lines before it are accepted.
     """
     settings = service.settings
+    client = _client(request)
     batch = Batch(service.queue, settings.defaults, settings.limits, client=client, ids=ids)
     await batch.take(request.stream())
     service.keeper.stir()
