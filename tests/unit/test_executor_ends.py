@@ -112,6 +112,12 @@ def closes(what):
     (sys.stdout if what == "stdout" else sys.stderr).close()
     os.close(1 if what == "stdout" else 2)
 
+def sets_alarm():
+    signal.alarm(1)
+
+def outlasts_alarm():
+    signal.sigtimedwait([], 1.2)
+
 def prints():
     print("out")
     print("err", file=sys.stderr)
@@ -325,6 +331,16 @@ def test_a_forked_child_does_not_speak_for_the_job(place: FunctionPlace) -> None
         "m:comes_back_twice",
         "m:counted",
     ]
+
+
+def test_an_alarm_does_not_ring_in_the_next_job(place: FunctionPlace) -> None:
+    _, second = place.run(call("sets_alarm"), call("outlasts_alarm"))
+    assert second.outcome == Outcome(True, exit_code=0)
+
+
+def test_after_a_crash_the_next_executor_is_ready_at_once(place: FunctionPlace) -> None:
+    place.run(call("dies", "0"))
+    assert place.lane._executor is not None
 
 
 def test_a_thread_left_behind_does_not_keep_the_executor(place: FunctionPlace) -> None:

@@ -76,6 +76,15 @@ def starts_by_multiprocessing():
     from multiprocessing import resource_tracker
     return resource_tracker._resource_tracker._pid
 
+def uses(method):
+    context = multiprocessing.get_context(method)
+    reading, writing = context.Pipe(False)
+    process = context.Process(target=writing.send, args=("said",))
+    process.start()
+    said = reading.recv()
+    process.join()
+    return said
+
 log = logging.getLogger()
 log.addHandler(logging.StreamHandler())
 
@@ -162,6 +171,34 @@ def test_processes_end_with_the_job_that_started_them(place: FunctionPlace, job:
     assert after.outcome is not None
     assert after.outcome.succeeded
     assert place.count("executor-ended") == 0
+
+
+@pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
+def test_multiprocessing_works_in_job_after_job(place: FunctionPlace, method: str) -> None:
+    for _ in range(2):
+        outcome = place.outcome(call("uses", method))
+        assert (outcome.reason, outcome.result) == ("", '"said"')
+
+
+def test_ended_processes_do_not_pile_up(place: FunctionPlace) -> None:
+    for _ in range(3):
+        place.run(call("starts", 1))
+    # The last ones may still be dying when the executor asks for their ends.
+    eventually(lambda: place.run(call("starts", 1)) and _zombies(place) <= 2)
+
+
+def _zombies(place: FunctionPlace) -> int:
+    assert place.lane._executor is not None
+    mine = f"PPid:\t{place.lane._executor.pid}\n"
+    found = 0
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                status = (entry / "status").read_text()
+            except OSError:
+                continue
+            found += mine in status and "\nState:\tZ" in status
+    return found
 
 
 def test_a_full_disk_fails_no_function(

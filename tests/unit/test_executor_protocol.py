@@ -56,9 +56,10 @@ def test_wild_words_are_not_followed(shared: Shared, sent: int, tail: int) -> No
 
 def test_a_record_without_end_is_refused() -> None:
     stream = Stream()
+    for _ in range(16):
+        stream.sent(b"x" * 65_536)
     with pytest.raises(ValueError, match="without end"):
-        for _ in range(20):
-            stream.sent(b"x" * 65_536)
+        stream.sent(b"x")
 
 
 def test_the_memory_cannot_be_shrunk_under_the_supervisor(shared: Shared) -> None:

@@ -8,7 +8,7 @@ this process loses none of them, and the word CURRENT there tells which job it d
 
 # Whatever user code raises must be caught; what few jobs need is imported when they do; pathlib
 # and contextlib would cost every executor memory.
-# ruff: noqa: BLE001, PLC0415, PTH100, PTH120, SIM105, SIM115, SLF001, PLR0917, RUF005
+# ruff: noqa: BLE001, PLC0415, PTH100, PTH120, S110, SIM105, SIM115, SLF001, PLR0917, RUF005
 
 from __future__ import annotations
 
@@ -215,6 +215,7 @@ class Executor:
             if self.forked:
                 self.leave_child(end)
             flags = ""
+            signal.alarm(0)  # it would ring in the next job, and end the executor
             try:
                 self.out.flush()
                 self.err.flush()
@@ -229,6 +230,8 @@ class Executor:
             self.emit(record, bool(flags) or seq == last or now - self.flushed > FLUSH)
             if flags:
                 self.wait_for_settling()
+                if PROCESSES in flags:
+                    reap()
         shared[CURRENT] = 0
 
     def perform(
@@ -581,6 +584,24 @@ def has_children() -> bool:
     except ChildProcessError:
         return False
     return True
+
+
+def reap() -> None:
+    """Takes note of the children that were killed: zombies count as processes, too."""
+    for module, helper in (
+        ("multiprocessing.forkserver", "_forkserver"),
+        ("multiprocessing.resource_tracker", "_resource_tracker"),
+    ):
+        try:
+            # It would go on asking a helper that is gone.
+            getattr(sys.modules[module], helper)._stop()
+        except Exception:
+            pass  # never imported, never started, or another Python's inside
+    try:
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
+    except ChildProcessError:
+        pass
 
 
 def write_all(fd: int, data: bytes) -> None:

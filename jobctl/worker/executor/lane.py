@@ -48,13 +48,14 @@ class FunctionLane:
             self._end_waiting(Result(error.outcome), done)
         finally:
             self._shop.activity.leave(self._seat)
+        if self._executor is None and self._seat.starter.sound:
+            self.warm()  # the next job shall not wait for what this one did
 
     def close(self) -> None:
         """Ends the executor."""
         if self._executor is not None:
             self._executor.end()
-            self._executor.close()
-            self._executor = None
+            self._part()
 
     def _run_some(self, done: Done) -> None:
         executor = self._ensure()
@@ -64,8 +65,7 @@ class FunctionLane:
         turn = Turn(self._seat, executor, attempts, self._waiting, done)
         if not turn.run():
             self._seat.starter.ended(executor, turn.status)
-            executor.close()
-            self._executor = None
+            self._part()
         self._seat.clear_if_changed()
 
     def _take(self, done: Done) -> list[Attempt]:
@@ -85,10 +85,18 @@ class FunctionLane:
         return attempts
 
     def _ensure(self) -> ExecutorProcess:
+        if self._executor is not None and self._executor.ready and self._executor.gone:
+            # While idle: a command in this slot ends all processes of the slot's UID.
+            self.close()
         if self._executor is None:
             self._executor = self._seat.starter.start(self._unwanted)
             self._executor.poll.register(self._seat.wake, select.POLLIN)
         return self._executor
+
+    def _part(self) -> None:
+        if self._executor is not None:
+            self._executor.close()
+            self._executor = None
 
     def _unwanted(self) -> bool:
         """Whether all jobs that wait have been ordered to end."""

@@ -80,6 +80,7 @@ class ExecutorProcess:
         finally:
             theirs.close()
             os.close(writing)
+            self.shared.passed_on()
         try:
             self._exit = os.pidfd_open(self._process.pid)
         except OSError:
@@ -90,6 +91,8 @@ class ExecutorProcess:
             os.close(self.raw)
             self.shared.close()
             raise
+        self._ended = select.poll()
+        self._ended.register(self._exit, select.POLLIN)
         ours.setblocking(False)
         self._socket = ours
         self.control = ours.fileno()
@@ -102,6 +105,11 @@ class ExecutorProcess:
     def pid(self) -> int:
         """Its number, and that of its group and session; safe to signal until `end`."""
         return self._process.pid
+
+    @property
+    def gone(self) -> bool:
+        """Whether the process has ended."""
+        return bool(self._ended.poll(0))
 
     def say(self, line: bytes) -> None:
         """Sends a line, or keeps what does not go at once for `flush`."""
@@ -151,9 +159,7 @@ class ExecutorProcess:
 
         None if it had not ended by itself within `patience` seconds.
         """
-        ended = select.poll()
-        ended.register(self._exit, select.POLLIN)
-        by_itself = bool(ended.poll(patience * 1000))
+        by_itself = bool(self._ended.poll(patience * 1000))
         # Before the reaping: until then no other process can get this number.
         self.kill()
         status = self._process.wait()

@@ -25,7 +25,6 @@ import json
 import mmap
 import os
 from collections.abc import Iterable
-from contextlib import suppress
 
 from ..attempt import Attempt
 
@@ -84,12 +83,14 @@ class Shared:
         data = self._memory[RECORDS + position - sent : RECORDS + tail - sent]
         return data if self.words[SENT] == sent else b""
 
+    def passed_on(self) -> None:
+        """The executor has inherited the descriptor; here the memory is enough."""
+        os.close(self.fd)
+
     def close(self) -> None:
         """Unmaps it."""
         self.words.release()
         self._memory.close()
-        with suppress(OSError):
-            os.close(self.fd)
 
 
 class Stream:

@@ -62,6 +62,11 @@ class Starter:
         self._words = (self._words + data)[-_LAST_WORDS:]
 
     @property
+    def sound(self) -> bool:
+        """Whether the last executor did some work."""
+        return self._failures == 0
+
+    @property
     def overdue(self) -> bool:
         """Whether it takes longer to start than any Python should."""
         return time.monotonic() > self._ready_by
