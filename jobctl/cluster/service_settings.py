@@ -7,7 +7,6 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from jobctl.cluster import secrets
-from jobctl.config.jobs import job_spec
 
 if TYPE_CHECKING:
     from jobctl.config import Config, Pool
@@ -18,6 +17,8 @@ POOL_FOLDER = "/opt/pool"
 
 def master(config: "Config") -> dict[str, Any]:
     """Return what the master is told."""
+    from jobctl.config.jobs import job_spec  # noqa: PLC0415 - `down` needs no pydantic
+
     return {
         "lease": config.lease,
         "heartbeat": config.heartbeat,

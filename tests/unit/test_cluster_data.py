@@ -7,15 +7,17 @@ from typing import Any
 
 import pytest
 
-from jobctl.cluster import secrets, spec
+from jobctl.cluster import secrets, service_settings, spec
 from jobctl.cluster.action import Action, Plan
 from jobctl.cluster.archive import File, pack, unpack
 from jobctl.cluster.changes import cause_of_change
 from jobctl.cluster.desired import Desired, desired
 from jobctl.cluster.secrets import Secrets
 from jobctl.cluster.spec import Generation, Spec
+from jobctl.cluster.torn_file import torn_part
 from jobctl.config import Config
 from jobctl.engine.translate import create_payload
+from jobctl.master.settings import Settings
 
 IMAGES = {"redis": "redis:1", "master": "master:1", "worker": "worker:1"}
 SOME = Secrets("token", "master password", "worker password", "producer password")
@@ -227,3 +229,42 @@ def test_a_plan_is_in_order_and_names_nothing_twice() -> None:
     for wrong in ((two, one), (one, one)):
         with pytest.raises(ValueError, match="plan"):
             Plan(wrong)
+
+
+def test_torn_files_are_read_from_redis_own_words() -> None:
+    words = "7:M * DB loaded\n7:M # !!! Truncating the AOF a.1.incr.aof at offset 81 !!!\n"
+    assert torn_part("all is well\n") == ""
+    assert "a.1.incr.aof cut off after byte 81 " in torn_part(words)
+
+
+def test_what_the_master_is_told_of_rates_rules_and_schedules() -> None:
+    told = service_settings.master(
+        config(
+            {
+                "jobs": {"retry": {"max_attempts": 3, "on": {"oom": {"queue": "big"}}}},
+                "queues": {"a": {"start_rate": "30/m", "burst": 7}, "b": {"submit_rate": "2/s"}},
+                "client_rate": "1000/s",
+                "schedules": {"n": {"cron": "0 3 * * *", "job": {"argv": ["date"]}}},
+                "retention": {"succeeded": {"age": "1h", "count": None}},
+            }
+        )
+    )
+    assert told["defaults"]["max_attempts"] == 3
+    assert told["defaults"]["retry_on"] == {"oom": {"queue": "big"}}
+    assert told["queues"] == {
+        "a": {"start": {"per_second": 0.5, "burst": 7}, "submit": None},
+        "b": {"start": None, "submit": {"per_second": 2.0, "burst": 2}},
+    }
+    assert told["client_rate"] == {"per_second": 1000.0, "burst": 1000}
+    assert told["schedules"] == {
+        "n": {
+            "cron": "0 3 * * *",
+            "timezone": "UTC",
+            "missed": "latest",
+            "job": {"argv": ["date"]},
+        }
+    }
+    assert told["retention"]["succeeded"] == {"age": 3600.0, "count": None}
+    # It is what the master reads: every key known, every value of its kind.
+    own = {"project": "demo", "token": "t", "redis_password": "p"}
+    assert Settings(**{**told, **own}).queues["b"].submit is not None
