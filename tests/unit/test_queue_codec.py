@@ -7,28 +7,73 @@ import pytest
 from jobctl.queue import (
     MAX_BLOCK,
     Cause,
+    ClaimedJob,
+    Finish,
     JobSpec,
     Message,
     MessageKind,
+    Outcome,
     Status,
     Transition,
+    Verdict,
     calls,
     codec,
     new_id,
 )
-
-
-def test_a_plain_job_stores_only_its_command() -> None:
-    assert codec.spec_fields(JobSpec(id=new_id(), argv=("true",))) == {"argv": '["true"]'}
+from jobctl.queue.submission import submission
 
 
 def test_empty_stdin_is_not_no_stdin() -> None:
-    fields = codec.spec_fields(JobSpec(id=new_id(), argv=("cat",), stdin=b""))
-    assert fields["stdin"] == ""
-    flat = ["id", "x", "queue", "q", "status", "queued"]
-    job = codec.job([*flat, *(part for pair in fields.items() for part in pair)])
+    words = submission(JobSpec(id=new_id(), argv=("cat",), stdin=b""))
+    flat = ["id", "x", "queue", "q", "status", "queued", *map(str, words[4:])]
+    job = codec.job(flat)
     assert job is not None
     assert job.stdin == b""
+    assert ClaimedJob(flat).stdin == b""
+
+
+def test_a_plain_claim_is_four_words() -> None:
+    job = ClaimedJob(["X", "q", "m:f", "[1]"])
+    assert (job.id, job.queue, job.function, job.args, job.attempt) == ("X", "q", "m:f", "[1]", 1)
+    assert (job.argv, job.env, job.stdin, job.timeout, job.grace) == ((), {}, None, None, 10)
+    assert (job.checkpoint, job.name, job.array, job.array_index) == ("", "", "", None)
+    assert (job.run, job.failures) == (1, 0)
+
+
+def test_any_other_claim_is_the_whole_job_as_it_was_before() -> None:
+    fields = {
+        "status": "queued", "id": "X", "queue": "q", "argv": '["sh","-c"]', "attempt": "2",
+        "env": '{"A":"1"}', "timeout": "1.5", "grace": "0", "checkpoint": "c", "name": "n",
+        "array": "A", "array_index": "7", "run": "2", "failures": "1",
+    }  # fmt: skip
+    job = ClaimedJob([word for pair in fields.items() for word in pair])
+    assert (job.id, job.queue, job.function, job.args, job.attempt) == ("X", "q", "", "", 3)
+    assert (job.argv, job.env, job.timeout, job.grace) == (("sh", "-c"), {"A": "1"}, 1.5, 0)
+    assert (job.checkpoint, job.name, job.array, job.array_index) == ("c", "n", "A", 7)
+    assert (job.run, job.failures) == (2, 1)
+
+
+def test_claims_say_when_there_may_be_more() -> None:
+    assert codec.claims(["", []]) == ([], None)
+    assert codec.claims([1500, []]).next_due == 1.5
+    assert codec.claims([0, []]).next_due == 0
+
+
+def test_a_finish_has_its_successes_first_and_its_verdicts_in_order() -> None:
+    failed = Outcome(False, Cause.EXIT, exit_code=2)
+    done = [
+        Finish("A", 1, failed),
+        Finish("B", 2, Outcome(True, result="3")),
+        Finish("C", 3, failed),
+    ]
+    call = calls.finish("inc", done, room=4, prefetch=2, queues=["q"])
+    assert call.args[:5] == ("inc", 4, 2, 1, "q")
+    assert call.args[5:11] == (1, "B", 2, "", "", "3")
+    assert call.args[11:15] == ("A", 1, "exit", "2")
+    verdicts, claims = call.decode([["stale", "ok", "missing"], ["", []]])
+    assert verdicts == [Verdict.OK, Verdict.STALE, Verdict.MISSING]
+    assert claims.jobs == []
+    assert call.decode(["", ["", []]])[0] == [Verdict.OK] * 3
 
 
 @pytest.mark.parametrize(

@@ -42,8 +42,5 @@ class Producers(Sender):
         name: str | None = None,
         cause: Cause | None = None,
     ) -> tuple[builtins.list[str], str]:
-        """Open a new run of failed jobs: their ids, and the cursor to go on ("": done).
-
-        Looks at no more than `limit` failed jobs at a time, so a page may be short.
-        """
+        """See `Queue.retry_dead`."""
         return await self._call(calls.retry_dead(limit, cursor, name=name, cause=cause))

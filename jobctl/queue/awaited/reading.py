@@ -72,5 +72,5 @@ class Reading(Sender):
     async def events(
         self, last_id: str = "$", block: float = 5.0, count: int = 500
     ) -> builtins.list[Event]:
-        """Transitions after `last_id` ("$": from now on), waiting for one if need be."""
+        """See `Queue.events`."""
         return await self._read(calls.events(last_id, block, count))
