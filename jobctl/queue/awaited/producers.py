@@ -18,12 +18,7 @@ class Producers(Sender):
     async def submit(
         self, specs: Sequence[JobSpec], *, client: str = ""
     ) -> builtins.list[Submitted]:
-        """Take in up to 500 jobs, all or none; an id that is there already is left alone.
-
-        A spec whose `key` another job has gets that job's id. `client` is who pays for
-        the rate of submits. Raises `RateLimited`, `QueueClosed`, `UnknownJob` (in
-        `after`), and `Full` when Redis is at its memory limit.
-        """
+        """See `Queue.submit`."""
         return await self._call(calls.submit(specs, client=client))
 
     async def cancel(self, job_id: str) -> Job:
