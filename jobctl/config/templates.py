@@ -3,6 +3,7 @@
 The packaged ones are templates/jobs/*.yaml; a path to a file of the user's own works the same.
 """
 
+import json
 import re
 from pathlib import Path
 from typing import Annotated, Any
@@ -72,7 +73,10 @@ def job_template(name_or_path: str, settings: dict[str, str]) -> dict[str, Any]:
     if document.problems:
         raise ConfigError.of(document.problems, hint)
     values = _values(name_or_path, form, settings)
-    document.value = {**form.model_dump(), "job": _fill(form.job, values)}
+    filled = _fill(form.job, values)
+    if "args" in form.job:
+        filled["args"] = _fill(form.job["args"], values, typed=True)
+    document.value = {**form.model_dump(), "job": filled}
     body = validated(Filled, document, path.parent, hint).job
     spec = body.model_dump(exclude_unset=True)
     return {**spec, "argv": list(body.argv)} if body.argv else spec
@@ -112,12 +116,26 @@ def _values(template: str, form: Form, settings: dict[str, str]) -> dict[str, st
     return {key: value for key, value in values.items() if value is not None}
 
 
-def _fill(value: Any, values: dict[str, str]) -> Any:
+def _fill(value: Any, values: dict[str, str], *, typed: bool = False) -> Any:
+    """Put the values in; ``typed`` reads what is a placeholder and no more as ``--arg`` does."""
     if isinstance(value, str):
+        whole = _PLACEHOLDER.fullmatch(value)
+        if typed and whole:
+            return _typed(values[whole[1]])
         return _PLACEHOLDER.sub(lambda match: values[match[1]], value)
     if isinstance(value, dict):
-        return {key: _fill(item, values) for key, item in value.items()}
-    return [_fill(item, values) for item in value] if isinstance(value, list) else value
+        return {key: _fill(item, values, typed=typed) for key, item in value.items()}
+    return (
+        [_fill(item, values, typed=typed) for item in value] if isinstance(value, list) else value
+    )
+
+
+def _typed(text: str) -> Any:
+    """Return what the text says as JSON, or else the text itself."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
 
 
 def _note_undeclared(document: Document, form: Form) -> None:

@@ -125,6 +125,27 @@ def test_a_template_of_ones_own_is_a_path_and_its_mistakes_have_lines(tmp_path: 
         job_template(str(file), {})
 
 
+def test_arguments_of_a_function_are_numbers_where_they_are_placeholders_of_numbers(
+    tmp_path: Path,
+) -> None:
+    file = tmp_path / "resize.yaml"
+    file.write_text(
+        "description: Resize.\n"
+        "parameters:\n"
+        "  path: {description: which file}\n"
+        "  width: {description: how wide, default: '64'}\n"
+        "job:\n"
+        "  function: shop.tasks:resize\n"
+        "  args: {path: '{{path}}', sizes: ['{{width}}', 'w{{width}}'], deep: {w: '{{width}}'}}\n"
+        "  priority: '{{width}}'\n"
+    )
+    assert job_template(str(file), {"path": "a.png"}) == {
+        "function": "shop.tasks:resize",
+        "args": {"path": "a.png", "sizes": [64, "w64"], "deep": {"w": 64}},
+        "priority": 64,
+    }
+
+
 @pytest.mark.parametrize("template", cluster_templates())
 def test_init_writes_a_cluster_that_loads_and_names_its_schema(
     template: str, tmp_path: Path
