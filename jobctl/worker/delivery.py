@@ -38,13 +38,14 @@ class Delivery:
         The claim is the last that can fail: jobs that came with it are never lost here.
         """
         finishes: list[Finish] = []
-        backs: list[Attempt] = []
+        begun: list[Attempt] = []
+        unbegun: list[Attempt] = []
         loud: list[tuple[Attempt, Outcome]] = []
         for attempt, (outcome, started_at, _) in ends:
             if attempt.order is not None and attempt.lost:
                 self._say("job-lost", attempt)
             elif outcome is None:
-                backs.append(attempt)
+                (unbegun if started_at is None else begun).append(attempt)
             else:
                 finishes.append(Finish(*attempt.fence, outcome, started_at))
                 # Thousands of functions a second succeed: that is told by the queue alone.
@@ -52,8 +53,10 @@ class Delivery:
                     loud.append((attempt, outcome))
         if ends:
             self.reporter.settle([attempt for attempt, _ in ends if not attempt.lost])
-        if backs:
-            self._hand_back(backs)
+        if begun:
+            self._hand_back(begun, Cause.SCALE_DOWN)
+        if unbegun:
+            self._hand_back(unbegun, None)
         verdicts, claims = self._finish_and_claim(finishes, wanted)
         refused = {
             finish.id: verdict
@@ -79,12 +82,10 @@ class Delivery:
             return [], self.queue.claim(me, room, queues, prefetch=prefetch)
         return self.queue.finish(me, finishes, room=room, prefetch=prefetch, queues=queues)
 
-    def _hand_back(self, backs: list[Attempt]) -> None:
-        fences = [attempt.fence for attempt in backs]
-        self.queue.hand_back(self.incarnation, fences, Cause.SCALE_DOWN)
-        for attempt in backs[:1]:
-            more = len(backs) - 1 or None
-            self._say("job-handed-back", attempt, and_others=more)
+    def _hand_back(self, backs: list[Attempt], cause: Cause | None) -> None:
+        self.queue.hand_back(self.incarnation, [attempt.fence for attempt in backs], cause)
+        # One line: hundreds may go back at once that were only held in advance.
+        self._say("job-handed-back", backs[0], and_others=len(backs) - 1 or None)
 
     def _say(self, event: str, attempt: Attempt, **facts: object) -> None:
         self.journal(event, job=attempt.job.id, attempt=attempt.job.attempt, **facts)

@@ -53,8 +53,13 @@ class WorkQueue(Protocol):
     ) -> tuple[list[Verdict], Claims]:
         """Ends attempts and claims the next jobs in the same call."""
 
-    def hand_back(self, incarnation: str, held: Sequence[Held], cause: Cause, /) -> list[Verdict]:
-        """Puts jobs back at the head of their queues; costs them nothing."""
+    def hand_back(
+        self, incarnation: str, held: Sequence[Held], cause: Cause | None, /
+    ) -> list[Verdict]:
+        """Puts jobs back at the head of their queues; costs them nothing.
+
+        `cause` None: they never began.
+        """
 
     def take_litter(self, n: int) -> list[str]:
         """Ids of pruned jobs whose folders are to be deleted, leased for a minute."""

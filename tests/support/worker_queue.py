@@ -51,6 +51,8 @@ class MemoryQueue:
         self.held: dict[str, ClaimedJob] = {}
         self.finished: dict[str, Finish] = {}
         self.handed_back: list[tuple[str, int]] = []
+        self.causes: list[Cause | None] = []
+        """Why each was handed back."""
         self.started: list[tuple[str, int]] = []
         self.reports: list[dict[str, object]] = []
         self.registrations: list[WorkerInfo] = []
@@ -175,11 +177,12 @@ class MemoryQueue:
             return verdicts, self._claim(room, prefetch, queues)
 
     def hand_back(
-        self, incarnation: str, held: Sequence[tuple[str, int]], cause: Cause
+        self, incarnation: str, held: Sequence[tuple[str, int]], cause: Cause | None
     ) -> list[Verdict]:
         with self._answering():
             verdicts = [self._verdict(*fence) for fence in held]
             self.handed_back += held
+            self.causes += [cause] * len(held)
             back = [self.held.pop(job_id) for job_id, _ in held if job_id in self.held]
             if not self.keep_back:
                 self.waiting[:0] = [next_attempt(job) for job in back]

@@ -233,6 +233,15 @@ def test_a_job_that_is_anothers_now_is_forgotten_and_not_told(queue: MemoryQueue
     assert queue.handed_back == []
 
 
+def test_only_what_began_is_handed_back_with_a_cause(queue: MemoryQueue) -> None:
+    queue.waiting = [a_job("sleep") for _ in range(2)]
+    bench = Bench(queue, slots=2)
+    bench.exchange.begin()
+    bench.end(bench.batch(0), result=Result(None, started_at=1))
+    bench.end(bench.batch(1), slot=1, result=Result(None))
+    assert queue.causes == [Cause.SCALE_DOWN, None]
+
+
 def test_draining_hands_back_what_has_not_begun_and_claims_no_more(queue: MemoryQueue) -> None:
     queue.waiting = [a_job("true") for _ in range(6)]
     bench = Bench(queue)

@@ -1,7 +1,5 @@
 """The two stores of the exchange: what has not begun, and what has not been told."""
 
-from collections.abc import Sequence
-
 from jobctl.queue import Outcome
 from jobctl.worker.attempt import Attempt
 from jobctl.worker.buffer import Buffer
@@ -32,7 +30,7 @@ def test_what_came_back_goes_first_in_its_order() -> None:
     assert buffer.take(1, 0.001) == []
 
 
-def drained(outbox: Outbox) -> list[Sequence[Ended]]:
+def drained(outbox: Outbox) -> list[list[Ended]]:
     portions = []
     while len(outbox):
         portions.append(outbox.take())

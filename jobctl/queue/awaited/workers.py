@@ -61,7 +61,7 @@ class Workers(Sender):
         return await self._call(found)
 
     async def hand_back(
-        self, incarnation: str, leases: Sequence[Lease], cause: Cause
+        self, incarnation: str, leases: Sequence[Lease], cause: Cause | None
     ) -> builtins.list[Verdict]:
         """See `Queue.hand_back`."""
         return await self._call(calls.hand_back(incarnation, leases, cause))

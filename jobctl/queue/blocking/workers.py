@@ -73,9 +73,12 @@ class Workers(Sender):
         return self._call(found)
 
     def hand_back(
-        self, incarnation: str, leases: Sequence[Lease], cause: Cause
+        self, incarnation: str, leases: Sequence[Lease], cause: Cause | None
     ) -> builtins.list[Verdict]:
-        """Return jobs unfinished to the head of their queues, at no cost to them."""
+        """Return jobs unfinished to the head of their queues, at no cost to them.
+
+        `cause` None: they were held in advance and never began.
+        """
         return self._call(calls.hand_back(incarnation, leases, cause))
 
     def deregister(self, incarnation: str) -> None:

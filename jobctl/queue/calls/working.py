@@ -115,9 +115,11 @@ def finish(
     return Call("finish", (*asked, len(first), *successes, *others), decode)
 
 
-def hand_back(incarnation: str, leases: Sequence[Lease], cause: Cause) -> Call[list[Verdict]]:
+def hand_back(
+    incarnation: str, leases: Sequence[Lease], cause: Cause | None
+) -> Call[list[Verdict]]:
     """Return jobs unfinished to the head of their queues; no counter moves."""
-    return Call("hand_back", (incarnation, cause, *flat(leases)), verdicts)
+    return Call("hand_back", (incarnation, cause or "", *flat(leases)), verdicts)
 
 
 def deregister(incarnation: str) -> Call[None]:
