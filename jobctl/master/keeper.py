@@ -70,7 +70,7 @@ class Keeper:
     async def _set_up(self) -> None:
         settings = self._settings
         await self._queue.ensure_library(replace=True)
-        # MIGRATE
+        await self._queue.migrate()
         await self._queue.configure(
             settings.lease,
             queues={name: _rates(rules) for name, rules in settings.queues.items()},

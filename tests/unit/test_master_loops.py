@@ -130,7 +130,7 @@ def test_the_keeper_sets_redis_up_again_after_every_interruption(tmp_path: Path)
         assert keeper.ready
         return queue.calls
 
-    setup = ["ensure_library", "configure"]
+    setup = ["ensure_library", "migrate", "configure"]
     ticks = ["tick"] * 4
     assert asyncio.run(run()) == ["ensure_library", *setup, *ticks, *setup, "tick", "tick"]
 
@@ -143,7 +143,7 @@ def test_the_keeper_tells_the_queue_all_rates(tmp_path: Path) -> None:
             update={"queues": {"q": rules}, "client_rate": RateRule(per_second=5.0, burst=6)}
         )
         await until_silent(queue, Keeper(queue.as_queue(), said).run())
-        return queue.given[1]
+        return queue.given[2]
 
     rates = {"q": QueueRates(start=Rate(2.0, 1), submit=Rate(3.0, 9))}
     assert asyncio.run(run()) == (10.0, rates, Rate(5.0, 6))
@@ -164,7 +164,7 @@ def test_the_keeper_comes_back_when_the_next_job_is_due(tmp_path: Path) -> None:
         keeper.stir()
         await queue.done.wait()
         running.cancel()
-        return queue.calls[2:]
+        return queue.calls[3:]
 
     assert asyncio.run(run()) == ["tick"] * 3
 
