@@ -7,6 +7,7 @@ from jobctl.config.fields import Setting, default_of, settings
 from jobctl.config.json_schema import schema
 from jobctl.config.models import Config
 from jobctl.config.types import Section
+from jobctl.config.units import RATE_PATTERN
 
 _TOP = """\
 <!-- Generated from jobctl/config/models.py by `python -m jobctl.config.generate`. -->
@@ -27,12 +28,14 @@ line, and `jobctl config show` prints it with all defaults filled in.
 
 _SECTIONS = {"": "section", ".<name>": "sections by name", "[]": "list of sections"}
 _KINDS = {
-    "array": "list of text",
-    "boolean": "`true` or `false`",
-    "integer": "size",
-    "number": "duration",
-    "object": "text by name",
-    "string": "text",
+    '"array"': "list of text",
+    '"boolean"': "`true` or `false`",
+    '"object"': "text by name",
+    '"string"': "text",
+    '["integer", "string"]': "size",
+    '["number", "string"]': "duration",
+    '["object", "array"]': "section or list",
+    "rate": "rate",
 }
 
 
@@ -40,27 +43,33 @@ def reference() -> str:
     """Return the text of the reference."""
     document = schema()
     everything = list(settings(Config))
-    parts = [_TOP, _part("Top level", Config, everything, document["properties"])]
+    parts = [_part("Top level", "", Config, everything, document["properties"])]
     for setting in everything:
         if setting.section:
-            title = f"`{setting.path}{setting.reach}`"
+            inside = f"{setting.path}{setting.reach}"
             properties = document["$defs"][setting.section.__name__]["properties"]
-            parts.append(_part(title, setting.section, everything, properties))
-    return "\n".join(parts)
+            parts.append(
+                _part(f"`{inside}`", f"{inside}.", setting.section, everything, properties)
+            )
+    return "\n".join([_TOP, *parts])
 
 
 def _part(
-    title: str, section: type[Section], everything: list[Setting], properties: dict[str, Any]
+    title: str,
+    prefix: str,
+    section: type[Section],
+    everything: list[Setting],
+    properties: dict[str, Any],
 ) -> str:
     rows = [
         f"| `{setting.name}` | {_kind(setting, properties[setting.name])} | {_default(setting)} "
         f"| {setting.info.description} |"
         for setting in everything
-        if setting.owner is section
+        if setting.path == f"{prefix}{setting.name}"
     ]
     return "\n".join(
         [
-            *(f"## {title}", "", (section.__doc__ or "").strip(), ""),
+            *(f"## {title}", "", (section.__doc__ or "").strip().replace("``", "`"), ""),
             *("| setting | type | default | meaning |", "|---|---|---|---|", *rows, ""),
         ]
     )
@@ -74,7 +83,8 @@ def _default(setting: Setting) -> str:
     default = default_of(setting)
     if setting.section is not None and setting.reach == ".<name>":
         return "one pool, `default`" if default else "none"
-    return f"`{default}`" if isinstance(default, str) else f"`{json.dumps(default)}`"
+    is_plain = isinstance(default, str) and default
+    return f"`{default}`" if is_plain else f"`{json.dumps(default)}`"
 
 
 def _kind(setting: Setting, node: dict[str, Any]) -> str:
@@ -85,8 +95,18 @@ def _kind(setting: Setting, node: dict[str, Any]) -> str:
         return f"{_kind(setting, node['anyOf'][0])} or `null`"
     if "enum" in node:
         return " or ".join(f"`{choice}`" for choice in node["enum"])
-    if "maximum" in node:
-        word = "whole number" if node["type"] == "integer" else "number"
-        return f"{word}, {node['minimum']:g} to {node['maximum']:g}"
-    kind = node["type"]
-    return _KINDS[kind if isinstance(kind, str) else kind[0]]
+    if "maximum" in node or node["type"] == "integer":
+        return _numbers(node)
+    if "properties" in node:
+        return "rules by cause"
+    named = "rate" if node.get("pattern") == RATE_PATTERN else json.dumps(node["type"])
+    return _KINDS[named]
+
+
+def _numbers(node: dict[str, Any]) -> str:
+    """Name a kind of number and its bounds."""
+    word = "whole number" if node["type"] == "integer" else "number"
+    if "maximum" not in node:
+        return f"{word}, {node['minimum']} or more"
+    most = node["maximum"]
+    return f"{word}, {node['minimum']:g} to {f'{most:g}' if most < 1e6 else f'{most:,}'}"

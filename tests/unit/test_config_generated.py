@@ -52,6 +52,12 @@ def test_the_reference_names_every_setting() -> None:
             assert f"## `{setting.path}{setting.reach}`" in text
 
 
+def test_the_reference_names_no_setting_of_a_section_twice() -> None:
+    for part in (ROOT / "docs/cluster-yaml.md").read_text().split("\n## "):
+        rows = [line.split("|")[1] for line in part.splitlines() if line.startswith("| `")]
+        assert len(rows) == len(set(rows)), part
+
+
 @pytest.mark.parametrize("name", CLUSTERS)
 def test_cluster_files_load_and_name_their_schema_in_the_first_line(name: str) -> None:
     load(ROOT / name)
