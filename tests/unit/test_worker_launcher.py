@@ -110,9 +110,12 @@ def test_a_launcher_that_died_while_idle_fails_nothing(lane: CommandLane, run: R
     assert run(a_job("true")) == OK
 
 
-def test_a_stopped_launcher_does_not_keep_a_job_from_its_timeout(run: Run) -> None:
+def test_a_stopped_launcher_does_not_keep_a_job_from_its_timeout(
+    run: Run, journal: Journal
+) -> None:
     outcome = run(sh("kill -STOP $PPID; exec sleep 60", timeout=0.2, grace=0.0))
     assert outcome.cause is Cause.TIMEOUT
+    assert "processes-left" not in journal.events
 
 
 def test_a_polite_signal_to_the_launcher_is_not_heard(run: Run) -> None:

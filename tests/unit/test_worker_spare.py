@@ -92,6 +92,7 @@ def test_scratch_that_did_not_change_need_not_be_cleared(folder: Path) -> None:
 
 def test_scratch_that_changed_a_moment_ago_is_looked_at_again(folder: Path) -> None:
     (folder / "f").touch()
+    (folder / "f").unlink()
     scratch = Scratch([folder], os.geteuid())
     scratch.clear()
     assert scratch.changed()
