@@ -1,5 +1,6 @@
 """The exchange, one step after the other: a clock and slots that the test moves itself."""
 
+import math
 import threading
 from collections.abc import Sequence
 from queue import Empty
@@ -376,6 +377,26 @@ def test_who_finds_another_thread_at_it_leaves_and_is_not_forgotten(queue: Memor
     go_on.set()
     other.join(20)
     assert queue.finished.keys() == {running[0].job.id}
+
+
+def test_while_a_call_is_on_its_way_nobody_spins(queue: MemoryQueue) -> None:
+    bench = Bench(queue)
+    bench.exchange.begin()
+    arrived, go_on = threading.Event(), threading.Event()
+
+    def claim(*_: object, **__: object) -> Claims:
+        arrived.set()
+        assert go_on.wait(20)
+        return Claims([])
+
+    queue.claim = claim  # type: ignore[method-assign]
+    threading.Thread(target=bench.exchange.woken, daemon=True).start()
+    assert arrived.wait(20)
+    bench.exchange.set_draining(True)  # news, but the turn is taken
+    threading.Thread(target=bench.exchange.run, daemon=True).start()
+    eventually(lambda: bench.exchange._asleep_until == math.inf)
+    go_on.set()
+    eventually(lambda: bench.rests)
 
 
 def test_news_that_come_while_it_looks_are_looked_at_too(queue: MemoryQueue) -> None:
