@@ -190,7 +190,7 @@ def test_a_restore_tells_what_it_did(tmp_path: Path) -> None:
 
 
 ROWS = [
-    job(f"01ARZ3NDEKTSV4RRFFQ69G{number:04d}", worker="w" * (number // 400))
+    job(f"01ARZ3NDEKTSV4RRFFQ69G{number:04d}", worker="w" * (12 - 2 * (number // 400)))
     for number in range(1234)
 ]
 
@@ -198,7 +198,7 @@ ROWS = [
 def test_a_long_listing_is_one_table_printed_page_by_page() -> None:
     lines = run("jobs", "--all", parts=with_jobs(*ROWS)).out.splitlines()
     assert [line.split()[0] for line in lines] == ["JOB", *(row["id"] for row in ROWS)]
-    assert lines[1].index("succeeded") == lines[1234].index("succeeded")
+    assert lines[1].index(" ago") == lines[1234].index(" ago")
 
 
 def test_a_listing_goes_on_where_another_ended() -> None:

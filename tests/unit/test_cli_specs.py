@@ -72,7 +72,15 @@ def test_what_is_no_array_is_refused(text: str) -> None:
 
 
 def test_arguments_are_json_or_else_text() -> None:
-    given = ["path=a.png", "width=64", 'deep={"a": [1, null]}', "all=true", "who=", "n=NaN"]
+    given = [
+        "path=a.png",
+        "width=64",
+        'deep={"a": [1, null]}',
+        "all=true",
+        "who=",
+        "n=NaN",
+        "m=[NaN]",
+    ]
     assert specs.arguments([*given, "line={}", 'digits="64"']) == {
         "path": "a.png",
         "width": 64,
@@ -80,6 +88,7 @@ def test_arguments_are_json_or_else_text() -> None:
         "all": True,
         "who": "",
         "n": "NaN",
+        "m": "[NaN]",
         "line": "{}",
         "digits": "64",
     }
