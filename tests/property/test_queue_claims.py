@@ -177,8 +177,9 @@ def test_the_stream_is_capped_by_what_it_weighs(lab: Lab, queue: Queue) -> None:
         for _ in range(12_000):
             pipe.xadd(stream, {"filler": "x"})
         pipe.execute()
-        lab.redis.hset(meta, "entry", str(entry_bytes))
-        lab.submit()
+        for _ in range(2):  # one call removes a bounded number of them
+            lab.redis.hset(meta, "entry", str(entry_bytes))
+            lab.submit()
         return lab.redis.xlen(stream)  # type: ignore[return-value]
 
     # Redis removes whole nodes of up to 100 entries.
