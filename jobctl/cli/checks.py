@@ -86,9 +86,12 @@ def _cgroup(info: "EngineInfo") -> Check:
 
 def _images(session: Session, *, reached: bool) -> Check:
     from jobctl.cluster.images import image_tags  # noqa: PLC0415 - pulls in the recipes
+    from jobctl.cluster.pool_images import pool_tags  # noqa: PLC0415 - and the pools' code
 
-    tags = image_tags(session.config)
+    named = image_tags(session.config)
+    tags: dict[str, str] = {str(role): tag for role, tag in named.items()}
     if reached:
+        tags |= pool_tags(session.engine(), session.config, tags["worker"])
         missing = sorted(role for role, tag in tags.items() if session.engine().image(tag) is None)
         if not missing:
             return Check("images", "ok", "all built")
