@@ -12,6 +12,7 @@ from jobctl.client.request import Request, given
 from jobctl.client.script import Link, Open, Play
 
 _CONNECT_TIMEOUT = 5.0
+_LONGEST_NAME = 200
 
 
 class Http:
@@ -24,7 +25,13 @@ class Http:
         self._not_sent = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 
     def options(self, token: str, name: str) -> dict[str, Any]:
-        """Return the settings of an HTTP client; ``name`` says who submits, for rate limits."""
+        """Return the settings of an HTTP client; ``name`` says who submits, for rate limits.
+
+        Raises Invalid for a name that a header cannot carry.
+        """
+        if not (name.isascii() and name.isprintable() and len(name) <= _LONGEST_NAME):
+            message = f"A client's name is at most {_LONGEST_NAME} printable ASCII characters."
+            raise Invalid(message, 'Client(…, name="importer")')
         headers = {"Authorization": f"Bearer {token}"} | ({"Jobctl-Client": name} if name else {})
         # A proxy from the environment has no way to the user's own machine.
         return {"base_url": self.link.url, "headers": headers, "trust_env": False}

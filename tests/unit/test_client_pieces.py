@@ -5,16 +5,18 @@ import json
 import re
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any, get_type_hints
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobctl.client import errors, types
+from jobctl.client import AsyncClient, Client, errors, types
 from jobctl.client.script import Patience
 from jobctl.client.specs import chunks, prepare
 from jobctl.client.sse import HEARTBEAT, ServerEvent, parse
+from jobctl.cluster.state import Connection
 from jobctl.master import fleet_views, sse, views
 from jobctl.master.routes import backup, jobs, queues, schedules
 from jobctl.queue import Status, is_id, new_id
@@ -165,3 +167,32 @@ def test_patience_ends_with_the_error() -> None:
     assert pauses == [0.05, 0.1, 0.2, 0.4, 0.8, 1.0, 1.0]
     patience.renew()
     assert patience.after(error).seconds == 0.05
+
+
+def test_a_name_that_no_header_can_carry_is_refused() -> None:
+    for name in ("ü", "a\nb", "x" * 201):
+        with pytest.raises(errors.Invalid, match="printable ASCII"):
+            Client("http://127.0.0.1:1", "t", name=name)
+    with Client("http://127.0.0.1:1/", "t", name="importer-1") as client:
+        sent = client._transport._client.headers
+        assert (sent["Jobctl-Client"], sent["Authorization"]) == ("importer-1", "Bearer t")
+
+
+def test_a_client_finds_the_cluster_of_a_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    def connection(project: str, _engine: object) -> Connection:
+        asked.append(project)
+        return Connection("http://127.0.0.1:8470", "secret")
+
+    monkeypatch.setattr("jobctl.cluster.connection", connection, raising=False)
+    (tmp_path / "cluster.yaml").write_text("name: here\n")
+    (tmp_path / "other.yaml").write_text("name: there\n")
+    monkeypatch.chdir(tmp_path)
+    for options in ({}, {"file": "other.yaml"}, {"project": "named"}):
+        with Client.from_cluster(**options, patience=3) as client:
+            assert (client._link.url, client._link.patience) == ("http://127.0.0.1:8470", 3)
+    AsyncClient.from_cluster("twin")
+    assert asked == ["here", "there", "named", "twin"]
