@@ -1,5 +1,6 @@
 """How functions end otherwise: crashes, orders, limits. Never is another job hit or blamed."""
 
+import json
 import os
 import signal
 import threading
@@ -96,9 +97,19 @@ def reports_much(job):
     for n in range(20000):
         job.progress(n / 200)
 
-def comes_back_twice():
-    if os.fork():
-        return "parent"
+def reports_late(job):
+    time.sleep(0.3)
+    job.progress(1)
+    time.sleep(0.02)
+    job.step("up")
+    time.sleep(600)
+
+def comes_back_twice(code):
+    child = os.fork()
+    if child:
+        return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    if code:
+        sys.exit(code)
     return "child"
 
 def leaves_thread():
@@ -171,9 +182,9 @@ def test_a_crash_fails_its_job_and_costs_no_other(
 
 def test_results_of_an_executor_that_died_are_not_lost(place: FunctionPlace) -> None:
     results = place.run(*[call("counted") for _ in range(50)], call("dies", "0"))
-    assert [r.outcome.result.split(",")[1] for r in results[:-1] if r.outcome] == [
-        f"{n}]" for n in range(1, 51)
-    ]
+    found = [json.loads(r.outcome.result) for r in results[:-1] if r.outcome]
+    assert [count for _, count in found] == list(range(1, 51))
+    assert len({pid for pid, _ in found}) == 1
 
 
 def test_closing_the_executors_files_blames_nobody_else(place: FunctionPlace) -> None:
@@ -323,14 +334,17 @@ def test_many_reports_do_not_pile_up(place: FunctionPlace) -> None:
     assert place.ear.notes[-1][1] == Report(progress=19999 / 200)
 
 
-def test_a_forked_child_does_not_speak_for_the_job(place: FunctionPlace) -> None:
-    first, second = place.run(call("comes_back_twice"), call("counted"))
-    assert first.outcome == Outcome(True, exit_code=0, result='"parent"')
+def test_the_last_report_of_a_long_job_is_heard_while_it_runs(place: FunctionPlace) -> None:
+    order_when_up(place, Stop.CANCEL)
+    assert place.outcome(call("reports_late")).cause is Cause.CANCELLED
+
+
+@pytest.mark.parametrize("code", [0, 3])
+def test_a_forked_child_that_returns_ends_and_says_nothing(place: FunctionPlace, code: int) -> None:
+    first, second = place.run(call("comes_back_twice", code), call("counted"))
+    assert first.outcome == Outcome(True, exit_code=0, result=str(code))
     assert second.outcome is not None
-    assert [a.job.function for a, r in place.told if r.outcome] == [
-        "m:comes_back_twice",
-        "m:counted",
-    ]
+    assert second.outcome.succeeded
 
 
 def test_an_alarm_does_not_ring_in_the_next_job(place: FunctionPlace) -> None:

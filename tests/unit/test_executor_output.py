@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from jobctl.worker.executor.leftovers import Scratch, end_others
+from jobctl.worker.executor.process import ExecutorProcess
+from jobctl.worker.executor.protocol import READ
 from jobctl.worker.reports import Report
 from jobctl.worker.settings import JobUser
 from tests.support.eventually import eventually
@@ -75,6 +77,9 @@ def starts_by_multiprocessing():
     process.join()
     from multiprocessing import resource_tracker
     return resource_tracker._resource_tracker._pid
+
+def spawns():
+    return os.posix_spawn("/bin/sleep", ["sleep", "600"], os.environ)
 
 def uses(method):
     context = multiprocessing.get_context(method)
@@ -156,6 +161,26 @@ def test_threads_print_to_the_job_that_runs(place: FunctionPlace) -> None:
     assert place.log(job) == "from a thread\n"
 
 
+def test_output_that_is_taken_early_is_taken_under_a_flag(
+    place: FunctionPlace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flags: list[int] = []
+    output = ExecutorProcess.output
+
+    def watched(executor: ExecutorProcess) -> bytes:
+        flags.append(executor.words[READ])
+        return output(executor)
+
+    monkeypatch.setattr(ExecutorProcess, "output", watched)
+    place.run(call("floods", 1_000_000))
+    assert set(flags) == {1}
+    # And the flag makes even a silent job wait until that output has its place.
+    assert place.lane._executor is not None
+    place.lane._executor.words[READ] = 1
+    place.run(call("silent"))
+    assert place.lane._executor.words[READ] == 0
+
+
 def test_a_printed_line_may_be_a_report(place: FunctionPlace) -> None:
     place.run(call("old_style"))
     assert [report for _, report in place.ear.notes] == [Report(progress=5.0)]
@@ -181,10 +206,10 @@ def test_multiprocessing_works_in_job_after_job(place: FunctionPlace, method: st
 
 
 def test_ended_processes_do_not_pile_up(place: FunctionPlace) -> None:
-    for _ in range(3):
-        place.run(call("starts", 1))
+    for _ in range(5):
+        place.run(call("spawns"))
     # The last ones may still be dying when the executor asks for their ends.
-    eventually(lambda: place.run(call("starts", 1)) and _zombies(place) <= 2)
+    eventually(lambda: place.run(call("spawns")) and _zombies(place) <= 2, within=10)
 
 
 def _zombies(place: FunctionPlace) -> int:
