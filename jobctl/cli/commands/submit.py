@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from typer.core import TyperCommand
 
 from jobctl.cli import specs, submitting, text
 from jobctl.cli.context import Session
 from jobctl.cli.ending import follow_to_end, report_waited, tell_end, wait_for
 from jobctl.cli.errors import UsageError
 from jobctl.cli.expand import ArrayOrder, Wanted
+from jobctl.cli.first_word import SubmitCommand
 from jobctl.cli.registry import command
 from jobctl.cli.specs import Spec
 from jobctl.cli.submitting import Order
@@ -298,19 +298,6 @@ def _said(**options: Any) -> Spec:
 
 def _read(path: Path) -> bytes:
     return sys.stdin.buffer.read() if str(path) == "-" else path.read_bytes()
-
-
-class SubmitCommand(TyperCommand):
-    """Ends the options at the first word, `submit grep -f x`, unless that word is a function."""
-
-    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Make ``--function`` of a function that is the first word, so that options may follow."""
-        read, _, _ = self.make_parser(ctx).parse_args(list(args))
-        words = read.get("argv") or ()
-        head = args[: len(args) - len(words)]
-        if words and is_function(words[0]) and head[-1:] != ["--"]:
-            args = [*head, "--function", *words]
-        return super().parse_args(ctx, args)
 
 
 def register(app: typer.Typer) -> None:
