@@ -93,3 +93,73 @@ def test_a_fork_bomb_ends_and_the_worker_works_on(live: LiveCluster) -> None:
     job, _ = ran(live, bomb, timeout=1.0)
     assert job["cause"] in {"timeout", "exit"}  # a shell that cannot fork gives up by itself
     assert ran(live, "echo on")[1] == "on\n"
+
+
+LAY_HANDS_ON_THE_LAUNCHER = """
+import ctypes, os, resource
+parent = os.getppid()
+libc = ctypes.CDLL(None, use_errno=True)
+
+def ptrace():
+    if libc.ptrace(16, parent, None, None) != 0:
+        raise OSError(ctypes.get_errno(), "ptrace")
+
+attempts = {
+    "ptrace": ptrace,
+    "memory": lambda: open(f"/proc/{parent}/mem", "rb"),
+    "environment": lambda: open(f"/proc/{parent}/environ", "rb"),
+    "descriptors": lambda: open(f"/proc/{parent}/fd/3", "rb"),
+    "oom_score": lambda: open(f"/proc/{parent}/oom_score_adj", "w"),
+    "limits": lambda: resource.prlimit(parent, resource.RLIMIT_NOFILE, (10, 10)),
+    "niceness": lambda: os.setpriority(os.PRIO_PROCESS, parent, 10),
+    "processors": lambda: os.sched_setaffinity(parent, os.sched_getaffinity(parent)),
+}
+for name, attempt in attempts.items():
+    try:
+        attempt()
+    except OSError as error:
+        print(name, type(error).__name__)
+    else:
+        print(name, "worked")
+"""
+
+
+def test_a_job_can_do_nothing_to_its_launcher_but_kill_it(live: LiveCluster) -> None:
+    _, log = ran(live, f"exec python3 -c '{LAY_HANDS_ON_THE_LAUNCHER}'")
+    assert [line.split()[1] for line in log.splitlines()] == ["PermissionError"] * 8
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        "(setsid sh -c 'sleep 60; : leftover' &); kill -KILL $PPID; sleep 60",
+        "kill -KILL -1; setsid sh -c 'sleep 60; : leftover' & sleep 60",
+    ],
+)
+def test_a_job_that_kills_its_launcher_leaves_nothing_and_is_told_so(
+    live: LiveCluster, script: str
+) -> None:
+    job, _ = ran(live, script)
+    assert (job["status"], job["cause"], job["signal"]) == ("failed", "signal", 9)
+    assert "process that started it" in job["reason"]
+    assert ran(live, LOOK_FOR_THINGS)[1] == ""
+
+
+def test_a_job_that_keeps_its_launcher_stopped_still_ends(live: LiveCluster) -> None:
+    job, _ = ran(live, "trap '' TERM; while :; do kill -STOP $PPID; done", timeout=1.0, grace=1.0)
+    assert job["cause"] == "timeout"
+    assert ran(live, "echo on")[1] == "on\n"
+
+
+def test_memory_is_taken_from_the_job_not_from_its_launcher(live: LiveCluster) -> None:
+    job, _ = ran(live, "python3 -c 'x = bytearray(1 << 30)'")
+    assert job["cause"] == "oom"
+    assert ran(live, "cat /proc/$PPID/oom_score_adj")[1] == "1000\n"
+
+
+def test_the_launcher_is_nobody_a_job_could_be(live: LiveCluster) -> None:
+    _, log = ran(live, "grep -E '^(Uid|CapEff)' /proc/$PPID/status")
+    user, capabilities = (line.split()[1:] for line in log.splitlines())
+    # Real, effective, saved, and the one for files.
+    assert user == ["19999", "19999", str(20_000 + 64), "19999"]
+    assert capabilities == ["0" * 16]
