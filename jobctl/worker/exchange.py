@@ -16,22 +16,15 @@ from collections.abc import Callable, Sequence
 
 from jobctl.queue import Claims, QueueError, UnknownWorker
 
-from . import prefetch
+from .appetite import Appetite
 from .attempt import Attempt, Held
 from .bell import Bell
-from .buffer import Buffer
 from .delivery import Delivery, Wanted
-from .lane import Ended, Result
-from .outbox import Outbox
+from .dispatch import Dispatch
+from .lane import Ended
+from .outbox import MAX_ENDS, Outbox
 from .pauses import pauses
 from .slots import Slot, Slots
-
-# Rests after a wake-up that brought nothing. Usually another worker was quicker. But a queue
-# that refuses this worker (it drains, and does not know yet) wakes it again at once: that
-# must not become a busy loop.
-_FIRST_REST, _LONGEST_REST = 0.002, 0.05
-# Nothing is looked at again sooner than this, whatever the queue says is due.
-_SOONEST = 0.001
 
 
 class Exchange:
@@ -54,7 +47,7 @@ class Exchange:
         self._delivery = delivery
         self._slots = slots
         self._held = held
-        self._queues = queues
+        self._appetite = Appetite(queues)
         self._at_rest = at_rest
         self._on_unknown = on_unknown
         self._clock = clock
@@ -62,31 +55,18 @@ class Exchange:
         self._need = threading.Condition(self._lock)
         self._turn = threading.Lock()
         self._bell = Bell()
-        self._buffer = Buffer()
+        self._dispatch = Dispatch(slots)
         self._outbox = Outbox()
         self._telling: list[Ended] = []
-        self._pace = prefetch.Pace()
+        self._portion = MAX_ENDS
         self._draining = False
         self._closed = False
         self._begun = False
         # There is news since somebody last looked; whoever has the turn looks again.
         self._pending = False
-        # Work may be there: a token was taken for it, or nobody has asked before.
-        self._woken = True
-        # An attempt in the buffer may have been ordered to end.
-        self._ordered = False
-        # The last claim left free slots: there is nothing more, a token will come first.
-        self._dry = False
-        # The last claim got all it asked for: there is probably more.
-        self._plenty = False
-        self._claims = 0
-        self._due_at = math.inf
-        self._overdue_at = math.inf
-        self._rest_until = -math.inf
         self._retry_at = -math.inf
         self._asleep_until = -math.inf
         self._waits = pauses()
-        self._rests = pauses(_FIRST_REST, _LONGEST_REST)
 
     # -- the worker's life
 
@@ -101,7 +81,7 @@ class Exchange:
         """Stops or resumes claiming. What has not begun goes back at once."""
         with self._lock:
             self._draining = draining
-            self._woken = self._woken or not draining
+            self._appetite.woken = self._appetite.woken or not draining
             self._need.notify_all()
         self._ring()
 
@@ -119,7 +99,7 @@ class Exchange:
             return not (
                 self._turn.locked()
                 or self._slots.free < self._slots.count
-                or self._buffer
+                or self._dispatch.buffer
                 or self._outbox
                 or self._telling
             )
@@ -134,26 +114,20 @@ class Exchange:
     def woken(self) -> None:
         """There may be work: claims in this thread, or lets the thread that is at it claim."""
         with self._lock:
-            self._woken = self._pending = True
+            self._appetite.woken = self._pending = True
         self.pump()
 
     def orders_came(self) -> None:
         """Some held attempt was ordered to end, perhaps one that has not begun."""
         with self._lock:
-            self._ordered = True
+            self._dispatch.ordered = True
         self._ring()
 
     def done(self, slot: Slot, ends: Sequence[Ended]) -> None:
         """How attempts of a slot's batch ended. Called by its lane."""
         now = self._clock()
-        back = [attempt for attempt, result in ends if result.unstarted]
         with self._lock:
-            if not back:
-                self._outbox.add(ends)
-            else:
-                self._outbox.add(end for end in ends if not end[1].unstarted)
-                self._take_back(slot, back, now)
-            self._slots.progress(slot, len(ends) - len(back), len(back), now)
+            self._outbox.add(self._dispatch.ended(slot, ends, now))
             self._pending = True
             more = slot.left > 0
         # The last of a batch rings nobody: the slot's own thread is about to look.
@@ -164,16 +138,8 @@ class Exchange:
         """What the slot runs next; [] if there is nothing, then it is free."""
         now = self._clock()
         with self._lock:
-            if slot.ran:
-                self._pace.note(now - slot.began, slot.ran)
-            batch: list[Attempt] = []
-            if self._open:
-                batch = self._buffer.take(self._slots.free + 1, self._pace.per_job)
-            if batch:
-                self._slots.begin(slot, len(batch), now)
-            else:
-                self._slots.end(slot)
-                self._pending = True
+            batch = self._dispatch.next_batch(slot, now, open_=self._open)
+            self._pending = self._pending or not batch
         if batch:
             self._ring()
         else:
@@ -181,22 +147,13 @@ class Exchange:
             self.pump(slot)
         return batch
 
-    def _take_back(self, slot: Slot, attempts: list[Attempt], now: float) -> None:
-        if now - slot.since >= prefetch.LONG:
-            self._pace.surprise()
-        if slot.ran == 0 and len(attempts) == slot.left:
-            # The lane could do nothing at all: another worker may do better.
-            self._outbox.add((attempt, Result(None)) for attempt in attempts)
-        else:
-            self._buffer.put_back(attempts)
-
     # -- the thread that waits for tokens
 
     def wait_for_need(self) -> bool:
         """Blocks until a token is wanted; False once none ever will be."""
         with self._need:
             while not self._closed:
-                rest = self._rest_until - self._clock()
+                rest = self._appetite.rest_until - self._clock()
                 if not self._needs_token():
                     self._need.wait()
                 elif rest > 0:
@@ -211,7 +168,7 @@ class Exchange:
             self._need.wait_for(lambda: self._closed, seconds)
 
     def _needs_token(self) -> bool:
-        return self._open and self._dry and not self._woken and self._slots.free > 0
+        return self._open and self._appetite.needs_token(self._slots.free)
 
     # -- the thread that keeps the time
 
@@ -231,12 +188,12 @@ class Exchange:
             return -math.inf
         if not self._begun:
             return math.inf
-        if self._outbox or self._woken:
+        if self._outbox or self._appetite.woken:
             return self._retry_at
         free = self._slots.free
-        due = self._due_at if self._open and free else math.inf
-        if self._buffer and not free:
-            due = min(due, self._overdue_at)
+        due = self._appetite.due_at if self._open and free else math.inf
+        if self._dispatch.buffer and not free:
+            due = min(due, self._dispatch.overdue_at)
         return max(due, self._retry_at)
 
     def _ring(self) -> None:
@@ -278,14 +235,13 @@ class Exchange:
             now = self._clock()
             if not self._begun or now < self._retry_at:
                 return False
-            self._clear_buffer(now)
-            self._hand_out(now)
-            ends = self._telling = self._outbox.take()
+            self._outbox.add(self._dispatch.clear(now, open_=self._open))
+            self._dispatch.hand_out(now)
+            ends = self._telling = self._outbox.take(self._portion)
             wanted = self._wanted(now, bool(ends))
             if not ends and wanted is None:
                 return False
-            self._claims += wanted is not None
-            woken, self._woken = self._woken, False
+            woken = wanted is not None and self._appetite.asks()
         try:
             claims = self._delivery.exchange(ends, wanted)
         except QueueError as error:
@@ -296,10 +252,16 @@ class Exchange:
 
     def _failed(self, ends: list[Ended], woken: bool, error: QueueError) -> None:
         with self._lock:
-            self._outbox.put_back(ends)
             self._telling = []
+            if type(error) is QueueError and ends:
+                # Redis serves, but not this: one end that it refuses must not keep the others.
+                self._portion = max(1, len(ends) // 2)
+            if len(ends) == self._portion == 1:
+                self._outbox.add(ends)
+            else:
+                self._outbox.put_back(ends)
             # A token, or what a claim brought, may have been lost with the connection.
-            self._woken = self._woken or woken or self._open
+            self._appetite.woken = self._appetite.woken or woken or self._open
             self._retry_at = self._clock() + next(self._waits)
         if isinstance(error, UnknownWorker):
             self._on_unknown()
@@ -313,67 +275,21 @@ class Exchange:
             self._held.add(new)
         with self._lock:
             self._telling = []
+            self._portion = min(MAX_ENDS, 2 * self._portion)
             self._waits = pauses()
-            self._buffer.add(new)
+            self._dispatch.buffer.add(new)
             if wanted is not None and claims is not None:
-                self._learn(wanted, claims, woken, now)
-            self._hand_out(now)
+                self._appetite.learns(wanted, claims, woken, now)
+            if self._open:
+                self._dispatch.hand_out(now)
             if self._needs_token():
                 self._need.notify_all()
         self._held.remove([attempt for attempt, _ in ends])
 
-    def _learn(self, wanted: Wanted, claims: Claims, woken: bool, now: float) -> None:
-        got = len(claims.jobs)
-        self._dry = got < wanted.room or (self._dry and got == 0)
-        self._plenty = got > 0 and got == wanted.room + wanted.prefetch
-        due = claims.next_due
-        self._due_at = math.inf if due is None else now + max(_SOONEST, due)
-        if got:
-            self._rests = pauses(_FIRST_REST, _LONGEST_REST)
-        elif woken and wanted.room:
-            self._rest_until = now + next(self._rests)
-
-    def _clear_buffer(self, now: float) -> None:
-        """Takes out what is not to begin here."""
-        if self._ordered:
-            self._ordered = False
-            self._outbox.add(self._buffer.drop_ordered())
-        if not self._open:
-            self._outbox.add(self._buffer.drop_all())
-        elif self._buffer and not self._slots.free and now >= self._overdue_at:
-            busy = self._slots.busy_for(now)
-            late, again = self._buffer.drop_overdue(now, busy, self._pace.per_job)
-            self._outbox.add(late)
-            self._overdue_at = now + again
-
-    def _hand_out(self, now: float) -> None:
-        if not self._open:
-            return
-        while self._buffer and self._slots.free:
-            slot = self._slots.first_free()
-            batch = self._buffer.take(self._slots.free, self._pace.per_job)
-            self._slots.begin(slot, len(batch), now)
-            slot.inbox.put(batch)
-        if self._buffer and self._overdue_at == math.inf:
-            self._overdue_at = now
-        elif not self._buffer:
-            self._overdue_at = math.inf
-
     def _wanted(self, now: float, rides_along: bool) -> Wanted | None:
-        """What to claim: as a call of its own only what is worth one."""
         if not self._open:
-            # A token that came belongs to another worker: a claim of nothing puts it back.
-            return Wanted(0, 0, self._queues) if self._woken else None
-        room, depth = self._slots.free, self._depth()
-        ahead = max(0, depth - len(self._buffer) - self._slots.ahead)
-        starving = room > 0 and (not self._dry or now >= self._due_at)
-        hungry = self._plenty and ahead * 2 >= depth > 0
-        if not (rides_along or self._woken or starving or hungry):
-            return None
-        return Wanted(room, ahead, prefetch.queue_order(self._queues, self._claims))
-
-    def _depth(self) -> int:
-        return prefetch.depth(self._pace.per_job, self._slots.count)
+            return self._appetite.nothing()
+        return self._appetite.wanted(self._dispatch.stock, now, rides_along=rides_along)
 
     @property
     def _open(self) -> bool:

@@ -6,8 +6,9 @@ from collections.abc import Iterable, Iterator
 
 from .lane import Ended
 
-# What one call may carry: Redis serves nobody else meanwhile.
-_MAX_ENDS = 256
+MAX_ENDS = 256
+"""The most ends that one call carries: Redis serves nobody else meanwhile."""
+
 _MAX_BYTES = 1 << 20
 
 
@@ -27,10 +28,10 @@ class Outbox:
         """Ends to be told."""
         self._ends += ends
 
-    def take(self) -> list[Ended]:
+    def take(self, limit: int = MAX_ENDS) -> list[Ended]:
         """The next ones, as many as one call may carry; at least one if there is any."""
         count = size = 0
-        for _, result in self._ends[:_MAX_ENDS]:
+        for _, result in self._ends[:limit]:
             if result.outcome is not None:
                 size += len(result.outcome.result)
             if count and size > _MAX_BYTES:

@@ -7,7 +7,7 @@ from queue import Empty
 
 import pytest
 
-from jobctl.queue import Cause, ClaimedJob, Claims, Outcome, Unavailable
+from jobctl.queue import Cause, ClaimedJob, Claims, Finish, Outcome, QueueError, Unavailable
 from jobctl.worker import prefetch
 from jobctl.worker.attempt import Attempt, Held
 from jobctl.worker.cause import Stop
@@ -355,6 +355,30 @@ def test_a_failed_claim_loses_no_end(queue: MemoryQueue) -> None:
     assert len(bench.held) == 2
 
 
+def test_an_end_that_redis_refuses_keeps_no_other_from_being_told(queue: MemoryQueue) -> None:
+    queue.waiting = functions(20)
+    bench = Bench(queue)
+    running = bench.warmed_up()
+    bad = running[3]
+    real = queue.finish
+
+    def finish(me: str, finishes: Sequence[Finish], **options: object) -> object:
+        if bad.job.id in {item.id for item in finishes}:
+            raise QueueError("Redis refused the call.")
+        return real(me, finishes, **options)  # type: ignore[arg-type]
+
+    queue.finish = finish  # type: ignore[method-assign, assignment]
+    bench.end(running, after=0.01)
+    for _ in range(20):
+        bench.now += 1.0
+        bench.exchange.pump()
+    assert bench.exchange.untold() == [bad]
+    queue.finish = real  # type: ignore[method-assign]
+    bench.now += 1.0
+    bench.exchange.pump()
+    assert bench.exchange.untold() == []
+
+
 def test_who_finds_another_thread_at_it_leaves_and_is_not_forgotten(queue: MemoryQueue) -> None:
     queue.waiting = functions(1)
     bench = Bench(queue)
@@ -480,7 +504,7 @@ def test_a_wake_up_that_brings_nothing_is_followed_by_a_rest(queue: MemoryQueue)
     bench = Bench(queue)
     bench.exchange.begin()
     bench.exchange.woken()
-    first = bench.exchange._rest_until
+    first = bench.exchange._appetite.rest_until
     assert first > bench.now
     bench.exchange.woken()
-    assert bench.exchange._rest_until > first
+    assert bench.exchange._appetite.rest_until > first

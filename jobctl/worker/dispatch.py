@@ -1,0 +1,91 @@
+"""From the buffer into the slots, and back. Not safe for threads: the exchange's lock is."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+
+from . import prefetch
+from .appetite import Stock
+from .attempt import Attempt
+from .buffer import Buffer
+from .lane import Ended, Result
+from .slots import Slot, Slots
+
+
+class Dispatch:
+    """Knows what waits, how fast it goes, and what waits too long. Instants: time.monotonic."""
+
+    def __init__(self, slots: Slots) -> None:
+        self._slots = slots
+        self._pace = prefetch.Pace()
+        self.buffer = Buffer()
+        self.ordered = False
+        """An attempt in the buffer may have been ordered to end."""
+        self.overdue_at = math.inf
+        """When something in the buffer may have waited too long."""
+
+    @property
+    def stock(self) -> Stock:
+        """What could be taken in."""
+        return Stock(
+            room=self._slots.free,
+            held=len(self.buffer) + self._slots.ahead,
+            depth=prefetch.depth(self._pace.per_job, self._slots.count),
+        )
+
+    def ended(self, slot: Slot, ends: Sequence[Ended], now: float) -> Iterable[Ended]:
+        """Takes what a lane says of its batch; returns what is to be told."""
+        back = [attempt for attempt, result in ends if result.unstarted]
+        if not back:
+            self._slots.progress(slot, len(ends), 0, now)
+            return ends
+        if now - slot.since >= prefetch.LONG:
+            self._pace.surprise()
+        told = [end for end in ends if not end[1].unstarted]
+        if slot.ran == 0 and len(back) == slot.left:
+            # The lane could do nothing at all: another worker may do better.
+            told = [(attempt, Result(None)) for attempt in back]
+        else:
+            self.buffer.put_back(back)
+            self.overdue_at = now
+        self._slots.progress(slot, len(ends) - len(back), len(back), now)
+        return told
+
+    def next_batch(self, slot: Slot, now: float, *, open_: bool) -> list[Attempt]:
+        """What a slot that is done runs next; [] if there is nothing, then it is free."""
+        if slot.ran:
+            self._pace.note(now - slot.began, slot.ran)
+        batch = self.buffer.take(self._slots.free + 1, self._pace.per_job) if open_ else []
+        if batch:
+            self._slots.begin(slot, len(batch), now)
+        else:
+            self._slots.end(slot)
+        return batch
+
+    def hand_out(self, now: float) -> None:
+        """Gives the free slots what there is."""
+        while self.buffer and self._slots.free:
+            slot = self._slots.first_free()
+            batch = self.buffer.take(self._slots.free, self._pace.per_job)
+            self._slots.begin(slot, len(batch), now)
+            slot.inbox.put(batch)
+        if not self.buffer:
+            self.overdue_at = math.inf
+        elif self.overdue_at == math.inf:
+            self.overdue_at = now
+
+    def clear(self, now: float, *, open_: bool) -> list[Ended]:
+        """Takes out what is not to begin here, and how each of it ended."""
+        if not open_:
+            return self.buffer.drop_all()
+        ends: list[Ended] = []
+        if self.ordered:
+            self.ordered = False
+            ends += self.buffer.drop_ordered()
+        if self.buffer and not self._slots.free and now >= self.overdue_at:
+            busy = self._slots.busy_for(now)
+            late, again = self.buffer.drop_overdue(now, busy, self._pace.per_job)
+            self.overdue_at = now + again
+            ends += late
+        return ends
