@@ -3,7 +3,7 @@
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
+import tarfile
 from pathlib import Path
 
 import pytest
@@ -17,13 +17,15 @@ FIRST = "d5b101e"
 
 
 @pytest.fixture(scope="module")
-def first_code(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Check the first schema's code out beside this one."""
-    folder = tmp_path_factory.mktemp("first") / "checkout"
-    git = ["git", "-C", str(REPOSITORY)]
-    subprocess.run([*git, "worktree", "add", "--detach", str(folder), FIRST], check=True)
-    yield folder
-    subprocess.run([*git, "worktree", "remove", "--force", str(folder)], check=True)
+def first_code(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Unpack the first schema's code from the repository's history."""
+    folder = tmp_path_factory.mktemp("first")
+    archive = folder / "code.tar"
+    git = ["git", "-C", str(REPOSITORY), "archive", f"--output={archive}", FIRST]
+    subprocess.run(git, check=True)
+    with tarfile.open(archive) as tar:
+        tar.extractall(folder / "code", filter="data")
+    return folder / "code"
 
 
 def earlier(cluster: LiveCluster, code: Path, *arguments: str) -> str:
