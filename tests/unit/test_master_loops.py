@@ -4,6 +4,8 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from jobctl.client.sse import parse
 from jobctl.master.feed import Feed
 from jobctl.master.follow import Position, follow
@@ -89,7 +91,11 @@ def test_streams_that_cannot_begin_end_quietly() -> None:
     assert asyncio.run(run()) == ["open"]
 
 
-def test_while_nobody_listens_the_feed_rests_and_one_who_comes_misses_nothing() -> None:
+def test_while_nobody_listens_the_feed_rests_and_one_who_comes_misses_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("jobctl.master.feed._UNHEARD", 3600.0)
+
     async def run() -> None:
         queue = SaidQueue(events=[[], [event(9)], [event(10, MINE)]])
         feed = Feed(queue.as_queue())
@@ -98,6 +104,8 @@ def test_while_nobody_listens_the_feed_rests_and_one_who_comes_misses_nothing() 
             await asyncio.sleep(0)
         await feed.current()
         assert feed.position == "10-0"
+        # Who waits for all to be read must not wait for something to happen.
+        assert [block for _, block in queue.given[:3]] == [0, 5.0, 0]
         reading.cancel()
 
     asyncio.run(run())

@@ -158,6 +158,13 @@ def test_what_redis_missed_is_fired_when_it_is_back() -> None:
     assert world.fired == [("one", "12:00")]
 
 
+def test_a_redis_that_is_away_is_not_the_schedules_problem() -> None:
+    world = World("11:59:59", "12:00:02")
+    world.refusals = [Unavailable("gone")] * 9
+    [schedule] = play(world, settings(one={"cron": "0 * * * *"})).schedules
+    assert (schedule.problem, world.fired) == ("", [])
+
+
 @pytest.mark.parametrize(
     ("rule", "said"),
     [

@@ -1,5 +1,7 @@
 """The job as a request describes it, and the spec that is made of it."""
 
+import time
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -61,6 +63,16 @@ def test_a_list_of_arguments_and_none_at_all() -> None:
     assert SpecIn.model_validate({"function": "m:f"}).to_spec(JobDefaults()).args == ""
 
 
+@pytest.fixture
+def far_east(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Where the master stands must not matter."""
+    with monkeypatch.context() as changed:
+        changed.setenv("TZ", "Asia/Tokyo")
+        time.tzset()
+        yield
+    time.tzset()
+
+
 @pytest.mark.parametrize(
     ("said", "ms"),
     [
@@ -71,7 +83,7 @@ def test_a_list_of_arguments_and_none_at_all() -> None:
         (1767225600007, 1767225600007),
     ],
 )
-def test_moments(said: str | int, ms: int) -> None:
+def test_moments(said: str | int, ms: int, far_east: None) -> None:
     assert spec(at=said).at == ms
 
 

@@ -111,6 +111,14 @@ def test_a_tick_missed_for_long_is_made_up_for_or_not() -> None:
     assert len(due(table, last, late, "all", 100)) == 3
 
 
+def test_ticks_that_are_fresh_are_all_fired_by_every_policy() -> None:
+    table = Timetable("*/2 * * * * *")
+    policies: list[Missed] = ["latest", "skip", "all"]
+    for missed in policies:
+        found = due(table, NOW - 4_000, NOW, missed, 100)
+        assert found == [NOW - 3_000, NOW - 1_000]
+
+
 @pytest.mark.parametrize(
     ("cron", "zone", "said"),
     [

@@ -225,7 +225,7 @@ def test_two_masters_fire_each_tick_once(redis: RedisServer, tmp_path: Path) -> 
             eventually(lambda: client.stats()["queued"] >= 3)
             jobs = client.jobs(limit=100)["jobs"]
     # A tick's job is submitted within its second, by whichever master is first.
-    seconds = [job["submitted_at"][:19] for job in jobs]
+    seconds = [str(job["submitted_at"])[:19] for job in jobs]
     assert len(set(seconds)) == len(seconds)
 
 
