@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
 from jobctl.queue import Cause
+from jobctl.queue.library import source
 from tests.support import queue_docs
 from tests.support.queue_docs import BEGIN, END, PAGE, main, rendered
 
@@ -26,6 +28,17 @@ def test_a_stale_diagram_is_noticed_and_refreshed(
     assert main(["--check"]) == 1
     assert main([]) == 0
     assert main(["--check"]) == 0
+
+
+def test_every_key_that_the_functions_name_is_explained() -> None:
+    page = PAGE.read_text(encoding="utf-8")
+    named = re.findall(
+        r"^--   (\S+) +(?:hash|zset|set|list|stream|string) ", source(), re.MULTILINE
+    )
+    assert len(named) > 20
+    # Tables show a bucket's name shortened.
+    missing = [key for key in named if f"`{key}`" not in page and not key.startswith("bucket:")]
+    assert missing == []
 
 
 def test_every_cause_is_explained() -> None:

@@ -13,7 +13,8 @@
 --   due               zset    scheduled ids by the time they are due (ms)
 --   leases            zset    incarnations by the time their lease ends (ms)
 --   held:<incarnation>   hash ids that this worker process holds -> see leases.lua
---   worker:<incarnation> hash the worker; inbox:<incarnation> list, what it is told
+--   worker:<incarnation> hash the worker
+--   inbox:<incarnation>  list what it is told
 --   workers           hash    worker name -> its incarnation
 --   events            stream  one entry per call that changed a status
 
