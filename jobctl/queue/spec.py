@@ -39,9 +39,11 @@ _MAX_SPEC_BYTES = 1 << 20
 _RULED = frozenset(FAILURES) - {Cause.REJECTED}
 
 
-def _require(good: bool, message: str) -> None:
+def _require(good: bool, message: str, *words: object) -> None:
+    # Thousands of specs are made for one that is wrong: the sentence is put together late.
     if not good:
-        raise InvalidSpec(f"This job cannot be submitted: {message}.")
+        sentence = message.format(*words) if words else message
+        raise InvalidSpec(f"This job cannot be submitted: {sentence}.")
 
 
 def is_queue_name(name: str) -> bool:
@@ -112,12 +114,12 @@ class JobSpec:
     array_max_fails: int | None = None
 
     def __post_init__(self) -> None:
-        _require(is_id(self.id), f"{self.id!r} is not a job id (a 26-character ULID)")
+        _require(is_id(self.id), "{!r} is not a job id (a 26-character ULID)", self.id)
         if self.function:
             self._check_function()
         else:
             self._check_command()
-        _require(is_queue_name(self.queue), f"{self.queue!r} is no queue name")
+        _require(is_queue_name(self.queue), "{!r} is no queue name", self.queue)
         if self.name:
             _require(_short(self.name), f"a job's name is at most {_MAX_NAME} printable characters")
         if self.env:
@@ -144,7 +146,8 @@ class JobSpec:
         _require(not self.argv, "it is either a command or a function, not both")
         _require(
             _FUNCTION.fullmatch(self.function) is not None and len(self.function) <= _MAX_NAME,
-            f"{self.function!r} is no function (write package.module:name)",
+            "{!r} is no function (write package.module:name)",
+            self.function,
         )
         _require(self.stdin is None, "a function has no stdin; give it arguments")
         if self.args:
