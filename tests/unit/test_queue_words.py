@@ -32,7 +32,8 @@ def test_ids_rise_and_are_unique_across_threads() -> None:
 
 
 _FORKS = """
-import os
+import os, time
+time.time_ns = lambda: 1_700_000_000_000_000_000
 from jobctl.queue import new_id
 new_id()
 reading, writing = os.pipe()
