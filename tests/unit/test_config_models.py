@@ -66,8 +66,8 @@ def test_rules_of_retries_keep_what_the_file_says() -> None:
 
 def test_a_scheduled_job_says_no_more_than_the_file_does_before_and_after_it_was_stored() -> None:
     config = loads(
-        "name: x\nschedules: {n: {cron: 0 3 * * *, job: {function: 'm.t:f', args: {a: [1, null], b: null}, "
-        "grace: 10s, retry: {max_attempts: 2}}}}"
+        "name: x\nschedules: {n: {cron: 0 3 * * *, job: {function: 'm.t:f', "
+        "args: {a: [1, null], b: null}, grace: 10s, retry: {max_attempts: 2}}}}"
     )
     said = {
         "function": "m.t:f",
