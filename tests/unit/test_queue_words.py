@@ -35,7 +35,7 @@ _FORKS = """
 import os, time
 time.time_ns = lambda: 1_700_000_000_000_000_000
 from jobctl.queue import new_id
-new_id()
+before = [new_id() for _ in range(3)]
 reading, writing = os.pipe()
 if os.fork() == 0:
     os.write(writing, " ".join(new_id() for _ in range(100)).encode())
