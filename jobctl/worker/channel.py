@@ -30,19 +30,18 @@ class Channel:
         self._writing = -1
         self._size = 0
 
-    def lend(self, *, hold: bool) -> None:
-        """Makes it ready for a job; OSError if that is impossible.
-
-        With `hold` the supervisor could write too, and no end is seen when the writers go.
-        Without, the reader sees one, and `reopen` makes it wait for the next writer.
-        """
+    def lend(self) -> None:
+        """Makes it ready for a job; OSError if that is impossible."""
         if self.fd < 0:
             self._make()
-        if hold:
+
+    def hold(self) -> None:
+        """Lets no end be seen when the writers go, as the supervisor could still write."""
+        if self._writing < 0:
             self._writing = os.open(self.path, os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC)
 
     def reopen(self) -> None:
-        """Forgets that there were writers; what they wrote stays."""
+        """Waits for the next writer, where an end was read; what was written stays."""
         former, self.fd = self.fd, os.open(self.path, _READING)
         os.close(former)
 

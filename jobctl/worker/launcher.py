@@ -8,6 +8,7 @@ import os
 import select
 import signal
 import socket
+import struct
 import sys
 from contextlib import suppress
 from pathlib import Path
@@ -19,6 +20,9 @@ LINE, END, KILL = 3, 40, 41
 # Nobody's UID but the launchers' own; below those of the jobs.
 _UID = 19_999
 _START_SECONDS = 30.0
+PATIENCE = 0.005
+"""Seconds that `hear` waits. Most commands end sooner, and then nothing else is looked at."""
+_TIMEVAL = struct.pack("@ll", 0, int(PATIENCE * 1e6))
 # By import, not as a script: its compiled form is there already, and memory stays small.
 _BOOT = (
     "import sys; sys.path.append(sys.argv[1]); from launcher_main import main; "
@@ -53,6 +57,7 @@ class Launcher:
             raise
         finally:
             theirs.close()
+        ours.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, _TIMEVAL)
         self.line = ours.detach()
         poll = select.poll()
         poll.register(self.line, select.POLLIN)
@@ -74,12 +79,14 @@ class Launcher:
             self.start()
             self._write(request)
 
-    def hear(self) -> list[list[bytes]]:
-        """The words of each answer there is; [] if it has gone. Blocks if there is neither."""
+    def hear(self) -> list[list[bytes]] | None:
+        """The words of each answer there is; [] if it has gone; None if PATIENCE has passed."""
         lines: list[bytes] = []
         while not lines:
             try:
                 chunk = os.read(self.line, 4096)
+            except BlockingIOError:
+                return None
             except ConnectionResetError:
                 return []
             if not chunk:

@@ -23,15 +23,12 @@ class Station:
         self.launcher = Launcher(self.user, self.printed.path)
         self.wake = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         """An eventfd, readable after an order to the attempt in charge."""
-        self._poll = select.poll()
-        self._polled: tuple[int, ...] = ()
 
     def lend(self) -> None:
         """Makes the FIFOs ready for a job; OSError if that is impossible."""
         try:
-            # Every job opens the one, and few the other.
-            self.printed.lend(hold=True)
-            self.reported.lend(hold=False)
+            self.printed.lend()
+            self.reported.lend()
             self.launcher.start()
         except OSError:
             self.printed.close()
@@ -39,14 +36,12 @@ class Station:
             raise
 
     def poll(self) -> select.poll:
-        """Waits for all that can happen to a job; made anew only if something was replaced."""
-        fds = (self.launcher.line, self.printed.fd, self.reported.fd, self.wake)
-        if fds != self._polled:
-            self._poll = select.poll()
-            for fd in fds:
-                self._poll.register(fd, select.POLLIN)
-            self._polled = fds
-        return self._poll
+        """Waits for all that can happen to a job."""
+        self.printed.hold()
+        poll = select.poll()
+        for fd in (self.launcher.line, self.printed.fd, self.reported.fd, self.wake):
+            poll.register(fd, select.POLLIN)
+        return poll
 
     def ring(self) -> None:
         """There is an order. Safe from any thread."""

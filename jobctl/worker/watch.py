@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import math
 import os
+import select
 import signal
 import time
 from collections.abc import Callable
@@ -108,22 +109,28 @@ class Watch:
 
     def until_end(self) -> Seen:
         """Returns when the job has ended; CannotStartError if it never began."""
+        # What a job prints in its first moments waits in the FIFO: most are over then.
+        ended = self._hear()
+        if ended is not None:
+            return ended
         station = self._station
         line, printed, wake = station.launcher.line, station.printed.fd, station.wake
-        ended = None
+        poll = station.poll()
         while True:
-            for fd, _ in station.poll().poll(self._pause()):
+            self._keep_limits(time.monotonic())
+            for fd, _ in poll.poll(self._pause()):
                 if fd == line:
                     ended = self._hear()
                 elif fd == printed:
                     self._read_output()
                 elif fd == wake:
                     station.hush()
-                else:
-                    self._read_reports()
+                elif not self._read_reports():
+                    poll.unregister(fd)
+                    station.reported.reopen()
+                    poll.register(station.reported.fd, select.POLLIN)
             if ended is not None:
                 return ended
-            self._keep_limits(time.monotonic())
 
     def print(self, chunk: bytes) -> None:
         """Takes what the job printed, or what is said in its place."""
@@ -150,6 +157,8 @@ class Watch:
     def _hear(self) -> Seen | None:
         launcher = self._station.launcher
         answers = launcher.hear()
+        if answers is None:
+            return None
         if not answers:
             return self._abandon()
         for kind, *words in answers:
@@ -209,12 +218,12 @@ class Watch:
         if chunk := self._station.printed.read():
             self.print(chunk)
 
-    def _read_reports(self) -> None:
+    def _read_reports(self) -> bool:
+        """False if all writers have gone."""
         chunk = self._station.reported.read()
         if chunk:
             self._write(chunk)
-        elif chunk is not None:
-            self._station.reported.reopen()
+        return chunk != b""
 
     def _write(self, chunk: bytes) -> None:
         if self._written is None:

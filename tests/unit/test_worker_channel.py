@@ -20,7 +20,8 @@ def path(tmp_path: Path) -> Path:
 @pytest.fixture
 def channel(path: Path) -> Iterator[Channel]:
     channel = Channel(path, None)
-    channel.lend(hold=True)
+    channel.lend()
+    channel.hold()
     yield channel
     channel.close()
 
@@ -47,14 +48,15 @@ def test_the_next_job_gets_it_when_the_last_has_let_go(channel: Channel, path: P
     with path.open("wb") as job:
         job.write(b"x")
     assert left(channel) == b"x"
-    channel.lend(hold=True)
+    channel.lend()
     assert (channel.fd, path.stat().st_ino) == (fd, made)
 
 
 def test_whoever_keeps_it_open_writes_to_nobody(channel: Channel, writer: int, path: Path) -> None:
     os.write(writer, b"in time")
     assert left(channel) == b"in time"
-    channel.lend(hold=True)
+    channel.lend()
+    channel.hold()
     with pytest.raises(BrokenPipeError):
         os.write(writer, b"too late")
     assert channel.read() is None
@@ -69,7 +71,7 @@ def test_a_pipe_of_another_size_is_not_lent_again(
     fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, 4096)
     os.dup2(os.open(os.devnull, os.O_WRONLY), writer)
     left(channel)
-    channel.lend(hold=True)
+    channel.lend()
     assert path.stat().st_ino != made
     os.close(held)
     os.close(spare)
@@ -77,7 +79,7 @@ def test_a_pipe_of_another_size_is_not_lent_again(
 
 def test_reopened_it_waits_for_the_next_writer(path: Path) -> None:
     channel = Channel(path, None)
-    channel.lend(hold=False)
+    channel.lend()
     with path.open("wb", buffering=0) as job:
         job.write(b"one")
     assert channel.read() == b"one"

@@ -96,7 +96,7 @@ def test_a_job_that_kills_its_launcher_is_told_so_and_the_next_one_runs(
     outcome = run(sh("echo before; kill -KILL $PPID"))
     assert (outcome.cause, outcome.signal) == (Cause.SIGNAL, signal.SIGKILL)
     assert "process that started it" in outcome.reason
-    assert journal.events == ["processes-left"]  # without a UID of its own nobody can tell
+    assert "processes-left" in journal.events  # without a UID of its own nobody can tell
     job = sh("echo after")
     assert run(job) == OK
     assert log_of(settings, job) == b"after\n"
