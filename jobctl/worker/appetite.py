@@ -37,8 +37,6 @@ class Appetite:
         """Work may be there: a token was taken for it, or nobody has asked before."""
         # The last claim left free slots: there is nothing more, a token will come first.
         self._dry = False
-        # The last claim got all it asked for: there is probably more.
-        self._plenty = False
         self.due_at = math.inf
         """When the queue said that there may be more."""
         self.rest_until = -math.inf
@@ -61,8 +59,7 @@ class Appetite:
         """What to claim: as a call of its own only what is worth one."""
         more = max(0, stock.depth - stock.held)
         starving = stock.room > 0 and (not self._dry or now >= self.due_at)
-        hungry = self._plenty and more * 2 >= stock.depth > 0
-        if not (rides_along or self.woken or starving or hungry):
+        if not (rides_along or self.woken or starving):
             return None
         return Wanted(stock.room, more, prefetch.queue_order(self._queues, self._claims))
 
@@ -76,7 +73,6 @@ class Appetite:
         """What came of it."""
         got = len(claims.jobs)
         self._dry = got < wanted.room or (self._dry and got == 0)
-        self._plenty = got > 0 and got == wanted.room + wanted.prefetch
         due = claims.next_due
         self.due_at = math.inf if due is None else now + max(_SOONEST, due)
         if got:

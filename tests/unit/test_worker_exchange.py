@@ -403,6 +403,45 @@ def test_who_finds_another_thread_at_it_leaves_and_is_not_forgotten(queue: Memor
     assert queue.finished.keys() == {running[0].job.id}
 
 
+def test_a_slots_thread_goes_to_its_work_and_leaves_the_rest_to_others(
+    queue: MemoryQueue,
+) -> None:
+    queue.waiting = [a_job("sleep") for _ in range(2)]
+    bench = Bench(queue, slots=2)
+    bench.exchange.begin()
+    one, other = bench.batch(0), bench.batch(1)
+    queue.waiting = [a_job("true")]
+    real = queue.finish
+
+    def finish(*args: object, **options: object) -> object:
+        reply = real(*args, **options)  # type: ignore[arg-type]
+        if other:
+            # Meanwhile the other slot's job ends; its thread finds this one at it.
+            bench.end([other.pop()], slot=1)
+        return reply
+
+    queue.finish = finish  # type: ignore[method-assign, assignment]
+    bench.exchange._asleep_until = math.inf
+    assert bench.end(one, after=1.0)
+    assert queue.batches == [1]
+    bench.exchange._bell.wait(0)  # rings: somebody else is asked to go on
+    bench.exchange.pump()
+    assert queue.batches == [1, 1]
+
+
+def test_who_keeps_the_time_is_told_when_there_is_something_to_try_again(
+    queue: MemoryQueue,
+) -> None:
+    queue.waiting = [a_job("sleep")]
+    bench = Bench(queue)
+    bench.exchange.begin()
+    bench.exchange._asleep_until = math.inf
+    queue.set_away(True)
+    bench.end(bench.batch(), after=1.0)
+    assert not bench.exchange._bell._silence.locked()
+    assert bench.exchange._due() == bench.now + 0.02
+
+
 def test_while_a_call_is_on_its_way_nobody_spins(queue: MemoryQueue) -> None:
     bench = Bench(queue)
     bench.exchange.begin()
@@ -418,7 +457,7 @@ def test_while_a_call_is_on_its_way_nobody_spins(queue: MemoryQueue) -> None:
     assert arrived.wait(20)
     bench.exchange.set_draining(True)  # news, but the turn is taken
     threading.Thread(target=bench.exchange.run, daemon=True).start()
-    eventually(lambda: bench.exchange._asleep_until == math.inf)
+    eventually(lambda: bench.exchange._asleep_until == math.inf, within=10)
     go_on.set()
     eventually(lambda: bench.rests)
 
@@ -508,3 +547,8 @@ def test_a_wake_up_that_brings_nothing_is_followed_by_a_rest(queue: MemoryQueue)
     assert first > bench.now
     bench.exchange.woken()
     assert bench.exchange._appetite.rest_until > first
+    queue.waiting = [a_job("true")]
+    bench.exchange.woken()
+    bench.end(bench.batch(), after=1.0)
+    bench.exchange.woken()
+    assert bench.exchange._appetite.rest_until - bench.now < first - 100.0
