@@ -90,6 +90,19 @@ def test_claims_say_when_the_next_job_is_due(lab: Lab, queue: Queue) -> None:
     assert queue.tick().next_due is None
 
 
+def test_a_claim_queues_as_many_due_jobs_as_it_can_use(lab: Lab, queue: Queue) -> None:
+    lab.worker("inc-1")
+    jobs = lab.submit(40, delay=50.0)
+    for job_id in jobs[:35]:
+        lab.make_due(job_id)
+    assert len(queue.claim("inc-1", 20, ["default"], prefetch=10).jobs) == 30
+
+    claims = queue.claim("inc-1", 2, ["default"])
+    assert len(claims.jobs) == 2
+    assert queue.wait_work(["default"], 0.01)
+    assert len(queue.claim("inc-1", 9, ["default"]).jobs) == 3
+
+
 def test_an_instant_in_the_past_is_now(lab: Lab, queue: Queue) -> None:
     (job_id,) = lab.submit(at=1)
     assert queue.get(job_id).status is Status.QUEUED

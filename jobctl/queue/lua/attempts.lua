@@ -1,7 +1,7 @@
 -- What workers do with a job: claim, start, report, finish, hand back.
 
--- The most jobs one claim hands out, and the most it parks on the way.
-local MAX_CLAIM, MAX_PARKS = 256, 256
+-- The most jobs one claim parks on its way to those it hands out.
+local MAX_PARKS = 256
 
 -- 'ok' only for the attempt that holds the job now. A stale attempt may neither write
 -- nor be mistaken for a job that is not there.
@@ -130,7 +130,7 @@ local function claim(ctx, by, args, at)
     return { '', {} }
   end
   extend(ctx, by.incarnation)
-  local wait = tend(ctx)
+  local wait = tend(ctx, room + prefetch)
   write_places(ctx)
   local jobs, entries = {}, {}
   if not by.draining and room + prefetch > 0 then

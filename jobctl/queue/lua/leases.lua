@@ -6,6 +6,8 @@
 
 -- A claim or renewal looks after a few jobs of others, at most this often (ms).
 local TEND_EVERY, TEND_BATCH = 100, 10
+-- The most jobs one claim hands out.
+local MAX_CLAIM = 256
 
 -- Whether a worker that wakes for this queue, which is not empty, would get a job.
 function wakes(ctx, queue)
@@ -239,12 +241,12 @@ local function promote(ctx, limit)
 end
 
 -- What any living worker does for the others, so that they live on without a master.
--- Returns in how many ms the next job is due.
-local function tend(ctx)
+-- `wanted` is how many jobs it could use itself. Returns in how many ms the next is due.
+local function tend(ctx, wanted)
   if ctx.now - ctx.swept_at >= TEND_EVERY then
     sweep(ctx, TEND_BATCH)
     cascade(ctx)
   end
-  local _, wait = promote(ctx, TEND_BATCH)
+  local _, wait = promote(ctx, math.max(TEND_BATCH, math.min(wanted, MAX_CLAIM)))
   return wait
 end

@@ -97,7 +97,7 @@ define('renew', SHRINKS, function(ctx, args)
   end
   return_strays(ctx, incarnation, listed)
   remind(ctx, incarnation, worker[3], cancelling)
-  tend(ctx)
+  tend(ctx, 0)
   return { worker[1] and 1 or 0, worker[2] and 1 or 0, verdicts }
 end)
 
