@@ -255,7 +255,8 @@ def test_a_backup_goes_into_another_cluster(
     assert master.project in backup.headers["Content-Disposition"]
     folder = tmp_path / "new"
     folder.mkdir()
-    with ruled(redis, folder) as new:
+    # A backup is longer than any one job may be.
+    with ruled(redis, folder, limits={"body_bytes": 1000}) as new:
         put = new.post("/restore", content=backup.content)
         assert put.status_code == 200
         assert put.json()["restored"] == 450
