@@ -48,6 +48,8 @@ class CommandLane:
         self._station = Station(settings, slot)
         self._user = settings.user_of(slot)
         self._environment = pool_environment(settings.env)
+        # Processes of a job that killed its launcher while others ran as the same user.
+        self._left = False
         name = f"{settings.name}-{slot}"
         self._spare = Spare(settings.paths.jobs, name, self._user, settings.reader_gid)
         uid = None if self._user is None else self._user.uid
@@ -123,6 +125,8 @@ class CommandLane:
             logged = watch.last_words()
             if folder is not None or logged or not self._spare.take_back(place):
                 self._seal(attempt, folder or AttemptFolder(Path(place), Path(output)))
+            if self._left:
+                self._end_leftovers(attempt)
             if self._scratch is not None and self._scratch.changed():
                 self._clear_scratch(attempt, self._scratch)
         if seen is None:
@@ -213,6 +217,7 @@ class CommandLane:
             with self._shop.activity.pause_others(attempt) as alone:
                 # A shared UID is safe only while alone.
                 ended = (alone or not user.shared) and end_all_of(user)
+            self._left = not ended
         if not ended:
             uid = None if user is None else user.uid
             self._shop.journal("processes-left", job=attempt.job.id, uid=uid)
