@@ -55,6 +55,8 @@ class Channel:
     def take_back(self, sink: Callable[[bytes], None]) -> None:
         """Hands what is still in it to `sink`. Never waits: a survivor may hold it open."""
         self._stop_writing()
+        if self.fd < 0:
+            return
         taken = 0
         while taken <= _LEFT_IN_PIPE and (chunk := self.read()):
             sink(chunk)

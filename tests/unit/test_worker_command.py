@@ -238,7 +238,9 @@ def test_a_worker_in_trouble_does_not_fail_the_job(
 ) -> None:
     monkeypatch.setattr("jobctl.worker.command._REST_AFTER_TROUBLE", 0.0)
     settings.paths.run.rmdir()  # the FIFO cannot be made
-    assert run(a_job("true")).outcome is None
+    job = a_job("true")
+    assert run(job).outcome is None
+    assert not (settings.paths.jobs / job.id).exists()
 
 
 def test_a_full_disk_does_not_fail_the_job(
