@@ -17,12 +17,12 @@ end
 
 -- Claims a function that was never tried and uses nothing special; adds to `jobs` no more
 -- than its worker needs: id, queue, function, arguments.
-local function claim_plain(ctx, id, key, f, by, jobs, entries)
+local function claim_plain(ctx, id, key, queue, f, by, jobs, entries)
+  local job = by.plain
+  job.id, job.key, job.status, job.attempt = id, key, f[1], '1'
   by.fields[2] = '1'
-  set_status(ctx, {
-    id = id, key = key, status = f[1], name = '', worker = by.name, attempt = '1',
-  }, 'claimed', by.fields)
-  jobs[#jobs + 1] = { id, f[5], f[6], f[7] or '' }
+  set_status(ctx, job, 'claimed', by.fields)
+  jobs[#jobs + 1] = { id, queue, f[5], f[6] or '' }
   entries[#entries + 1] = id
   entries[#entries + 1] = '1'
 end
@@ -30,12 +30,11 @@ end
 -- Claims the first job of a queue, or another that all before it have been taken from; adds
 -- what it was to `jobs`, and to `entries` what its worker then holds. False for one that had
 -- to be parked.
-local function claim_one(ctx, id, by, jobs, entries)
+local function claim_one(ctx, id, queue, by, jobs, entries)
   local key = ctx.jobs .. id
-  local f = redis.call('HMGET', key,
-    'status', 'extras', 'attempt', 'options', 'queue', 'function', 'args')
-  if f[6] and not (f[2] or f[3] or f[4]) then
-    claim_plain(ctx, id, key, f, by, jobs, entries)
+  local f = redis.call('HMGET', key, 'status', 'extras', 'attempt', 'options', 'function', 'args')
+  if f[5] and not (f[2] or f[3] or f[4]) then
+    claim_plain(ctx, id, key, queue, f, by, jobs, entries)
     return true
   end
   local job = find(ctx, id)
@@ -70,7 +69,7 @@ local function claim_from(ctx, queue, n, by, jobs, entries)
     -- ZPOPMIN would write every place as text: that costs more than a second command.
     local ids = redis.call('ZRANGE', key, 0, wanted - 1)
     for _, id in ipairs(ids) do
-      if claim_one(ctx, id, by, jobs, entries) then
+      if claim_one(ctx, id, queue, by, jobs, entries) then
         got = got + 1
       end
     end
@@ -113,6 +112,8 @@ local function caller(ctx, incarnation)
     fields = {
       'attempt', '1', 'worker', worker[1], 'incarnation', incarnation, 'claimed_at', ctx.at,
     },
+    -- One table for all plain jobs of the call, one after the other.
+    plain = { worker = worker[1], incarnation = incarnation, name = '', extras = '' },
   }
 end
 
@@ -293,10 +294,8 @@ local function succeed(ctx, by, noted, args, i)
   if result ~= '' then
     fields[n + 1], fields[n + 2] = 'result', result
   end
-  local job = {
-    id = id, key = ctx.jobs .. id, status = was, attempt = attempt, name = '',
-    worker = by.name, incarnation = by.incarnation, extras = '',
-  }
+  local job = by.plain
+  job.id, job.key, job.status, job.attempt = id, ctx.jobs .. id, was, attempt
   let_go(ctx, job)
   set_status(ctx, job, 'succeeded', fields)
   return 'ok'
