@@ -12,6 +12,8 @@ import pytest
 from jobctl.queue import Cause, Outcome
 from jobctl.worker.attempt import Attempt
 from jobctl.worker.cause import Stop
+from jobctl.worker.executor.files import Files
+from jobctl.worker.executor.protocol import CANCEL, CURRENT
 from jobctl.worker.lane import UNSTARTED, Result
 from jobctl.worker.reports import Report
 from tests.support.eventually import eventually
@@ -52,7 +54,11 @@ def named(job):
         job.step("up")
         time.sleep(600)
     except job.Cancelled:
+        job.step("cleaning up")
         return "late"
+
+def outputs(job):
+    return str(job.output)
 
 def polls(job):
     try:
@@ -180,10 +186,15 @@ def test_a_crash_fails_its_job_and_costs_no_other(
     ]
 
 
-def test_results_of_an_executor_that_died_are_not_lost(place: FunctionPlace) -> None:
+def test_results_of_an_executor_that_died_are_not_lost(
+    place: FunctionPlace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Or they would have been fetched before.
+    monkeypatch.setattr("jobctl.worker.executor.turn._SILENCE", 3600.0)
+    place.run(call("counted"))
     results = place.run(*[call("counted") for _ in range(50)], call("dies", "0"))
     found = [json.loads(r.outcome.result) for r in results[:-1] if r.outcome]
-    assert [count for _, count in found] == list(range(1, 51))
+    assert [count for _, count in found] == list(range(2, 52))
     assert len({pid for pid, _ in found}) == 1
 
 
@@ -259,6 +270,33 @@ def test_signals_that_a_function_blocked_reach_the_next(place: FunctionPlace) ->
     place.run(call("masks_for_good"))
     order_when_up(place, Stop.CANCEL)
     assert place.outcome(call("waits")).cause is Cause.CANCELLED
+    assert place.count("executor-ended") == 0
+
+
+def test_an_order_does_not_tear_a_question_from_its_answer(
+    place: FunctionPlace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    output = Files.output
+    later = call("outputs")
+
+    def interrupted(files: Files) -> Path:
+        executor = place.lane._executor
+        assert executor is not None
+        if files.attempt.job.id == later.id:
+            return output(files)
+        executor.words[CANCEL] = executor.words[CURRENT]
+        executor.interrupt()
+        status = Path(f"/proc/{executor.pid}/status")
+        eventually(lambda: "ShdPnd:\t0000000000000000" in status.read_text())
+        return output(files)
+
+    place.run(call("counted"))
+    monkeypatch.setattr(Files, "output", interrupted)
+    torn, whole = place.run(call("outputs"), later)
+    assert torn.outcome is not None
+    assert torn.outcome.reason.startswith("Cancelled")
+    assert whole.outcome is not None
+    assert later.id in whole.outcome.result
     assert place.count("executor-ended") == 0
 
 
@@ -377,8 +415,12 @@ def test_an_executor_that_was_killed_while_idle_is_replaced(place: FunctionPlace
     place.lane.warm()
     assert place.outcome(call("counted")).succeeded
     assert place.lane._executor is not None
-    os.kill(place.lane._executor.pid, signal.SIGKILL)
+    executor = place.lane._executor
+    os.kill(executor.pid, signal.SIGKILL)
+    eventually(lambda: executor.gone)
     assert place.outcome(call("counted")).result.endswith(",1]")
+    # Nobody was at work: no accident, and no reason to be careful with the next one.
+    assert place.count("executor-ended") == 0
 
 
 @pytest.mark.parametrize(

@@ -140,6 +140,9 @@ def changes_environment():
     os.environ["LEFT"] = "behind"
     os.chdir("/tmp")
 
+def setting():
+    return os.environ.get("SETTINGS")
+
 def where():
     return [os.getcwd(), os.environ.get("LEFT")]
 
@@ -307,6 +310,13 @@ def test_a_jobs_environment_is_its_own(place: FunctionPlace) -> None:
 def test_folder_and_environment_are_put_back(place: FunctionPlace) -> None:
     _, after = place.run(call("changes_environment"), call("where"))
     assert after.outcome == success('["/",null]')
+
+
+def test_what_a_module_sets_while_it_is_imported_stays(place: FunctionPlace) -> None:
+    text = "import os\nos.environ['SETTINGS'] = 'mine'\ndef f(): pass\n"
+    place.source.joinpath("settings.py").write_text(text)
+    _, after = place.run(call("settings:f"), call("setting"))
+    assert after.outcome == success('"mine"')
 
 
 def test_user_code_never_meets_jobctls_own(place: FunctionPlace) -> None:
