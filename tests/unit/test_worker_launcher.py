@@ -118,6 +118,17 @@ def test_a_stopped_launcher_does_not_keep_a_job_from_its_timeout(
     assert "processes-left" not in journal.events
 
 
+def test_a_launcher_that_obeys_no_order_is_given_up(
+    lane: CommandLane, run: Run, journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("jobctl.worker.watch._LAST_WAIT", 0.1)
+    monkeypatch.setattr(lane._station.launcher, "order", lambda _: None)
+    # It ends when its stdout has no reader any more: nobody else could end it here.
+    script = "kill -STOP $PPID; trap '' TERM; while sleep 0.05 && echo; do :; done"
+    assert run(sh(script, timeout=0.1, grace=0.0)).cause is Cause.TIMEOUT
+    assert "processes-left" in journal.events
+
+
 def test_a_polite_signal_to_the_launcher_is_not_heard(run: Run) -> None:
     assert run(sh("kill $PPID; kill -INT $PPID; kill -HUP $PPID")) == OK
 
