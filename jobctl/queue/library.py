@@ -31,12 +31,14 @@ LIBRARY = library_name(SCHEMA)
 # In the order in which each builds on the ones before.
 _PARTS = (
     "core",
+    "flush",
     "flow",
     "queues",
     "limits",
     "leases",
     "jobs",
     "cascades",
+    "claims",
     "attempts",
     "workers",
     "schedules",

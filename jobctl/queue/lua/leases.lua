@@ -8,6 +8,7 @@
 local TEND_EVERY, TEND_BATCH = 100, 10
 -- The most jobs one claim hands out.
 local MAX_CLAIM = 256
+local MAX_HISTORY = 20
 
 -- Whether a worker that wakes for this queue, which is not empty, would get a job.
 function wakes(ctx, queue)

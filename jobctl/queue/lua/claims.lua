@@ -1,0 +1,145 @@
+-- Which jobs a worker gets.
+
+-- The most jobs one claim parks on its way to those it hands out.
+local MAX_PARKS = 256
+
+-- Claims a function that was never tried and uses nothing special; adds to `jobs` no more
+-- than its worker needs: id, queue, function, arguments.
+local function claim_plain(ctx, id, key, queue, f, by, jobs, entries)
+  local job = by.plain
+  job.id, job.key, job.status, job.attempt = id, key, f[1], '1'
+  by.fields[2] = '1'
+  set_status(ctx, job, 'claimed', by.fields)
+  jobs[#jobs + 1] = { id, queue, f[5], f[6] or '' }
+  entries[#entries + 1] = id
+  entries[#entries + 1] = '1'
+end
+
+-- Claims the first job of a queue, or another that all before it have been taken from; adds
+-- what it was to `jobs`, and to `entries` what its worker then holds. False for one that had
+-- to be parked.
+local function claim_one(ctx, id, queue, by, jobs, entries)
+  local key = ctx.jobs .. id
+  local f = redis.call('HMGET', key, 'status', 'extras', 'attempt', 'options', 'function', 'args')
+  if f[5] and not (f[2] or f[3] or f[4]) then
+    claim_plain(ctx, id, key, queue, f, by, jobs, entries)
+    return true
+  end
+  local job = find(ctx, id)
+  if has(job, 'l') then
+    local place = redis.call('ZSCORE', ctx.p .. 'queue:' .. job.queue, id)
+    if not admit(ctx, job, place) then
+      return false
+    end
+  end
+  jobs[#jobs + 1] = redis.call('HGETALL', key)
+  if job.attempt > 0 then
+    -- What the last attempt left; the checkpoint stays, that is what it is for.
+    redis.call('HDEL', key, 'step', 'progress', 'cause', 'exit_code', 'signal', 'reason')
+  end
+  job.attempt = job.attempt + 1
+  job.worker = by.name
+  by.fields[2] = job.attempt
+  set_status(ctx, job, 'claimed', by.fields)
+  entries[#entries + 1] = id
+  entries[#entries + 1] = held_note(job)
+  return true
+end
+
+-- Claims up to n jobs of one queue. Returns in how many ms it may give more, if its rate
+-- holds jobs back.
+local function claim_from(ctx, queue, n, by, jobs, entries)
+  local key = ctx.p .. 'queue:' .. queue
+  local granted = grant(ctx, queue, n)
+  local got, looks = 0, granted + MAX_PARKS
+  while got < granted and looks > 0 do
+    local wanted = math.min(granted - got, looks)
+    -- ZPOPMIN would write every place as text: that costs more than a second command.
+    local ids = redis.call('ZRANGE', key, 0, wanted - 1)
+    for _, id in ipairs(ids) do
+      if claim_one(ctx, id, queue, by, jobs, entries) then
+        got = got + 1
+      end
+    end
+    if #ids > 0 then
+      redis.call('ZREMRANGEBYRANK', key, 0, #ids - 1)
+    end
+    looks = looks - wanted
+    if #ids < wanted then
+      break
+    end
+  end
+  started(ctx, queue, got)
+  if granted < n and redis.call('EXISTS', key) == 1 then
+    local more, wait = grant(ctx, queue, 1)
+    return more == 0 and wait or nil
+  end
+end
+
+-- How many jobs a worker gets: what it can run now, and of those it would only keep in
+-- store no more than its share of what waits.
+local function fair_share(ctx, room, prefetch, args, first, last)
+  if prefetch > 0 then
+    local waiting = 0
+    for i = first, last do
+      waiting = waiting + redis.call('ZCARD', ctx.p .. 'queue:' .. args[i])
+    end
+    local share = math.ceil(waiting / redis.call('HLEN', ctx.p .. 'workers'))
+    room = math.min(room + prefetch, math.max(room, share))
+  end
+  return math.min(room, MAX_CLAIM)
+end
+
+-- The worker that calls, as what it claims will name it; nil if it is not registered.
+local function caller(ctx, incarnation)
+  local worker = redis.call('HMGET', ctx.p .. 'worker:' .. incarnation, 'name', 'draining')
+  return worker[1] and {
+    incarnation = incarnation,
+    name = worker[1],
+    draining = worker[2],
+    fields = {
+      'attempt', '1', 'worker', worker[1], 'incarnation', incarnation, 'claimed_at', ctx.at,
+    },
+    -- One table for all plain jobs of the call, one after the other.
+    plain = { worker = worker[1], incarnation = incarnation, name = '', extras = '' },
+  }
+end
+
+-- Claims from the queues in the order given. From args[at] on: room, prefetch, the number
+-- of queues, their names. Returns in how many ms there may be more ('' if unknown), and the
+-- jobs as they were before.
+local function claim(ctx, by, args, at)
+  local room, prefetch = tonumber(args[at]), tonumber(args[at + 1])
+  local first, last = at + 3, at + 2 + tonumber(args[at + 2])
+  for i = first, last do
+    -- Whatever is claimed: the caller may have used up a token to come here.
+    ctx.queues[args[i]] = true
+  end
+  if not by then
+    return { '', {} }
+  end
+  extend(ctx, by.incarnation)
+  local wait = tend(ctx, room + prefetch)
+  write_places(ctx)
+  local jobs, entries = {}, {}
+  if not by.draining and room + prefetch > 0 then
+    local n = fair_share(ctx, room, prefetch, args, first, last)
+    for i = first, last do
+      if #jobs < n and state_of(ctx, args[i]) ~= 'paused' then
+        local rate_wait = claim_from(ctx, args[i], n - #jobs, by, jobs, entries)
+        if rate_wait and (not wait or rate_wait < wait) then
+          wait = rate_wait
+        end
+      end
+    end
+    hold(ctx, by.incarnation, entries)
+  end
+  return { wait or '', jobs }
+end
+
+-- incarnation, room, prefetch, number of queues, the queues
+define('claim', SHRINKS, function(ctx, args)
+  local by = caller(ctx, args[1])
+  local claimed = claim(ctx, by, args, 2)
+  return by and claimed or redis.error_reply('UNKNOWNWORKER ' .. args[1])
+end)
