@@ -245,7 +245,7 @@ class Executor:
                 if self.shared[CANCEL] == seq:
                     self.strike(seq)
                 call, place = self.functions.get(path) or self.resolve(path)
-                if extra and "env" in extra:
+                if extra and extra["env"]:
                     os.environ.update(extra["env"])
                 given = json.loads(args) if args else {}
                 if place is None:

@@ -54,14 +54,10 @@ def encode_batch(batch: int, jobs: Iterable[tuple[int, Attempt]]) -> bytes:
 def _extra(attempt: Attempt) -> dict[str, object] | None:
     """What few jobs have."""
     job = attempt.job
-    extra: dict[str, object] = {}
-    if env := job.env:
-        extra["env"] = env
-    if checkpoint := job.checkpoint:
-        extra["checkpoint"] = checkpoint
-    if (index := job.array_index) is not None:
-        extra["array_index"] = index
-    return extra or None
+    env, checkpoint, index = job.env, job.checkpoint, job.array_index
+    if not env and not checkpoint and index is None:
+        return None
+    return {"env": env, "checkpoint": checkpoint, "array_index": index}
 
 
 class Shared:
