@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import itertools
+import os
 from collections.abc import Iterator
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 
 from jobctl.queue import Queue
 from tests.support.leaks import leaks
@@ -14,10 +15,13 @@ from tests.support.queue_lab import Lab
 from tests.support.redis_server import RedisServer
 
 # Fixed size: the tier takes about the same time everywhere and fails the same way twice.
+_FULL = os.environ.get("JOBCTL_TEST_SIZE") == "full"
 settings.register_profile(
     "queue",
-    max_examples=120,
-    stateful_step_count=40,
+    max_examples=1500 if _FULL else 120,
+    stateful_step_count=80 if _FULL else 40,
+    phases=(Phase.explicit, Phase.generate, Phase.shrink),
+    report_multiple_bugs=False,
     deadline=None,
     derandomize=True,
     database=None,

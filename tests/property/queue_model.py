@@ -2,45 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import math
+from collections.abc import Sequence
 
 from jobctl.queue import Cause, Outcome, Status, Verdict
+from jobctl.queue.spec import RetryRule
 from jobctl.queue.status import CRASHES, FAILURES, MAX_CRASHES
+from tests.property.queue_model_flow import Flow
+from tests.property.queue_model_places import ModelJob
 
 
-@dataclass
-class ModelJob:
-    """What must be known to say what happens next."""
+class Model(Flow):
+    """What workers (incarnation -> draining), users and time do."""
 
-    id: str
-    queue: str
-    max_attempts: int
-    status: Status = Status.QUEUED
-    attempt: int = 0
-    failures: int = 0
-    crashes: int = 0
-    run: int = 1
-    ended: int | None = None
-    accepted: int | None = None
-    cancelling: bool = False
-    holder: str = ""
-
-
-@dataclass
-class Model:
-    """Jobs, queues (the next job first) and workers (incarnation -> draining)."""
-
-    jobs: dict[str, ModelJob] = field(default_factory=dict)
-    queues: dict[str, list[str]] = field(default_factory=dict)
-    names: dict[str, str] = field(default_factory=dict)
-    draining: dict[str, bool] = field(default_factory=dict)
-
-    def submit(self, job_id: str, queue: str, max_attempts: int) -> bool:
-        if job_id in self.jobs:
-            return False
-        self.jobs[job_id] = ModelJob(job_id, queue, max_attempts)
-        self._enqueue(self.jobs[job_id])
-        return True
+    def __init__(self) -> None:
+        super().__init__()
+        self.names: dict[str, str] = {}
+        self.draining: dict[str, bool] = {}
 
     def register(self, name: str, incarnation: str) -> None:
         current = self.names.get(name)
@@ -50,18 +28,21 @@ class Model:
         self.draining.setdefault(incarnation, False)
 
     def held(self, incarnation: str) -> list[ModelJob]:
+        """The newest first."""
         found = [j for j in self.jobs.values() if j.status.held and j.holder == incarnation]
         return sorted(found, key=lambda j: j.id, reverse=True)
 
-    def claim(self, incarnation: str, n: int, queues: list[str]) -> list[str]:
+    def claim(self, worker: str, room: int, queues: list[str], prefetch: int = 0) -> list[str]:
+        if prefetch:
+            share = math.ceil(sum(len(self.waiting(q)) for q in queues) / len(self.names))
+            room = min(room + prefetch, max(room, share))
         claimed: list[str] = []
-        for queue in queues if not self.draining[incarnation] else []:
-            waiting = self.queues.get(queue, [])
-            while waiting and len(claimed) < n:
-                job = self.jobs[waiting.pop(0)]
-                job.status, job.holder = Status.CLAIMED, incarnation
-                job.attempt += 1
-                claimed.append(job.id)
+        for queue in queues if not self.draining[worker] else []:
+            for job in [] if self.paused(queue) else self.waiting(queue):
+                if len(claimed) < room and self.admit(job):
+                    job.status, job.holder = Status.CLAIMED, worker
+                    job.attempt += 1
+                    claimed.append(job.id)
         return claimed
 
     def fence(self, job_id: str, attempt: int) -> Verdict:
@@ -84,33 +65,49 @@ class Model:
         if job is None or verdict is not Verdict.OK:
             return verdict
         if outcome.succeeded:
-            self._conclude(job, Status.SUCCEEDED, accepted=attempt)
+            self.let_go(job)
+            self.conclude(job, Status.SUCCEEDED, accepted=attempt)
         elif job.cancelling or outcome.cause is Cause.CANCELLED:
-            self._conclude(job, Status.CANCELLED, accepted=attempt)
+            self.let_go(job)
+            self.conclude(job, Status.CANCELLED, accepted=attempt)
         elif outcome.cause in FAILURES:
-            job.failures += 1
-            if job.failures >= job.max_attempts or outcome.cause is Cause.REJECTED:
-                self._conclude(job, Status.FAILED, accepted=attempt)
-            else:
-                job.status, job.holder, job.ended = Status.SCHEDULED, "", attempt
+            self.let_go(job)
+            self._fail(job, outcome)
         elif outcome.cause is not None:
             job.ended = attempt
             self.lose(job, outcome.cause)
         return verdict
 
+    def _fail(self, job: ModelJob, outcome: Outcome) -> None:
+        job.failures += 1
+        rule = _rule(job, outcome)
+        last = job.failures >= job.spec.max_attempts or outcome.cause is Cause.REJECTED
+        if last or rule == "fail":
+            self.conclude(job, Status.FAILED, accepted=job.attempt)
+            return
+        if rule is not None and not isinstance(rule, str):
+            job.queue = rule["queue"]
+        job.status, job.holder, job.ended = Status.SCHEDULED, "", job.attempt
+        job.delayed = True
+
     def hand_back(self, job: ModelJob) -> None:
+        self.let_go(job)
+        self._put_back(job)
+
+    def _put_back(self, job: ModelJob) -> None:
         if job.cancelling:
-            self._conclude(job, Status.CANCELLED)
+            self.conclude(job, Status.CANCELLED)
         else:
-            self._enqueue(job, at_head=True)
+            self.enqueue(job, at_head=True)
 
     def lose(self, job: ModelJob, cause: Cause) -> None:
+        self.let_go(job)
         if cause in CRASHES:
             job.crashes += 1
             if job.crashes >= MAX_CRASHES and not job.cancelling:
-                self._conclude(job, Status.FAILED)
+                self.conclude(job, Status.FAILED)
                 return
-        self.hand_back(job)
+        self._put_back(job)
 
     def release(self, incarnation: str, cause: Cause) -> int:
         held = self.held(incarnation)
@@ -124,34 +121,49 @@ class Model:
             self.hand_back(job)
         self._forget(incarnation)
 
-    def promote(self, job_id: str) -> None:
-        self._enqueue(self.jobs[job_id])
-
     def cancel(self, job_id: str) -> None:
-        job = self.jobs[job_id]
-        if job.status is Status.RUNNING:
-            job.cancelling = True
-            return
-        if job.status is Status.QUEUED:
-            self.queues[job.queue].remove(job_id)
-        self._conclude(job, Status.CANCELLED)
+        self.revoke(self.jobs[job_id])
 
     def retry(self, job_id: str) -> None:
         job = self.jobs[job_id]
+        if job.spec.array:
+            self.count(job, -1)
         job.failures = job.crashes = 0
         job.run += 1
         job.ended, job.accepted = job.accepted or job.ended, None
-        self._enqueue(job)
+        self.enqueue(job)
 
-    def _enqueue(self, job: ModelJob, *, at_head: bool = False) -> None:
-        job.status, job.holder = Status.QUEUED, ""
-        waiting = self.queues.setdefault(job.queue, [])
-        waiting.insert(0 if at_head else len(waiting), job.id)
+    def delete(self, ids: Sequence[str]) -> None:
+        """Retention took these; an array goes with the last of its jobs."""
+        arrays = {self.jobs.pop(job_id).spec.array for job_id in ids}
+        for array_id in arrays - {job.spec.array for job in self.jobs.values()} - {""}:
+            del self.arrays[array_id]
 
-    def _conclude(self, job: ModelJob, status: Status, accepted: int | None = None) -> None:
-        job.status, job.accepted = status, accepted
-        job.cancelling, job.holder = False, ""
+    def deletable(self, job: ModelJob) -> bool:
+        array = self.arrays.get(job.spec.array)
+        return job.status.terminal and (array is None or array.over)
+
+    def restore(self) -> None:
+        """Only what is worth keeping is left, and workers are not. The places are made anew."""
+        self.names, self.draining, self.children = {}, {}, {}
+        self.holders.clear()
+        for job in self.jobs.values():
+            job.parked = False
+        for job in self.with_status(Status.CLAIMED, Status.RUNNING):
+            self._put_back(job)
+        for job in self.with_status(Status.BLOCKED):
+            self.tie(job)
+        self.cascade()
 
     def _forget(self, incarnation: str) -> None:
         self.draining.pop(incarnation, None)
         self.names = {n: i for n, i in self.names.items() if i != incarnation}
+
+
+def _rule(job: ModelJob, outcome: Outcome) -> RetryRule | None:
+    """What the job's own rules say to a failure."""
+    rule = job.spec.retry_on.get(str(outcome.cause))
+    if outcome.cause is Cause.EXIT and isinstance(rule, dict) and "queue" not in rule:
+        found: RetryRule | None = rule.get(str(outcome.exit_code), rule.get("default"))
+        return found
+    return rule
