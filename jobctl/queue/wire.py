@@ -10,12 +10,16 @@ from __future__ import annotations
 
 import socket
 import struct
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import hiredis
 
 _CHUNK = 1 << 16
 _INCOMPLETE = object()
+
+# Commands that may be without a reply in a stream.
+_AHEAD = 2
 
 
 class Refused(Exception):
@@ -60,6 +64,28 @@ class Wire:
         if isinstance(reply, hiredis.ReplyError):
             raise Refused(str(reply))
         return reply
+
+    def stream(self, commands: Iterable[Sequence[str | bytes | float]]) -> Iterator[Any]:
+        """Sends commands one ahead of their replies: Redis works on one, the next is made.
+
+        Yields each reply as it is: of a refused command it is a `hiredis.ReplyError`.
+        """
+        line = self._take()
+        owed = 0
+        try:
+            for words in commands:
+                line.send(words)
+                owed += 1
+                if owed == _AHEAD:
+                    yield line.receive()
+                    owed -= 1
+            while owed:
+                yield line.receive()
+                owed -= 1
+        except BaseException:
+            line.close()  # replies are owed, or half read
+            raise
+        self._resting.append(line)
 
     def close(self) -> None:
         """Closes the connections that nobody uses now."""
@@ -113,9 +139,18 @@ class _Line:
         self._reader = hiredis.Reader(encoding="utf-8", errors="replace", notEnoughData=_INCOMPLETE)
         self._chunk = bytearray(_CHUNK)
 
-    def call(self, words: tuple[Any, ...]) -> Any:
+    def call(self, words: Sequence[Any]) -> Any:
+        self.send(words)
+        return self.receive()
+
+    def send(self, words: Sequence[Any]) -> None:
         try:
-            self._socket.sendall(hiredis.pack_command(words))
+            self._socket.sendall(hiredis.pack_command(tuple(words)))
+        except BlockingIOError:
+            raise TimeoutError("Redis did not take the command in time") from None
+
+    def receive(self) -> Any:
+        try:
             while (reply := self._reader.gets()) is _INCOMPLETE:
                 count = self._socket.recv_into(self._chunk)
                 if not count:

@@ -43,6 +43,6 @@ def send(kind, *args):
     {"noop": noop, "latency": latency, "lasting": lasting}[kind].delay(*args)
 
 
-def send_many(numbers):
-    for number in numbers:
+def send_many(count):
+    for number in range(count):
         noop.delay(number, ARGUMENT)

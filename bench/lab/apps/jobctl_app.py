@@ -25,5 +25,6 @@ def send(kind, *args):
     queue.submit([_spec(kind, *args)])
 
 
-def send_many(numbers):
-    queue.submit([_spec("noop", number, ARGUMENT) for number in numbers])
+def send_many(count):
+    for _ in queue.submit_many(_spec("noop", number, ARGUMENT) for number in range(count)):
+        pass

@@ -38,7 +38,7 @@ async def _gather(numbers):
     await asyncio.gather(*(noop.kiq(number, ARGUMENT) for number in numbers))
 
 
-def send_many(numbers):
+def send_many(count):
     # It has no call for many jobs: fifty single ones at a time do best.
-    for first in range(0, len(numbers), 50):
-        _run(_gather(numbers[first : first + 50]))
+    for first in range(0, count, 50):
+        _run(_gather(range(first, min(first + 50, count))))

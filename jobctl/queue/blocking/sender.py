@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TypeVar
 
+import hiredis
+
 from .. import calls
-from ..call import Call, Command
+from ..call import Arg, Call, Command
 from ..library import SCHEMA, function_name, source
 from ..replies import FAILURES, library_is_missing, library_is_there, translate
-from ..wire import Wire
+from ..wire import Refused, Wire
 
 T = TypeVar("T")
 
@@ -42,8 +45,32 @@ class Sender:
         """Close all connections."""
         self._wire.close()
 
+    def _stream(self, sent: Iterable[Call[T]]) -> Iterator[T]:
+        """The answers of many calls in order, each made while the one before is carried out."""
+        under_way: deque[Call[T]] = deque()
+
+        def commands() -> Iterator[tuple[Arg, ...]]:
+            for call in sent:
+                under_way.append(call)
+                yield self._command(call)
+
+        try:
+            for reply in self._wire.stream(commands()):
+                call = under_way.popleft()
+                if not isinstance(reply, hiredis.ReplyError):
+                    yield call.decode(reply)
+                elif library_is_missing(refused := Refused(str(reply))):
+                    yield self._call(call)
+                else:
+                    raise refused
+        except FAILURES as error:
+            raise translate(error) from error
+
+    def _command(self, call: Call[T]) -> tuple[Arg, ...]:
+        return ("FCALL", function_name(call.function), 1, self._prefix, *call.args)
+
     def _call(self, call: Call[T]) -> T:
-        command = ("FCALL", function_name(call.function), 1, self._prefix, *call.args)
+        command = self._command(call)
         try:
             reply = self._send(*command)
         except FAILURES as error:
