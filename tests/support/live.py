@@ -173,24 +173,6 @@ class LiveCluster:
         self.engine.stop(self.container(instance), timeout=10)
         self.engine.start(self.container(instance))
 
-    def append_to_redis_file(self, data: bytes) -> None:
-        """Add bytes to the end of the append-only file, while Redis is down."""
-        [redis] = [c for c in self.engine.containers({}) if c.name == self.container("redis-1")]
-        subprocess.run(
-            [
-                *("docker", "run", "--rm", "-i", "-u", "0:0"),
-                *("-v", f"{self.project}-redis:/data", redis.image),
-                *(
-                    "sh",
-                    "-c",
-                    "cat >> /data/appendonlydir/$(ls -t /data/appendonlydir | grep incr | head -1)",
-                ),
-            ],
-            input=data,
-            check=True,
-            capture_output=True,
-        )
-
     def close(self) -> None:
         """Remove everything of this project from the engine."""
         mine = {"com.docker.compose.project": self.project}
