@@ -46,7 +46,7 @@ class CommandLane:
         self._slot = slot
         self._count_oom_kills = count_oom_kills or OomKills()
         self._station = Station(settings, slot)
-        self._user = settings.user_of(slot)
+        self._user = settings.command_user(slot)
         self._environment = pool_environment(settings.env)
         # Processes of a job that killed its launcher while others ran as the same user.
         self._left = False

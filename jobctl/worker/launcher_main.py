@@ -44,8 +44,6 @@ _PR_SET_CHILD_SUBREAPER = 36
 # Also children that announce their end by another signal than SIGCHLD.
 _WALL = 0x40000000
 _READ = 16_384
-# How often what is left of a job is killed one by one.
-_ROUNDS = 3
 
 # A search goes on after these; what else it met is what it then fails with.
 _GO_ON = (errno.ENOENT, errno.ENOTDIR, errno.EACCES, errno.ELOOP, errno.ENAMETOOLONG)
@@ -150,26 +148,25 @@ class Launcher:
 
     def _end_others(self, code: int) -> None:
         """Returns when no process of the job lives any more."""
-        rounds = 0
+        told = False
         try:
             while True:
                 pid, _ = os.waitpid(-1, os.WNOHANG | _WALL)
                 if pid:
                     continue
-                if not rounds:
+                if not told:
                     os.write(LINE, b"L %d\n" % code)
-                rounds += 1
-                self._kill_others(at_once=rounds > _ROUNDS)
+                told = True
+                self._kill_others()
                 os.waitpid(-1, _WALL)
         except ChildProcessError:
             return
 
-    def _kill_others(self, *, at_once: bool) -> None:
+    def _kill_others(self) -> None:
         self._become_job()
         try:
-            if at_once and self._alone:
-                # No fork bomb can outrun this. It spares the caller, but not the executor
-                # that waits in this slot for functions: so not before it has to be.
+            if self._alone:
+                # No fork bomb can outrun this. It spares the caller.
                 os.kill(-1, _signal.SIGKILL)
                 return
             # Grandchildren become children as their parents end.

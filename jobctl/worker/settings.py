@@ -10,9 +10,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-# Each worker owns 64 consecutive UIDs, one per slot, so two jobs never share one.
-_FIRST_JOB_UID = 20_000
+# Each worker owns 64 consecutive UIDs, one per slot, so two jobs never share one. Functions
+# have their own, as their executor waits in the slot while commands run there. There is room
+# for those of 200 workers below 65536; the next 200 have the same, in containers apart.
 MAX_SLOTS = 64
+_FIRST_COMMAND_UID = 20_000
+_FIRST_FUNCTION_UID = 52_100
+_FUNCTION_WORKERS = 200
 
 
 class SettingsError(Exception):
@@ -23,7 +27,7 @@ class SettingsError(Exception):
 
 @dataclass(frozen=True)
 class JobUser:
-    """Who a job's processes run as. `shared`: other slots run as the same UID."""
+    """Who a job's processes run as. `shared`: all jobs of the worker run as the same UID."""
 
     uid: int
     gid: int
@@ -50,7 +54,7 @@ class Paths:
 class Settings:
     """One worker's identity and limits; durations are seconds.
 
-    `isolate` gives every slot a UID of its own and the files to the master's group. It is
+    `isolate` gives every slot UIDs of its own and the files to the master's group. It is
     off only where the supervisor may not change owners, as in the unit tests. `python` runs
     the functions, with the folders of `code` on its path; `warm`: an executor is started
     before the first function comes.
@@ -96,13 +100,20 @@ class Settings:
         """The group that may read logs and outputs; None leaves files as they are."""
         return self.master_gid if self.isolate else None
 
-    def user_of(self, slot: int) -> JobUser | None:
-        """Who runs the jobs of this slot; None means the supervisor's own user."""
+    def command_user(self, slot: int) -> JobUser | None:
+        """Who runs the commands of this slot; None means the supervisor's own user."""
+        return self._user(_FIRST_COMMAND_UID + self.ordinal * MAX_SLOTS + slot)
+
+    def function_user(self, slot: int) -> JobUser | None:
+        """Who runs the functions of this slot; None means the supervisor's own user."""
+        worker = self.ordinal % _FUNCTION_WORKERS
+        return self._user(_FIRST_FUNCTION_UID + worker * MAX_SLOTS + slot)
+
+    def _user(self, number: int) -> JobUser | None:
         if not self.isolate:
             return None
         if self.caller is not None:
             return JobUser(*self.caller, shared=True)
-        number = _FIRST_JOB_UID + self.ordinal * MAX_SLOTS + slot
         return JobUser(number, number)
 
 

@@ -15,7 +15,7 @@ class Station:
     """One job uses it at a time. Nothing of it is there before the first one."""
 
     def __init__(self, settings: Settings, slot: int) -> None:
-        self.user = settings.user_of(slot)
+        self.user = settings.command_user(slot)
         gid = None if self.user is None else self.user.gid
         run = settings.paths.run
         self.printed = Channel(run / f"printed-{slot}", gid)

@@ -6,11 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from jobctl.worker.executor.leftovers import Scratch, end_others
+from jobctl.worker.executor.leftovers import end_others
 from jobctl.worker.executor.process import ExecutorProcess
 from jobctl.worker.executor.protocol import READ
 from jobctl.worker.reports import Report
-from jobctl.worker.settings import JobUser
 from tests.support.eventually import eventually
 from tests.support.function_place import FunctionPlace, call
 
@@ -238,15 +237,21 @@ def test_a_full_disk_fails_no_function(
     assert place.count("no-room-for-output") == 1
 
 
-def test_scratch_is_cleared_only_after_a_change(tmp_path: Path) -> None:
-    uid = os.geteuid()
-    scratch = Scratch([tmp_path, tmp_path / "absent"], JobUser(uid, os.getegid()))
-    assert not scratch.changed()
-    (tmp_path / "file").write_text("x")
-    assert scratch.changed()
-    scratch.clear()
-    assert not (tmp_path / "file").exists()
-    assert not scratch.changed()
+def test_what_is_left_within_one_tick_of_the_clock_is_cleared_all_the_same(tmp_path: Path) -> None:
+    caller = (os.geteuid(), os.getegid())
+    place = FunctionPlace(tmp_path, "", isolate=True, caller=caller)
+    seat = place.lane._seat
+    [scratch] = place.settings.paths.scratch
+    place.activity.enter(seat)
+    (scratch / "first").touch()
+    stamp = scratch.stat().st_mtime_ns
+    seat.clear_scratch()
+    # As if the clock had stood still since before it was cleared.
+    (scratch / "second").touch()
+    os.utime(scratch, ns=(stamp, stamp))
+    seat.clear_if_changed()
+    assert list(scratch.iterdir()) == []
+    place.lane.close()
 
 
 def test_nothing_but_the_session_is_ended_without_a_uid_of_ones_own() -> None:

@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from jobctl.worker.settings import JobUser, SettingsError, from_environment
+from jobctl.config.pools import MAX_REPLICAS
+from jobctl.worker.settings import MAX_SLOTS, JobUser, SettingsError, from_environment
 
 
 def environment(name: str = "worker-2", **settings: object) -> dict[str, str]:
@@ -39,16 +40,33 @@ def test_every_process_is_an_incarnation_of_its_own() -> None:
     assert first.incarnation != second.incarnation
 
 
-def test_each_slot_has_a_user_of_its_own() -> None:
+def test_each_slot_has_users_of_its_own_for_commands_and_for_functions() -> None:
     settings = from_environment(environment(), "c")
-    assert settings.user_of(0) == JobUser(20_128, 20_128)
-    assert settings.user_of(1) == JobUser(20_129, 20_129)
-    assert from_environment(environment("worker-gpu-3"), "c").user_of(63) == JobUser(20_255, 20_255)
+    assert settings.command_user(0) == JobUser(20_128, 20_128)
+    assert settings.command_user(1) == JobUser(20_129, 20_129)
+    third = from_environment(environment("worker-gpu-3"), "c")
+    assert third.command_user(63) == JobUser(20_255, 20_255)
+    assert third.function_user(63) == JobUser(52_355, 52_355)
+
+
+def test_no_two_jobs_of_a_worker_share_a_user_and_all_fit_into_a_user_namespace() -> None:
+    commands, functions = set(), set()
+    for ordinal in (1, 199, 200, 201, MAX_REPLICAS):
+        settings = from_environment(environment(f"worker-{ordinal}"), "c")
+        for slot in (0, MAX_SLOTS - 1):
+            commands.add(settings.command_user(slot))
+            functions.add(settings.function_user(slot))
+    assert len(commands) == 10
+    assert len(functions) == 8  # worker-1 and worker-201 have the same
+    assert commands.isdisjoint(functions)
+    assert all(user is not None and user.uid < 65_534 for user in commands | functions)
 
 
 def test_a_pool_of_the_caller_shares_one_user() -> None:
     settings = from_environment(environment(job_user=[1000, 100]), "c")
-    assert settings.user_of(0) == settings.user_of(1) == JobUser(1000, 100, shared=True)
+    caller = JobUser(1000, 100, shared=True)
+    assert settings.command_user(0) == settings.command_user(1) == caller
+    assert settings.function_user(0) == settings.function_user(1) == caller
 
 
 @pytest.mark.parametrize(

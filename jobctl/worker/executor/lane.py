@@ -53,9 +53,8 @@ class FunctionLane:
 
     def close(self) -> None:
         """Ends the executor."""
-        if self._executor is not None:
-            self._executor.end()
-            self._part()
+        self._end_executor()
+        self._seat.close()
 
     def _run_some(self, done: Done) -> None:
         executor = self._ensure()
@@ -86,12 +85,17 @@ class FunctionLane:
 
     def _ensure(self) -> ExecutorProcess:
         if self._executor is not None and self._executor.ready and self._executor.gone:
-            # While idle: a command in this slot ends all processes of the slot's UID.
-            self.close()
+            # While idle: the kernel needed memory, or all jobs share one UID.
+            self._end_executor()
         if self._executor is None:
             self._executor = self._seat.starter.start(self._unwanted)
             self._executor.poll.register(self._seat.wake, select.POLLIN)
         return self._executor
+
+    def _end_executor(self) -> None:
+        if self._executor is not None:
+            self._executor.end()
+            self._part()
 
     def _part(self) -> None:
         if self._executor is not None:

@@ -1,14 +1,14 @@
-"""What a function leaves behind while its executor lives on: processes and scratch files."""
+"""Processes that a function leaves behind while its executor lives on."""
 
 from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from ..cleanup import clear_scratch, processes_of
+from ..cleanup import processes_of
 from ..settings import JobUser
 
 # More than this many in a row and they are made faster than they are killed.
@@ -54,29 +54,3 @@ def _session(leader: int, proc: Path = Path("/proc")) -> Iterator[int]:
             continue  # it ended meanwhile
         if int(session) == leader and state not in "ZX":
             yield int(entry.name)
-
-
-class Scratch:
-    """The world-writable folders. Their times of change tell what no audit event did."""
-
-    def __init__(self, places: Sequence[Path], user: JobUser | None) -> None:
-        self._places = places
-        self._user = user
-        self._seen = self._times()
-
-    def changed(self) -> bool:
-        """Whether anything was made or removed in them since they were cleared."""
-        return self._user is not None and self._times() != self._seen
-
-    def clear(self) -> None:
-        """Removes what the slot's UID has there. OSError if some of it stays."""
-        if self._user is not None:
-            clear_scratch(self._places, self._user.uid)
-            self._seen = self._times()
-
-    def _times(self) -> list[int]:
-        times = []
-        for place in self._places:
-            with suppress(OSError):
-                times.append(os.stat(place).st_mtime_ns)  # noqa: PTH116 - twice as fast
-        return times

@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 
-from ..cleanup import end_all_of
+from ..cleanup import Scratch, end_all_of
 from ..lane import Shop
-from .leftovers import Scratch, end_others
+from .leftovers import end_others
 from .process import ExecutorProcess
 from .starting import Starter
 
@@ -17,10 +17,11 @@ class Seat:
 
     def __init__(self, shop: Shop, slot: int, count_oom_kills: Callable[[], int]) -> None:
         self.shop = shop
-        self.user = shop.settings.user_of(slot)
+        self.user = shop.settings.function_user(slot)
         self.count_oom_kills = count_oom_kills
         self.starter = Starter(shop, self.user)
-        self._scratch = Scratch(shop.settings.paths.scratch, self.user)
+        uid = None if self.user is None else self.user.uid
+        self._scratch = None if uid is None else Scratch(shop.settings.paths.scratch, uid)
         # Readable after an order for some attempt. Never closed: whoever orders does not know
         # whether the lane still lives.
         self.wake = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
@@ -52,8 +53,8 @@ class Seat:
             self.shop.journal("processes-left", uid=None if self.user is None else self.user.uid)
 
     def clear_scratch(self) -> None:
-        """Removes what the slot's UID left in the world-writable folders."""
-        if self.user is None:
+        """Removes what functions left in the world-writable folders."""
+        if self.user is None or self._scratch is None:
             return
         try:
             with self.shop.activity.pause_others(self) as alone:
@@ -64,5 +65,10 @@ class Seat:
 
     def clear_if_changed(self) -> None:
         """After a batch: files made in ways that raise no audit event."""
-        if self._scratch.changed():
+        if self._scratch is not None and self._scratch.changed():
             self.clear_scratch()
+
+    def close(self) -> None:
+        """No job runs here any more."""
+        if self._scratch is not None:
+            self._scratch.close()
