@@ -20,7 +20,7 @@ from tests.support.eventually import eventually
 from tests.support.function_place import FunctionPlace, call
 
 CODE = """
-import asyncio, ctypes, os, signal, sys, threading, time
+import asyncio, concurrent.futures.process, ctypes, os, signal, subprocess, sys, threading, time
 
 count = 0
 
@@ -125,6 +125,34 @@ def hogs(job):
     job.step("up")
     os.kill(os.getpid(), signal.SIGKILL)
 
+class Odd(Exception):
+    @property
+    def __dict__(self):
+        raise RuntimeError("odd")
+
+def starts_a_hog(job, how):
+    job.step("up")
+    if how == "had no child":
+        raise Odd
+    ended = subprocess.run(["sh", "-c", "kill -KILL $$"])
+    if how == "raises":
+        raise ValueError("no answer")
+    if how == "checks":
+        ended.check_returncode()
+    if how == "checks and says so":
+        try:
+            ended.check_returncode()
+        except subprocess.CalledProcessError:
+            raise ValueError("no answer") from None
+    if how == "exits":
+        sys.exit(137)
+    if how == "loses its pool":
+        raise concurrent.futures.process.BrokenProcessPool
+
+def fails_beside_a_child():
+    subprocess.run(["true"])
+    raise ValueError("its own fault")
+
 def closes(what):
     (sys.stdout if what == "stdout" else sys.stderr).close()
     os.close(1 if what == "stdout" else 2)
@@ -209,6 +237,43 @@ def test_memory_kills_are_told_apart(tmp_path: Path) -> None:
     place = FunctionPlace(tmp_path, CODE, count_oom_kills=lambda: next(kills))
     outcome = place.outcome(call("dies", "kill"))
     assert (outcome.cause, outcome.signal) == (Cause.OOM, signal.SIGKILL)
+    place.lane.close()
+
+
+@pytest.mark.parametrize(
+    ("how", "alone", "cause"),
+    [
+        ("ignores", True, None),
+        ("raises", True, Cause.OOM),
+        ("raises", False, Cause.EXIT),
+        ("checks", False, Cause.OOM),
+        ("checks and says so", False, Cause.OOM),
+        ("exits", False, Cause.OOM),
+        ("loses its pool", False, Cause.OOM),
+        ("had no child", True, Cause.EXIT),
+    ],
+)
+def test_a_child_that_was_killed_for_memory_counts_if_it_was_the_jobs_own(
+    tmp_path: Path, how: str, alone: bool, cause: Cause | None
+) -> None:
+    kills: list[Report] = []
+    place = FunctionPlace(tmp_path, CODE, count_oom_kills=lambda: len(kills))
+    place.ear.on_note = lambda _, report: kills.append(report)
+    if not alone:
+        place.activity.enter("another job")
+    assert place.outcome(call("starts_a_hog", how)).cause is cause
+    place.lane.close()
+
+
+def test_a_kill_for_memory_is_told_of_one_job_only(tmp_path: Path) -> None:
+    kills: list[Report] = []
+    place = FunctionPlace(tmp_path, CODE, count_oom_kills=lambda: len(kills))
+    place.ear.on_note = lambda _, report: kills.append(report)
+    first, second = place.run(call("starts_a_hog", "ignores"), call("fails_beside_a_child"))
+    assert first.outcome is not None
+    assert first.outcome.succeeded
+    assert second.outcome is not None
+    assert second.outcome.cause is Cause.EXIT
     place.lane.close()
 
 

@@ -11,7 +11,7 @@ from tests.support.function_place import FunctionPlace, call
 from tests.support.worker_queue import a_job
 
 CODE = """
-import asyncio, functools, os, sys
+import asyncio, functools, os, subprocess, sys
 
 calls = 0
 
@@ -55,6 +55,9 @@ class Tasks:
         return [job.attempt, a]
 
 task = Tasks()
+
+def imports_in_a_child():
+    return subprocess.run([sys.executable, "-c", "import m"]).returncode
 
 async def later(a):
     await asyncio.sleep(0)
@@ -205,6 +208,26 @@ def test_the_context_stands_where_its_parameter_does(place: FunctionPlace) -> No
     assert place.outcome(job) == success(f'["{job.id}",1,2]')
 
 
+@pytest.mark.parametrize(
+    "name",
+    ["json", "types", "enum", "re", "signal", "select", "mmap", "functools"],
+)
+def test_a_module_named_like_one_of_the_standard_librarys_does_not_keep_it_from_starting(
+    tmp_path: Path, name: str
+) -> None:
+    place = FunctionPlace(tmp_path, CODE)
+    (place.source / f"{name}.py").write_text("raise RuntimeError('the wrong one')")
+    assert place.outcome(call("add", a=1)) == success("3")
+    place.lane.close()
+
+
+def test_child_processes_find_the_pools_code_too(place: FunctionPlace) -> None:
+    assert place.outcome(call("imports_in_a_child")) == success("0")
+    assert place.outcome(call("environment", "PYTHONPATH")) == success(
+        f'"{place.source}:{place.source.parent / "site"}"'
+    )
+
+
 def test_one_loop_serves_all_coroutines(place: FunctionPlace) -> None:
     first, second = place.run(call("loops"), call("loops"))
     assert first.outcome == second.outcome
@@ -221,7 +244,7 @@ def test_tasks_end_with_the_job_that_made_them(place: FunctionPlace, tmp_path: P
         (call("fails"), "ValueError: no good"),
         (call("odd_error"), "Odd"),
         (call("deep"), "Deep: down"),
-        (call("absent"), "AttributeError: module 'm' has no 'absent'"),
+        (call("absent"), "AttributeError: module 'm' has no 'absent' (looked in"),
         (call("calls"), "TypeError: m:calls is not a function"),
         (call("no_such:f"), "ModuleNotFoundError: No module named 'no_such' (looked in"),
         (call("add"), "TypeError: add() missing 1 required positional argument: 'a'"),

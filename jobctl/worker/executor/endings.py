@@ -9,6 +9,7 @@ from jobctl.queue import MAX_RESULT, Cause, Outcome
 
 from ..cause import Ending, Stop, outcome_of
 
+_MAX_REASON = 500
 _SUCCESS = Outcome(True, exit_code=0)
 
 
@@ -26,12 +27,19 @@ def stopped_early(why: Stop, timeout: float | None) -> Outcome:
     return replace(outcome_of(Ending(1, why, timeout=timeout)), exit_code=None)
 
 
-def failure(said: bytes) -> Outcome:
-    """The function raised something. `said`: kind, exit code and reason."""
+def failure(said: bytes, *, oom_kills: int, alone: bool) -> Outcome:
+    """The function raised something. `said`: kind, exit code and reason.
+
+    `oom_kills` happened in the container while it ran; `alone` if nothing else ran there.
+    """
     kind, code, text = said.split(b" ", 2)
     reason = str(json.loads(text))
     if kind == b"r":
         return Outcome(False, Cause.REJECTED, reason=f"cannot be started: {reason}")
+    # As for commands: sure if nothing else ran, or if a process of its own was killed.
+    if oom_kills > 0 and (alone or kind == b"k"):
+        reason = f"a process that it started used more memory than its worker has ({reason})"
+        return Outcome(False, Cause.OOM, int(code), None, reason[:_MAX_REASON])
     return Outcome(False, Cause.EXIT, int(code), None, reason)
 
 

@@ -38,6 +38,8 @@ CURRENT, STARTED, STOP, CANCEL, SENT, TAIL, READ = range(7)
 RECORDS = 64
 MAX_RESULT = 64 << 10
 MAX_REASON = 500
+MAX_CAUSES = 10
+KILLED = 128 + 9  # as shells tell that a process was killed
 # Records wait at most this long for company (ns), reports of a busy job a bit longer.
 FLUSH, FLUSH_REPORTS = 2_000_000, 50_000_000
 
@@ -279,7 +281,9 @@ class Executor:
             try:
                 found = getattr(found, part)
             except AttributeError:
-                raise AttributeError(f"module {module!r} has no {name!r}") from None
+                where = getattr(sys.modules[module], "__file__", "Python itself")
+                said = f"module {module!r} has no {name!r} (looked in {where})"
+                raise AttributeError(said) from None
         if not callable(found):
             raise TypeError(f"{path} is not a function")
         code = getattr(found, "__code__", None)
@@ -391,6 +395,8 @@ class Executor:
             isinstance(error, Cancelled) or type(error).__name__ == "CancelledError"
         ):
             letter, shown = b"c", False
+        if letter == b"e" and (code == KILLED or tells_of_a_kill(error)):
+            letter = b"k"
         if shown:
             self.print_error(shown_error)
         said = json.dumps(reason[:MAX_REASON]).encode().replace(b"%", b"%%")
@@ -577,6 +583,22 @@ def describe(error: BaseException) -> str:
     return f"{name}: {said}" if said else name
 
 
+def tells_of_a_kill(error: BaseException | None) -> bool:
+    """Whether it was raised because a child process was killed, as for lack of memory."""
+    try:
+        for _ in range(MAX_CAUSES):
+            if error is None:
+                break
+            if type(error).__name__ == "BrokenProcessPool":
+                return True
+            if error.__dict__.get("returncode") in (-signal.SIGKILL, KILLED):
+                return True
+            error = error.__cause__ or error.__context__
+    except Exception:  # it is a class of the user's
+        pass
+    return False
+
+
 def has_children() -> bool:
     """Whether this process has children, living or not waited for."""
     try:
@@ -623,12 +645,16 @@ def move(fd: int, to: int) -> int:
 
 
 def main() -> None:
-    """`executor_main.py CONTROL MEMORY PIPE`: three inherited descriptors."""
+    """`executor_main.py CONTROL MEMORY PIPE PATH`: inherited descriptors, and a PYTHONPATH."""
     here = os.path.dirname(os.path.abspath(__file__))
     # Beside this file is jobctl's code, which user code must never meet.
     if sys.path and os.path.abspath(sys.path[0]) == here:
         del sys.path[0]
     control, memory, pipe = (int(word) for word in sys.argv[1:4])
+    # Not before all that is needed here is imported: the user's modules may have any name.
+    if sys.argv[4]:
+        sys.path[:0] = [os.path.abspath(p) for p in sys.argv[4].split(os.pathsep) if p]
+        os.environ["PYTHONPATH"] = sys.argv[4]
     sys.argv[1:] = []
     executor = Executor(move(control, 200), memory, move(pipe, 201))
     os.close(memory)

@@ -22,13 +22,15 @@ _CHUNK = 65_536
 _LAUNCHER = 'echo 1000 2>/dev/null >/proc/self/oom_score_adj; exec "$@"'
 
 
-def environment(settings: Settings) -> dict[str, str]:
-    """All that the functions' environment holds, but for what single jobs add."""
+def environment(settings: Settings) -> tuple[dict[str, str], str]:
+    """All that the functions' environment holds, but for what single jobs add, and PYTHONPATH.
+
+    Apart, because the executor sets that once it has started: a module of the user's that is
+    named like one of the standard library's would take its place otherwise.
+    """
     found = pool_environment(settings.env)
-    own = [found["PYTHONPATH"]] if found.get("PYTHONPATH") else []
-    if places := [*settings.import_path, *own]:
-        found["PYTHONPATH"] = ":".join(places)
-    return found
+    own = found.pop("PYTHONPATH", "")
+    return found, ":".join([*settings.import_path, *([own] if own else [])])
 
 
 class ExecutorProcess:
@@ -56,11 +58,15 @@ class ExecutorProcess:
                 # Lets a function open /dev/stdout, which reopens the pipe.
                 os.fchown(writing, user.uid, user.gid)
             passed = (theirs.fileno(), self.shared.fd, self.raw)
+            environ, import_path = environment(settings)
             self._process = subprocess.Popen(
                 # -s: the user's site folder would be in HOME, which jobs can write to.
-                ["/bin/sh", "-c", _LAUNCHER, "jobctl", settings.python, "-s", str(MAIN)]
-                + [str(fd) for fd in passed],
-                env=environment(settings),
+                [
+                    *("/bin/sh", "-c", _LAUNCHER, "jobctl", settings.python, "-s", str(MAIN)),
+                    *(str(fd) for fd in passed),
+                    import_path,
+                ],
+                env=environ,
                 stdin=subprocess.DEVNULL,
                 stdout=writing,
                 stderr=writing,

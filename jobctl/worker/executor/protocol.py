@@ -5,7 +5,8 @@ and the answers to its questions. From it, records, each a line of words:
 
     H version                           it has started
     D seq started flags result          the job is done (`result`: JSON, may be empty)
-    F seq started flags kind code said  it failed; kind e (exit), r (rejected), c (told to end)
+    F seq started flags kind code said  it failed; kind e (exit), r (rejected), c (told to end),
+                                        k (exit, and a child of it had been killed)
     R seq report                        JSON: progress, step, checkpoint
     O seq                               asks for the output folder: answer [path, problem]
     L batch                             recalled: it begins no more of that batch

@@ -163,6 +163,7 @@ class Turn:
     def _end(self, kind: bytes, rest: bytes, ended: list[Ended]) -> None:
         number, began, flags, said = rest.split(b" ", 3)
         seq = int(number)
+        kills = self._oom_kills_since() if b"p" in flags else 0
         if flags != b"-":
             self._settle(seq, flags)
         if self._files is not None:
@@ -171,17 +172,24 @@ class Turn:
         if attempt is not None:
             self._executor.answered = True
             started_at = (int(began) + self._epoch) // 1000
-            ended.append((attempt, self._result(seq, attempt, kind, said, started_at)))
+            if kind == b"D":
+                outcome = success(said)
+            else:
+                outcome = failure(said, oom_kills=kills, alone=self._seat.was_alone())
+            ended.append((attempt, self._result(seq, attempt, outcome, started_at)))
 
-    def _result(
-        self, seq: int, attempt: Attempt, kind: bytes, said: bytes, started_at: int
-    ) -> Result:
+    def _result(self, seq: int, attempt: Attempt, outcome: Outcome, started_at: int) -> Result:
         stopped = self._limits.stopped(seq)
-        if stopped is Stop.TAKEN_OVER or (stopped is Stop.HAND_BACK and kind == b"F"):
+        if stopped is Stop.TAKEN_OVER or (stopped is Stop.HAND_BACK and not outcome.succeeded):
             return Result(None, started_at)
         if stopped in (Stop.CANCEL, Stop.TIMEOUT):
             return Result(stopped_early(stopped, attempt.job.timeout), started_at)
-        return Result(success(said) if kind == b"D" else failure(said), started_at)
+        return Result(outcome, started_at)
+
+    def _oom_kills_since(self) -> int:
+        """Kills for lack of memory since the last job that had processes of its own."""
+        before, self._oom_kills = self._oom_kills, self._seat.count_oom_kills()
+        return self._oom_kills - before
 
     def _note(self, rest: bytes) -> None:
         number, _, said = rest.partition(b" ")
@@ -273,7 +281,7 @@ class Turn:
         return death(
             status,
             stopped,
-            oom_kills=self._seat.count_oom_kills() - self._oom_kills,
+            oom_kills=self._oom_kills_since(),
             alone=self._seat.was_alone(),
             timeout=attempt.job.timeout,
         )
