@@ -61,8 +61,8 @@ class QueueMoves(RuleBasedStateMachine):
 
     def cut(self, fate: str, call: Callable[[Queue], Any]) -> bool:
         """Make a call whose line is cut, if it is to be; whether Redis has carried it out."""
-        if fate == "request" or fate == "reply":
-            self.line.cut(fate)
+        if fate:
+            self.line.cut("request" if fate == "request" else "reply")
             with pytest.raises(Unavailable):
                 call(self.far)
             assert self.line.happened
@@ -70,7 +70,7 @@ class QueueMoves(RuleBasedStateMachine):
 
     def tending(self, now: bool) -> None:
         """Whether the next call of a worker looks after what others left."""
-        self.lab.nobody_swept_for(1.0 if now else -3600.0)
+        self.lab.nobody_swept_for(1.0 if now else 0.0)
         if now:
             self.model.cascade()
 

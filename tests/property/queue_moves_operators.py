@@ -21,15 +21,21 @@ class OperatorMoves(WorkerMoves):
     """Nothing here waits: instants are moved instead."""
 
     def expire(self, data: st.DataObject, job: ModelJob) -> None:
-        worker = job.holder
+        worker, limit = job.holder, data.draw(st.sampled_from([2, 100]))
         held = self.model.held(worker)
-        for lost in held:
-            self.lost.discard(lost.id)
-            self.model.lose(lost, Cause.WORKER_LOST)
-        self.model.cascade()
         self.lab.expire(worker)
-        # Others do no more than ten a call.
-        self.somebody_looks(data, but=worker, many=len(held) > 10)
+        self.lost.difference_update(lost.id for lost in held)
+        for at in range(0, len(held), limit):
+            for lost in held[at : at + limit]:
+                self.model.lose(lost, Cause.WORKER_LOST)
+            self.model.cascade()
+            if limit == 2 or len(held) > 10:
+                self.lab.nobody_swept_for(1.0)
+                # The lease has ended for all, but only so many are looked at in one call.
+                assert self.queue.tick(limit).moved >= min(limit, len(held) - at)
+                self.model.offer_places()
+            else:
+                self.somebody_looks(data, but=worker)
 
     def promote(self, data: st.DataObject) -> None:
         job = self.pick(data, Status.SCHEDULED)
@@ -37,9 +43,9 @@ class OperatorMoves(WorkerMoves):
         self.lab.make_due(job.id)
         self.somebody_looks(data)
 
-    def somebody_looks(self, data: st.DataObject, but: str = "", many: bool = False) -> None:
+    def somebody_looks(self, data: st.DataObject, but: str = "") -> None:
         """Anyone but that one, whose every word would renew its lease."""
-        by = "tick" if many else data.draw(st.sampled_from(["tick", "claim", "renew"]))
+        by = data.draw(st.sampled_from(["tick", "claim", "renew"]))
         self.lab.nobody_swept_for(1.0)
         worker = next((i for i in self.model.draining if i != but), None)
         if by == "claim" and worker:
@@ -102,14 +108,17 @@ class OperatorMoves(WorkerMoves):
         step = data.draw(st.sampled_from([1, 3, 100]))
         pieces = [records[at : at + step] for at in range(0, len(records), step)]
         for piece in [*pieces[: data.draw(st.sampled_from([0, 0, 2]))], *pieces]:
-            self.cut(data.draw(FATES), lambda queue, piece=piece: queue.restore(piece))
-            self.queue.restore(piece)
+            self.restore(piece, data.draw(FATES))
         stood = {q: [job.id for job in self.model.waiting(q)] for q in QUEUES}
         self.model.restore()
         self.lost.clear()
         self.litter.clear()
         for queue in QUEUES:
             self.adopt_places(queue, stood[queue])
+
+    def restore(self, piece: list[dict[str, Any]], fate: str) -> None:
+        self.cut(fate, lambda queue: queue.restore(piece))
+        self.queue.restore(piece)
 
     def backup(self, seed: int) -> list[dict[str, Any]]:
         """All records; those of jobs in any order, as SCAN gives them."""

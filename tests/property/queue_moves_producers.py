@@ -21,7 +21,10 @@ RULES = st.sampled_from(
     ]
 )
 KINDS = st.sampled_from(
-    ["plain", "command", "named", "priority", "delayed", "keyed", "after", "limited", "tries"]
+    [
+        *("plain", "command", "named", "priority", "delayed", "keyed", "tries", "tries"),
+        *("after", "after", "limited", "limited", "limited"),
+    ]
 )
 
 
@@ -41,8 +44,8 @@ class ProducerMoves(QueueMoves):
         if "keyed" in kinds:
             told["key"] = data.draw(st.sampled_from(["one", "two"]))
         if "limited" in kinds:
-            told["concurrency_key"] = data.draw(st.sampled_from(["gpu", "disk"]))
-            told["concurrency_limit"] = data.draw(st.integers(1, 2))
+            told["concurrency_key"] = data.draw(st.sampled_from(["gpu", "gpu", "disk"]))
+            told["concurrency_limit"] = data.draw(st.sampled_from([1, 1, 2]))
         if "tries" in kinds:
             told["max_attempts"] = data.draw(st.integers(2, 3))
             told["retry_on"] = data.draw(st.one_of(st.just({}), RULES))

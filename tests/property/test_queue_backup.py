@@ -235,6 +235,15 @@ def test_a_doomed_array_goes_on_being_cancelled(lab: Lab, other: Lab) -> None:
     assert other.queue.array(array).over
 
 
+def test_a_job_retried_out_of_a_cancelled_array_is_to_run(lab: Lab, other: Lab) -> None:
+    array = new_id()
+    [job, _] = [submit(lab, array=array, array_size=2) for _ in range(2)]
+    lab.queue.cancel_array(array)
+    lab.queue.retry(job)
+    move(lab, other)
+    assert order(other) == [job]
+
+
 def test_states_of_queues_and_schedules_come_too(lab: Lab, other: Lab) -> None:
     lab.queue.pause("slow")
     lab.queue.fire("nightly", 1000, spec(queue="slow"))

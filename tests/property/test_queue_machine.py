@@ -154,14 +154,12 @@ class QueueMachine(ProducerMoves, OperatorMoves):
             self.deregister(data, name)
         self.register("worker-1", fate="")
         (worker,) = self.model.draining
-        self.tending(False)
         while self.has(Status.QUEUED, Status.SCHEDULED):
             for job in sorted(self.model.with_status(Status.SCHEDULED), key=lambda job: job.id):
                 self.model.enqueue(job)
                 self.lab.make_due(job.id)
             self.queue.tick()
             self.model.offer_places()
-            self.tending(False)
             self.model.claim(worker, 256, [*QUEUES])
             jobs = self.queue.claim(worker, 256, [*QUEUES]).jobs
             assert jobs, "nothing can be claimed"
@@ -228,7 +226,7 @@ class QueueMachine(ProducerMoves, OperatorMoves):
         statuses = self.witness.statuses
         assert self.model.jobs.keys() <= statuses.keys()
         for job in self.model.jobs.values():
-            assert statuses[job.id][0] == job.status
+            assert statuses[job.id] == (job.status, job.attempt)
 
 
 ENDS = ("succeeded", "failed", "cancelled")

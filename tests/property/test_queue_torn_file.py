@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 
 import pytest
 
@@ -56,7 +57,7 @@ def test_a_file_cut_anywhere_holds_whole_calls(own_server: RedisServer, own: Lab
     whole = file.read_bytes()
     ends = [size for size, _ in known]
     assert ends[-1] == len(whole)
-    middles = [(a + b) // 2 for a, b in zip(ends, ends[1:], strict=False)]
+    middles = [(a + b) // 2 for a, b in pairwise(ends)]
     for cut in sorted({*ends, *middles, *(end - 1 for end in ends[1:])}):
         file.write_bytes(whole[:cut])
         own_server.start()

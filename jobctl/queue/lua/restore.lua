@@ -34,8 +34,9 @@ local function backup_arrays(ctx, cursor, records)
   local page = redis.call('ZSCAN', ctx.p .. 'arrays', cursor, 'COUNT', BACKUP_PAGE)
   for i = 1, #page[2], 2 do
     local id = page[2][i]
-    records[#records + 1] =
-      { kind = 'array', name = id, fields = fields_of(ctx.p .. 'array:' .. id) }
+    local f = fields_of(ctx.p .. 'array:' .. id)
+    f.dooming = redis.call('SISMEMBER', ctx.p .. 'doomed', id) == 1 and '1' or nil
+    records[#records + 1] = { kind = 'array', name = id, fields = f }
   end
   return page[1] == '0' and 'job:0' or 'array:' .. page[1]
 end
@@ -78,6 +79,10 @@ local function restore_array(ctx, id, f)
   open_array(ctx, id, f.size, f.max_fails)
   if f.doomed then
     redis.call('HSET', key, 'doomed', f.doomed)
+  end
+  if f.dooming then
+    -- Later, whatever of it is not over was retried, and is meant to run.
+    redis.call('HSET', key, 'dooming', 1)
     redis.call('SADD', ctx.p .. 'doomed', id)
   end
   if f.over then
@@ -173,7 +178,7 @@ local function restore_job(ctx, f, place)
   if array then
     redis.call('ZADD', ctx.p .. 'members:' .. f.array, 0, f.id)
     -- Whoever cancels its jobs may have been here before this one came.
-    lost = array.doomed or nil
+    lost = redis.call('HEXISTS', array.key, 'dooming') == 1 and array.doomed or nil
   end
   if f.status == 'blocked' and not lost then
     open, lost = attach_again(ctx, job, cjson.decode(f.after), f.after_policy)
