@@ -140,7 +140,7 @@ def _after(row: Row) -> str:
     parents = row.get("after") or []
     if not parents:
         return ""
-    how = "have ended" if row.get("after_policy") == "finished" else "succeeded"
+    how = "to end" if row.get("after_policy") == "finished" else "to succeed"
     still = f", {row['blockers']} to go" if row.get("blockers") else ""
     return f"{' '.join(parents)} ({how}{still})"
 

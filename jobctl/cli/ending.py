@@ -25,14 +25,19 @@ def reason(job: Row) -> str:
 def end_line(job: Row, now: float) -> str:
     """Return how one job ended as a line of text."""
     words = [str(job["id"]), str(job["status"])]
-    why = [reason(job)]
-    # An exit code and a signal say it all; for the rest there is a sentence.
-    if job.get("cause") not in ("exit", "signal"):
-        why.append(text.shortened(str(job.get("reason") or ""), 80))
+    why = [reason(job), text.shortened(_sentence(job), 80)]
     if job["status"] != "succeeded" and any(why):
         words.append(f"({': '.join(filter(None, why))})")
     lasted = text.took(job.get("started_at"), job.get("finished_at"), now)
     return " ".join(words + ([f"after {lasted}"] if lasted else []))
+
+
+def _sentence(job: Row) -> str:
+    """Return the reason, unless it only repeats the exit code or the signal."""
+    told = str(job.get("reason") or "")
+    repeats = {"exit": f"exit code {job.get('exit_code')}", "signal": "ended by SIG"}
+    start = repeats.get(str(job.get("cause")))
+    return "" if start is not None and told.startswith(start) else told
 
 
 def wait_for(session: Session, ids: Sequence[str], timeout: float | None = None) -> Iterator[Row]:

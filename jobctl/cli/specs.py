@@ -52,13 +52,14 @@ def moment(value: str, now: float, option: str = "--since") -> float:
     return (parsed if parsed.tzinfo else parsed.astimezone()).astimezone(UTC).timestamp()
 
 
-def pairs(values: Sequence[str], option: str) -> dict[str, str]:
+def pairs(values: Sequence[str], option: str, example: str = "NAME=value") -> dict[str, str]:
     """Read repeated ``KEY=VALUE`` options; a later one wins."""
     result: dict[str, str] = {}
     for text in values:
         key, equals, value = text.partition("=")
         if not equals or not key:
-            raise UsageError(f"{option} {text!r} is not KEY=VALUE.", f"{option} NAME=value")
+            message = f"{option} {text!r} has no = between its name and its value."
+            raise UsageError(message, f"{option} {example}")
         result[key] = value
     return result
 
@@ -136,7 +137,9 @@ def arguments(values: Sequence[str]) -> dict[str, Any]:
 
     ``{}`` stays as it is: it stands for the index of ``--array`` or the line of ``--each``.
     """
-    given = pairs(values, "--arg")
+    given = pairs(values, "--arg", "width=64")
+    if len(given) < len(values):
+        raise UsageError("--arg names a parameter twice.", "leave out one of them")
     for name, text in given.items():
         if not name.isidentifier():
             raise UsageError(f"--arg {name!r} is not a parameter's name.", "--arg width=64")
@@ -159,7 +162,7 @@ def _no_number(name: str) -> Any:
 def retry_rules(values: Sequence[str]) -> dict[str, Any]:
     """Read repeated ``--retry-on CAUSE[:CODE]=RULE`` as rules by cause (and exit code)."""
     rules: dict[str, Any] = {}
-    for cause, text in pairs(values, "--retry-on").items():
+    for cause, text in pairs(values, "--retry-on", "oom=retry").items():
         word, _, queue = text.partition(":")
         if not (text in ("retry", "fail") or (word == "queue" and queue)):
             hint = "--retry-on oom=queue:big, --retry-on exit:64=fail or --retry-on timeout=retry"

@@ -101,7 +101,9 @@ class JobFailed(ClientError):
         why = ": ".join(filter(None, (cause if self.cause != job["status"] else "", self.reason)))
         did = "was cancelled" if job["status"] == "cancelled" else job["status"]
         message = f"Job {job['id']} {did}" + (f" ({why})." if why else ".")
-        super().__init__(message, f"jobctl logs {job['id']}", "job-failed")
+        # What was cancelled need not have begun, and then it has no log.
+        told_by = "explain" if job["status"] == "cancelled" else "logs"
+        super().__init__(message, f"jobctl {told_by} {job['id']}", "job-failed")
 
 
 class NotFinished(ClientError):

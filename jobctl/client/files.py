@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -64,7 +65,8 @@ def download(
             except (Unreachable, Unavailable) as error:
                 yield patience.after(error)
     except OSError as error:
-        raise ClientError(f"Cannot write {target}: {error.strerror}.", code="file") from error
+        hint = f"ls -ld {shlex.quote(str(target.parent))}"
+        raise ClientError(f"Cannot write {target}: {error.strerror}.", hint, "file") from error
     finally:
         part.unlink(missing_ok=True)
 
@@ -93,7 +95,8 @@ def restore(link: Link, source: str | os.PathLike[str], told: Told | None) -> Sc
         with file.open("rb"):
             pass
     except OSError as error:
-        raise ClientError(f"Cannot read {file}: {error.strerror}.", code="file") from error
+        hint = f"ls -ld {shlex.quote(str(file))}"
+        raise ClientError(f"Cannot read {file}: {error.strerror}.", hint, "file") from error
     return (yield from perform(link, calls.restore(lambda: _blocks(file, told))))
 
 

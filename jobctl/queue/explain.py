@@ -118,9 +118,8 @@ def _queued(facts: Facts) -> Iterator[Reason]:
             Why.PAUSED, f"Its queue {job.queue} is paused.", f"jobctl queue resume {job.queue}"
         )
     if not facts.serving:
-        yield Reason(
-            Why.NO_WORKER, f"No living worker takes jobs from its queue {job.queue}.", "jobctl ps"
-        )
+        text = f"No living worker serves its queue {job.queue} (see `queues` of the pools)."
+        yield Reason(Why.NO_WORKER, text, "jobctl ps")
     if facts.parked:
         yield Reason(Why.LIMIT, _limit(facts))
     if facts.rate_wait is not None:
@@ -138,10 +137,11 @@ def _queued(facts: Facts) -> Iterator[Reason]:
 
 def _limit(facts: Facts) -> str:
     job, holders = facts.job, facts.holders
-    text = f"At most {job.concurrency_limit} jobs with the key {job.concurrency_key!r} run at once"
+    most = "1 job" if job.concurrency_limit == 1 else f"{job.concurrency_limit} jobs"
+    text = f"At most {most} with the key {job.concurrency_key!r} may run at once"
     if not holders:
         return f"{text}; there is a place now, and it will be let in."
-    return f"{text}; now these do: {_list(holders)}."
+    return f"{text}; now: {_list(holders)}."
 
 
 def _served_by(workers: tuple[str, ...]) -> str:
@@ -228,6 +228,8 @@ def _how(cause: Cause | None, exit_code: int | None, signal: int | None, reason:
         what = f"signal {signal}" if signal is not None else "a signal ended it"
     else:
         what = _CAUSES[cause]
+    if reason.startswith(what):
+        return reason  # "exit code 127 (command not found)" says it all
     return f"{what} ({reason})" if reason else what
 
 

@@ -165,7 +165,7 @@ class FakeClient:
 
     def restore(self, source: Path, *, told: Callable[[int], None]) -> dict[str, Any]:
         told(source.stat().st_size)
-        return {"restored": 2, "counts": {"jobs": 3}}
+        return {"restored": 2, "counts": {"job": 3, "queue": 1}}
 
     def job(self, job_id: str, wait: float | None = None) -> dict[str, Any]:
         if job_id not in self.known:

@@ -181,9 +181,12 @@ def test_a_backup_replaces_no_file_unless_forced(tmp_path: Path) -> None:
 def test_a_restore_tells_what_it_did(tmp_path: Path) -> None:
     file = tmp_path / "b.gz"
     file.write_text("x")
-    assert run("restore", str(file)).out == f"restored 2 jobs from {file} (3 jobs)\n"
+    said = (
+        f"restored 2 jobs from {file}; it holds 3 jobs, 1 queue; 1 of its jobs was here already\n"
+    )
+    assert run("restore", str(file)).out == said
     data = run("restore", str(file), "--output", "json").envelope["data"]
-    assert data == {"restored": 2, "counts": {"jobs": 3}}
+    assert data == {"restored": 2, "counts": {"job": 3, "queue": 1}}
 
 
 # -- long listings

@@ -86,6 +86,12 @@ def test_submit_and_wait_tells_who_failed() -> None:
     ran = run("submit", "--wait", "--", "false", parts=with_jobs(failed))
     assert ran.code == 1
     assert f"{A} failed (exit 3) after 12s" in ran.err
+    raised = job(A, status="failed", cause="exit", exit_code=1, reason="ValueError: no")
+    ran = run("submit", "--wait", "m:f", parts=with_jobs(raised))
+    assert f"{A} failed (exit 1: ValueError: no) after 12s" in ran.err
+    repeated = job(A, status="failed", cause="exit", exit_code=3, reason="exit code 3")
+    ran = run("submit", "--wait", "--", "false", parts=with_jobs(repeated))
+    assert f"{A} failed (exit 3) after 12s" in ran.err
     envelope = run(
         "submit", "--wait", "--output", "json", "--", "false", parts=with_jobs(failed)
     ).envelope
@@ -122,6 +128,10 @@ def test_submit_and_wait_tells_who_failed() -> None:
         (["--then", "'", "--", "x"], "--then"),
         (["--flow", "fan-out", "--", "x"], "--flow"),
         (["--flow", "fan-out", "--array", "2"], "--flow"),
+        (["--flow", "fan-out", "--queue", "gpu"], "--flow"),
+        (["--flow", "fan-out", "--follow"], "--flow"),
+        (["--arg", "a=1", "--arg", "a=2", "m:f"], "--arg names a parameter twice"),
+        (["--retry-on", "oom", "--", "x"], "--retry-on oom=retry"),
         (["--array", "0-1", "--follow", "--", "x"], "--follow"),
         (["--id", "x", "--", "x"], "ULID"),
         (["--set", "a=b", "--", "x"], "--set"),

@@ -72,7 +72,7 @@ def test_queued_tells_all_that_holds_it_back_the_weightiest_first() -> None:
         Why.RATE,
         Why.WAITING_ITS_TURN,
     ]
-    assert "now these do: A, B." in found[2][1]
+    assert found[2][1] == "At most 2 jobs with the key 'db' may run at once; now: A, B."
     assert "in 12 s" in found[3][1]
     assert found[4][1] == "1 job is before it for the key 'db'."
 
@@ -109,6 +109,10 @@ def test_held_jobs_name_their_worker() -> None:
     ("job", "said"),
     [
         ({"cause": Cause.EXIT, "exit_code": 3, "failures": 1}, "ended after 2 s: exit code 3."),
+        (
+            {"cause": Cause.EXIT, "exit_code": 3, "reason": "exit code 3", "failures": 1},
+            "ended after 2 s: exit code 3.",
+        ),
         ({"cause": Cause.SIGNAL, "signal": 11, "failures": 1}, "signal 11."),
         ({"cause": Cause.OOM, "failures": 1}, "it needed more memory than there is."),
         (

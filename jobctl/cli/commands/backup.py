@@ -45,9 +45,12 @@ def restore(session: Session, file: File) -> None:
     """
     with session.out.progress() as progress:
         found = session.client.restore(file, told=_telling(progress.step, str(file.name)))
-    held = ", ".join(f"{value} {name}" for name, value in found["counts"].items())
-    back = text.counted(found["restored"], "job")
-    session.out.result(found, f"restored {back} from {file}" + (f" ({held})" if held else ""))
+    counts = found["counts"]
+    told = [f"restored {text.counted(found['restored'], 'job')} from {file}"]
+    told += [f"it holds {', '.join(text.counted(number, kind) for kind, number in counts.items())}"]
+    there = counts.get("job", 0) - found["restored"]
+    told += [f"{there} of its jobs {'was' if there == 1 else 'were'} here already"] if there else []
+    session.out.result(found, "; ".join(told))
 
 
 def _telling(step: Callable[[Progressed], None], subject: str) -> Callable[[int], None]:

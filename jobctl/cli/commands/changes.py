@@ -66,7 +66,7 @@ def retry(
     def progress(count: int) -> None:
         nonlocal shown
         if count > shown and not session.out.json:
-            session.out.note(f"{text.counted(count, 'job')} queued so far")
+            session.out.note(f"{text.counted(count, 'job')} queued")
         shown = count
 
     done = session.client.retry_dead(name=name, cause=cause, retried=progress)

@@ -2,6 +2,7 @@
 
 import itertools
 import sys
+from collections.abc import Set
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -136,10 +137,12 @@ def submit(
     jobctl submit --each names.txt --max-fails 3 --then 'sh report.sh' -- sha256sum {}
     jobctl submit --flow flow.yaml --wait
     """
+    # Before anything else has a name: what was said on the command line.
+    given = {option for option, value in locals().items() if value}
     order = Order(array, each, max_fails, then, shell, submitting.first_of(job_id))
     _check(order, job_id=job_id, key=key, follow=follow, stdin=stdin)
     if flow is not None:
-        _check_flow(argv or function or template, order)
+        _check_flow(given)
         made = submitting.flow(flow, order.first_id)
         return _report(session, made, submitting.send(session, made, order.first_id), wait=wait)
     base = _work(
@@ -276,8 +279,9 @@ def _check(order: Order, *, job_id: Text, key: Text, follow: bool, stdin: Path |
         )
 
 
-def _check_flow(work: Any, order: Order) -> None:
-    if work or order.many or order.shell:
+def _check_flow(given: Set[str]) -> None:
+    """Refuse all that would say something about jobs: the flow's file does."""
+    if given - {"session", "flow", "job_id", "wait"}:
         raise UsageError(
             "--flow brings its own jobs; of the other options it takes --id and --wait.",
             "jobctl submit --flow flow.yaml --wait",
