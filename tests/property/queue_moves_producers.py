@@ -13,13 +13,13 @@ from tests.property.queue_moves import FATES, QUEUES, QueueMoves
 
 # Far away, so that only `promote_one` makes a job due.
 LATER = Backoff(base=1000.0, cap=1000.0)
-RULES = st.sampled_from(
-    [
-        {"oom": {"queue": "other"}, "timeout": "fail"},
-        {"exit": {"75": "retry", "64": "fail", "default": {"queue": "other"}}},
-        {"exit": {"queue": "other"}, "signal": "retry"},
-    ]
-)
+RULES: list[dict[str, Any]] = [
+    {},
+    {"oom": {"queue": "other"}, "timeout": "fail"},
+    {"exit": {"75": "retry", "64": "fail", "default": {"queue": "other"}}},
+    {"exit": {"queue": "other"}, "signal": "retry"},
+    {"exit": {"64": "retry", "default": "fail"}},
+]
 KINDS = st.sampled_from(
     [
         *("plain", "command", "named", "priority", "delayed", "keyed", "tries", "tries"),
@@ -48,7 +48,7 @@ class ProducerMoves(QueueMoves):
             told["concurrency_limit"] = data.draw(st.sampled_from([1, 1, 2]))
         if "tries" in kinds:
             told["max_attempts"] = data.draw(st.integers(2, 3))
-            told["retry_on"] = data.draw(st.one_of(st.just({}), RULES))
+            told["retry_on"] = data.draw(st.sampled_from(RULES))
         if "after" in kinds:
             told["after"] = self.draw_parents(data, earlier)
             told["after_policy"] = data.draw(st.sampled_from(AfterPolicy))

@@ -132,7 +132,13 @@ class WorkerMoves(QueueMoves):
         """A heartbeat; what was lost in a claim's reply long ago comes back."""
         worker = self.model.names[name]
         held = self.model.held(worker)
-        known = [(job.id, job.attempt) for job in held if job.id not in self.lost]
+        # One that runs is not taken back, though it be left out.
+        silent = data.draw(YES_NO)
+        known = [
+            (job.id, job.attempt)
+            for job in held
+            if job.id not in self.lost and not (silent and job.status is Status.RUNNING)
+        ]
         for job in held:
             self.lab.age_claim(job.id)
             if job.id in self.lost:

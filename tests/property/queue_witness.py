@@ -29,12 +29,11 @@ class Witness:
             steps = list(Transitions(fields))
             # An entry groups a call's changes by kind: those of one job are put in order.
             while steps:
-                ready = [s for s in steps if self._status(s.id) == s.was]
-                assert ready, f"{steps} from {[self._status(s.id) for s in steps]}"
-                for step in ready:
-                    assert (step.was, step.status) in _WAYS
-                    self.statuses[step.id] = (step.status, step.attempt)
-                steps = [step for step in steps if step not in ready]
+                step = next((s for s in steps if self._status(s.id) == s.was), None)
+                assert step is not None, f"{steps} from {[self._status(s.id) for s in steps]}"
+                assert (step.was, step.status) in _WAYS
+                self.statuses[step.id] = (step.status, step.attempt)
+                steps.remove(step)
 
     def _status(self, job_id: str) -> Status | None:
         return self.statuses[job_id][0] if job_id in self.statuses else None

@@ -18,9 +18,9 @@ from hypothesis.stateful import (
 )
 
 from jobctl.queue import Finish, JobSpec, Outcome, Status
-from tests.property.queue_moves import FATES, QUEUES
+from tests.property.queue_moves import FATES, QUEUES, YES_NO
 from tests.property.queue_moves_operators import OperatorMoves
-from tests.property.queue_moves_producers import ProducerMoves
+from tests.property.queue_moves_producers import LATER, ProducerMoves
 from tests.support.cut_line import CutLine
 from tests.support.leaks import leaks
 from tests.support.redis_server import RedisServer
@@ -38,7 +38,7 @@ MOVES = [
         "a_job_lives",
     ),
     *("a_held_job_moves", "a_held_job_moves", "a_held_job_moves", "a_worker_lives"),
-    *("a_ghost_writes", "a_time_comes", "an_operators_word", "an_end"),
+    *("a_crowd_at_a_limit", "a_ghost_writes", "a_time_comes", "an_operators_word", "an_end"),
 ]
 WORKERS = ("renew", "renew", "register", "drain", "undrain", "release", "deregister")
 OPERATORS = ("set_state", "set_state", "tick", "prune", "prune", "sweep_up", "fire")
@@ -61,7 +61,10 @@ class QueueMachine(ProducerMoves, OperatorMoves):
     def first_workers(self) -> None:
         for name in NAMES[:2]:
             self.register(name, fate="")
-        specs = [JobSpec(id=next(self.ids), function="m:f", max_attempts=2) for _ in range(3)]
+        specs = [
+            JobSpec(id=next(self.ids), function="m:f", max_attempts=2, backoff=LATER)
+            for _ in range(3)
+        ]
         self.submit(specs, fate="")
 
     # One rule with all moves: hypothesis switches whole rules off in an example, and without
@@ -109,6 +112,17 @@ class QueueMachine(ProducerMoves, OperatorMoves):
                 self.cancel(held[-1], data.draw(FATES))
             elif held:
                 getattr(self, move)(data, held[-1])
+
+    def a_crowd_at_a_limit(self, data: st.DataObject) -> None:
+        """One has the place, others are parked; it ends, and who is let in may be cancelled."""
+        told: dict[str, Any] = {"concurrency_key": "gpu", "concurrency_limit": 1}
+        specs = [JobSpec(id=next(self.ids), function="m:f", **told) for _ in range(3)]
+        self.submit(specs, data.draw(FATES))
+        self.a_claim(data)
+        self.a_held_job_moves(data)
+        for job in self.model.waiting("default"):
+            if job.spec.concurrency_key and data.draw(YES_NO):
+                self.cancel(job, data.draw(FATES))
 
     def a_held_job_moves(self, data: st.DataObject) -> None:
         move = data.draw(

@@ -25,18 +25,20 @@ class FlowCheck:
             for key in keys
             if key.startswith("array:")
         }
+        followups = client.lrange(prefix + "followups", 0, -1)
+        self._told = {entry.split()[0] for entry in followups} | self._open()
+        self._limits = {(job["status"], job.get("concurrency_key")) for job in jobs.values()}
+        self._words = {job.get("key") for job in jobs.values()}
 
     def owned(self, kind: str, rest: str) -> bool:
         """Whether something that exists owns a key of this kind."""
-        over = {entry.split()[0] for entry in self._redis.lrange(self._prefix + "followups", 0, -1)}
-        limits = {(job["status"], job.get("concurrency_key")) for job in self._jobs.values()}
         return {
-            "key": rest in {job.get("key") for job in self._jobs.values()},
+            "key": rest in self._words,
             "array": True,
             "members": rest in self._arrays,
-            "children": rest in over or rest in self._open(),
-            "parked": ("queued", rest) in limits,
-            "holders": bool({("claimed", rest), ("running", rest)} & limits),
+            "children": rest in self._told,
+            "parked": ("queued", rest) in self._limits,
+            "holders": bool({("claimed", rest), ("running", rest)} & self._limits),
         }.get(kind, False)
 
     def run(self) -> Iterator[str]:

@@ -35,11 +35,12 @@ class _Check:
         self._redis = behind
         self._prefix = prefix
         self._keys = {key.removeprefix(prefix) for key in client.scan_iter(f"{prefix}*")}
-        self._jobs: dict[str, dict[str, str]] = {
-            key.removeprefix("job:"): behind.hgetall(prefix + key)
-            for key in self._keys
-            if key.startswith("job:")
-        }
+        ids = [key.removeprefix("job:") for key in self._keys if key.startswith("job:")]
+        with behind.pipeline(transaction=False) as together:
+            for job_id in ids:
+                together.hgetall(f"{prefix}job:{job_id}")
+            jobs: list[dict[str, str]] = together.execute()
+        self._jobs = dict(zip(ids, jobs, strict=True))
         self._flow = FlowCheck(behind, prefix, self._keys, self._jobs)
 
     def run(self) -> Iterator[str]:
@@ -56,9 +57,7 @@ class _Check:
         # Jobs may outlast the record of their worker until its lease ends.
         holders = incarnations | {job.get("incarnation") for job in self._jobs.values()}
         names = {(job["status"], job["name"]) for job in self._jobs.values() if "name" in job}
-        in_queues = {
-            key.removeprefix("queue:") for key in self._keys if key.startswith("queue:")
-        }
+        in_queues = {key.removeprefix("queue:") for key in self._keys if key.startswith("queue:")}
         queues = {job["queue"] for job in self._jobs.values()}
         for key in sorted(self._keys - _PLAIN):
             kind, _, rest = key.partition(":")
