@@ -19,8 +19,10 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from .errors import DamagedBackup
+from .ids import is_id
 from .library import SCHEMA
-from .spec import compact
+from .spec import compact, is_queue_name
+from .status import Status
 
 Record = Mapping[str, Any]
 
@@ -33,6 +35,7 @@ KINDS = frozenset({"job", "array", "queue", "schedule"})
 BATCH = 100
 """How many records one `restore` should take: a job can weigh a MiB."""
 
+_STATUSES = frozenset(Status)
 _GZIP = 31  # zlib's word for: with a gzip header, largest window
 _MAX_LINE = 16 << 20
 
@@ -133,6 +136,8 @@ class BackupReader:
         kind = found.get("kind")
         if kind not in KINDS:
             raise DamagedBackup(f"it has a record of the kind {kind!r}")
+        if kind == "job" and not _is_job(found.get("fields")):
+            raise DamagedBackup("it has a job that cannot be one")
         self._sum.update(line + b"\n")
         self._counts[kind] += 1
         return found
@@ -151,6 +156,16 @@ class BackupReader:
         if found.get("counts") != self._counts or found.get("sha256") != self._sum.hexdigest():
             raise DamagedBackup("its records are not those that were written")
         self._ended = True
+
+
+def _is_job(fields: object) -> bool:
+    # An id also says when it was minted; what is none would stop retention.
+    return (
+        isinstance(fields, dict)
+        and is_id(str(fields.get("id")))
+        and is_queue_name(str(fields.get("queue")))
+        and str(fields.get("status")) in _STATUSES
+    )
 
 
 def _line(record: Record) -> bytes:

@@ -54,6 +54,8 @@ _OWN: dict[str, Callable[..., QueueError]] = {
     "NEWERSCHEMA": lambda found: NewerSchema(found, SCHEMA),
 }
 
+_TWO_WORDS = ("WRONGSTATUS", "CYCLE")
+
 FAILURES = (Refused, OSError)
 """What a call can raise that `translate` knows."""
 
@@ -81,5 +83,6 @@ def translate(error: Exception) -> QueueError:
     if code in _PASSING:
         return Unavailable(f"Redis cannot serve now: {said}.")
     if code in _OWN:
-        return _OWN[code](*rest.split())
+        # What a caller names may hold anything; a job's status and the like may not.
+        return _OWN[code](*(rest.rsplit(" ", 1) if code in _TWO_WORDS else (rest,)))
     return QueueError(f"Redis refused the call: {said.removeprefix('ERR ')}.")

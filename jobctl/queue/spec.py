@@ -23,6 +23,12 @@ MAX_ARGS = 256 << 10
 MAX_PARENTS = 1000
 """The most ids in `after`."""
 
+LATEST = 253_402_300_799_999
+"""The end of the year 9999 in ms since 1970: no date can be written for what is later."""
+
+MAX_DELAY = 100 * 365 * 86400.0
+"""The longest a job can be made to wait, in seconds."""
+
 MAX_PRIORITY = 100
 """Priorities go from -MAX_PRIORITY to MAX_PRIORITY, the highest first."""
 
@@ -67,7 +73,8 @@ class Backoff:
     jitter: float = 0.2
 
     def __post_init__(self) -> None:
-        _require(0 <= self.base <= self.cap < math.inf, "backoff needs 0 <= base <= cap")
+        _require(0 <= self.base <= self.cap, "backoff needs 0 <= base <= cap")
+        _require(self.cap <= MAX_DELAY, "backoff is at most 100 years")
         _require(0 <= self.jitter <= 1, "backoff jitter must be between 0 and 1")
 
 
@@ -175,9 +182,10 @@ class JobSpec:
         _require(size <= _MAX_SPEC_BYTES, "command, environment and stdin exceed 1 MiB")
 
     def _check_time(self) -> None:
-        _require(0 <= self.delay < math.inf, "delay must be a time of 0 or more")
+        _require(0 <= self.delay <= MAX_DELAY, "delay must be a time of 0 to 100 years")
         _require(not (self.delay and self.at is not None), "give either delay or at, not both")
-        _require(self.at is None or self.at >= 0, "at must be an instant since 1970")
+        good = self.at is None or 0 <= self.at <= LATEST
+        _require(good, "at must be an instant from 1970 to the year 9999")
 
     def _check_concurrency(self) -> None:
         limit = self.concurrency_limit

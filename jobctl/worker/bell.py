@@ -5,6 +5,10 @@ from __future__ import annotations
 import threading
 from contextlib import suppress
 
+LONGEST = 86400.0
+"""No wait is longer (s): what a job waits for may be thousands of years away, and neither locks
+nor polls can count that far. Who waits looks again anyway."""
+
 
 class Bell:
     """Rings once however often it is rung; a wait takes the ring."""
@@ -20,4 +24,4 @@ class Bell:
 
     def wait(self, seconds: float | None) -> None:
         """Blocks until it rings, at most so long (None: for ever)."""
-        self._silence.acquire(timeout=-1 if seconds is None else max(0.0, seconds))
+        self._silence.acquire(timeout=-1 if seconds is None else min(max(0.0, seconds), LONGEST))

@@ -12,6 +12,7 @@ from contextlib import suppress
 from jobctl.queue import QueueError
 
 from .attempt import Activity, Held
+from .bell import LONGEST
 from .cause import Stop
 from .delivery import Delivery
 from .doorbell import Doorbell
@@ -123,7 +124,7 @@ class Supervisor:
         poll.register(self._wake, select.POLLIN)
         while not self._over():
             pause = self._drain.pause()
-            poll.poll(None if pause is None else pause * 1000)
+            poll.poll(None if pause is None else min(pause, LONGEST) * 1000)
             self._drain_wake()
         return self._leave()
 

@@ -209,3 +209,20 @@ def test_the_usual_weight_follows_what_is_written(lab: Lab, queue: Queue) -> Non
         lab.submit(100)
     assert small < 100
     assert int(lab.redis.hget(meta, "entry") or 0) > 1000  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("fields", [{}, {"name": "big"}])
+def test_a_claim_is_no_larger_than_a_worker_can_hold(
+    lab: Lab, queue: Queue, fields: dict[str, object]
+) -> None:
+    big = [
+        JobSpec(id=new_id(), function="m:f", args=f'["{"x" * 200_000}"]', **fields)  # type: ignore[arg-type]
+        for _ in range(12)
+    ]
+    ids = [done.id for done in queue.submit(big)]
+    worker = lab.worker("inc-1")
+    first = queue.claim(worker, 1, ["default"], prefetch=256).jobs
+    assert [job.id for job in first] == ids[:6]
+    # The others are not forgotten: whoever looks for work is woken.
+    assert queue.wait_work(["default"], 0.01)
+    assert [job.id for job in queue.claim(worker, 256, ["default"]).jobs] == ids[6:]

@@ -255,3 +255,19 @@ def test_a_renewal_never_shortens_a_lease(lab: Lab, queue: Queue) -> None:
     lab.redis.zadd(f"{lab.prefix}leases", {"inc-1": far})
     queue.renew("inc-1", [lease])
     assert lab.redis.zscore(f"{lab.prefix}leases", "inc-1") == far
+
+
+def test_a_clock_that_was_set_back_hides_no_loss(lab: Lab, queue: Queue) -> None:
+    job_id, _ = lab.running("inc-1")
+    # As if all this had been written by a clock that was an hour ahead.
+    lab.nobody_swept_for(-3600)
+    lab.redis.zadd(f"{lab.prefix}leases", {"inc-1": lab.now_ms() + 3_600_000}, xx=True)
+    lab.worker("inc-2", "worker-2")
+    # Any living worker notices.
+    queue.renew("inc-2", [])
+    left = float(lab.redis.zscore(f"{lab.prefix}leases", "inc-1") or 0) - lab.now_ms()  # type: ignore[arg-type]
+    assert left <= LEASE * 1000
+    lab.end_grace()
+    lab.expire("inc-1")
+    queue.tick()
+    assert queue.get(job_id).crashes == 1

@@ -148,3 +148,21 @@ def test_a_claim_parks_a_bounded_number(lab: Lab, queue: Queue) -> None:
     assert 200 < left < 400
     claim(lab, 5)
     assert queue.queues()[0].queued < left
+
+
+def test_many_of_a_paused_queue_do_not_stand_in_the_way_for_ever(lab: Lab, queue: Queue) -> None:
+    worker = lab.worker("inc-1")
+    limited(lab, 1, **ONE)
+    (lease,) = claim(lab)
+    paused = limited(lab, 10, **ONE, queue="paused")
+    (other,) = limited(lab, 1, **ONE)
+    assert queue.claim(worker, 20, ["paused", "default"]).jobs == []
+    queue.pause("paused")
+    finish(lab, lease)
+    queue.tick()
+    (lease,) = claim(lab)
+    assert lease[0] == other
+    # They have lost nothing by it.
+    finish(lab, lease)
+    queue.resume("paused")
+    assert [job.id for job in queue.claim(worker, 20, ["paused"]).jobs] == paused[:1]

@@ -136,3 +136,19 @@ def test_rates_that_are_taken_away_are_gone(rated: Lab, queue: Queue) -> None:
 def test_queues_tell_their_rates(rated: Lab, queue: Queue) -> None:
     rates = {q.name: (q.start_rate, q.submit_rate) for q in queue.queues()}
     assert rates == {"started": (SLOW, None), "taken": (None, SLOW)}
+
+
+def test_a_clock_that_was_set_back_closes_no_queue(rated: Lab, queue: Queue) -> None:
+    for _ in range(5):
+        submit(rated, queue="started")
+    assert claim(rated)[0] == 3
+    let_pass(rated, "start:started", -3600)
+    assert claim(rated)[0] == 2
+
+
+def test_what_is_in_already_is_not_refused_when_it_is_sent_again(rated: Lab, queue: Queue) -> None:
+    jobs = [spec(queue="taken") for _ in range(3)]
+    queue.submit(jobs, client="a")
+    assert [done.created for done in queue.submit(jobs, client="a")] == [False] * 3
+    with pytest.raises(RateLimited):
+        queue.submit([*jobs, spec(queue="taken")], client="a")

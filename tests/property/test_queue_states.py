@@ -68,3 +68,24 @@ def test_queues_tell_state_depth_and_age(lab: Lab, queue: Queue) -> None:
         QueueState.OPEN,
     ]
     assert queue.stats() == queue.queues()
+
+
+def test_what_is_in_already_may_be_sent_again_to_a_draining_queue(lab: Lab, queue: Queue) -> None:
+    job = spec()
+    queue.submit([job])
+    queue.drain_queue("default")
+    assert [done.created for done in queue.submit([job])] == [False]
+    with pytest.raises(QueueClosed):
+        queue.submit([job, spec()])
+
+
+def test_a_tick_looks_at_a_bounded_number_of_queues(lab: Lab, queue: Queue) -> None:
+    names = [f"q{number}" for number in range(30)]
+    queue.submit([spec(queue=name) for name in names])
+    wakes = [f"{lab.prefix}wake:{name}" for name in names]
+    # As if as many workers had died, each with a token.
+    lab.redis.delete(*wakes)
+    queue.tick(limit=10)
+    assert lab.redis.exists(*wakes) == 10
+    while lab.redis.exists(*wakes) != len(wakes):
+        queue.tick(limit=10)

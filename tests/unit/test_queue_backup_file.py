@@ -8,13 +8,14 @@ from typing import Any
 
 import pytest
 
-from jobctl.queue import SCHEMA, DamagedBackup
+from jobctl.queue import SCHEMA, DamagedBackup, new_id
 from jobctl.queue.backup import BackupReader, BackupWriter
 
+QUEUED = {"id": new_id(), "queue": "default", "status": "queued"}
 RECORDS: list[dict[str, Any]] = [
     {"kind": "queue", "name": "slow", "state": "paused"},
-    {"kind": "job", "fields": {"id": "A", "argv": '["\\udcff"]', "name": "é\U0001f600"}},
-    {"kind": "job", "fields": {"id": "B"}, "place": "-3"},
+    {"kind": "job", "fields": {**QUEUED, "argv": '["\\udcff"]', "name": "é\U0001f600"}},
+    {"kind": "job", "fields": {**QUEUED, "id": new_id()}, "place": "-3"},
 ]
 
 
@@ -80,7 +81,7 @@ def test_a_file_that_is_cut_anywhere_is_found_out(missing: int) -> None:
         (gzip.compress(b"[]\n"), "nothing should be"),
         (gzip.compress(b"no\n"), "no JSON"),
         (changed("paused", "open"), "not those that were written"),
-        (changed('"B"', '"C"'), "not those that were written"),
+        (changed('"-3"', '"-4"'), "not those that were written"),
         (changed('"job":2', '"job":3'), "not those that were written"),
         (changed('"kind":"queue"', '"kind":"cat"'), "'cat'"),
         (changed(f'"schema":{SCHEMA}', '"schema":99'), "another jobctl"),
@@ -89,4 +90,14 @@ def test_a_file_that_is_cut_anywhere_is_found_out(missing: int) -> None:
 )
 def test_damage_is_named(data: bytes, said: str) -> None:
     with pytest.raises(DamagedBackup, match=said):
+        read(data)
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"id": "A"}, {"id": None}, {"queue": "a b"}, {"status": "new"}, {"status": {}}]
+)
+def test_a_job_that_cannot_be_one_is_found(wrong: dict[str, Any]) -> None:
+    writer = BackupWriter("demo", 12)
+    data = writer.add([{"kind": "job", "fields": {**QUEUED, **wrong}}]) + writer.end()
+    with pytest.raises(DamagedBackup, match="cannot be one"):
         read(data)

@@ -58,6 +58,8 @@ def words(**fields: Any) -> tuple[str, dict[str, Any]]:
         {"concurrency_key": "gpu", "concurrency_limit": 0},
         {"after": ("nope",)},
         {"after": tuple(new_id() for _ in range(1001))},
+        {"at": 253_402_300_800_000},
+        {"delay": 1e300},
         {"array": "nope"},
         {"array_index": 0},
         {"array_size": 3},
@@ -87,7 +89,9 @@ def test_a_spec_that_breaks_a_rule_is_refused(wrong: dict[str, Any]) -> None:
     assert caught.value.hint
 
 
-@pytest.mark.parametrize("wrong", [(-1, 1, 0), (2, 1, 0), (1, float("inf"), 0), (1, 1, 1.1)])
+@pytest.mark.parametrize(
+    "wrong", [(-1, 1, 0), (2, 1, 0), (1, float("inf"), 0), (1, 1e300, 0), (1, 1, 1.1)]
+)
 def test_a_backoff_that_breaks_a_rule_is_refused(wrong: tuple[float, float, float]) -> None:
     with pytest.raises(InvalidSpec):
         Backoff(*wrong)

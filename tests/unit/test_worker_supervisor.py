@@ -182,6 +182,19 @@ def test_a_drain_with_grace_hands_back_and_stays(tmp_path: Path, queue: MemoryQu
         assert worker.code is None
 
 
+def test_a_drain_may_take_a_month(tmp_path: Path, queue: MemoryQueue) -> None:
+    job = sh(FOREVER)
+    queue.add(job)
+    with running(tmp_path, queue) as worker:
+        worker.until_up(job)
+        queue.tell(Message(MessageKind.DRAIN, grace=30 * 86400.0))
+        eventually(lambda: worker.supervisor._drain.draining)
+        # It goes on: a later message counts.
+        queue.tell(Message(MessageKind.DRAIN, grace=0.0))
+        queue.until(lambda: queue.handed_back == [(job.id, 1)])
+        assert worker.code is None
+
+
 def test_a_drain_without_grace_lets_jobs_run(tmp_path: Path, queue: MemoryQueue) -> None:
     flag = tmp_path / "go"
     script = f'echo \'::jobctl {{"step":"up"}}\'; until [ -e {flag} ]; do sleep 0.02; done'

@@ -2,6 +2,9 @@
 
 -- The most jobs one claim parks on its way to those it hands out.
 local MAX_PARKS = 256
+-- A claim that weighs so many bytes takes no further job: whoever asks for hundreds does not
+-- know how big they are, and has to hold them.
+local MAX_BYTES = 1024 * 1024
 
 -- Claims a function that was never tried and uses nothing special; adds to `jobs` no more
 -- than its worker needs: id, queue, function, arguments.
@@ -11,6 +14,7 @@ local function claim_plain(ctx, id, key, queue, f, by, jobs, entries)
   by.fields[2] = '1'
   set_status(ctx, job, 'claimed', by.fields)
   jobs[#jobs + 1] = { id, queue, f[5], f[6] or '' }
+  by.bytes = by.bytes + #jobs[#jobs][4]
   entries[#entries + 1] = id
   entries[#entries + 1] = '1'
 end
@@ -33,6 +37,9 @@ local function claim_one(ctx, id, queue, by, jobs, entries)
     end
   end
   jobs[#jobs + 1] = redis.call('HGETALL', key)
+  for _, word in ipairs(jobs[#jobs]) do
+    by.bytes = by.bytes + #word
+  end
   if job.attempt > 0 then
     -- What the last attempt left; the checkpoint stays, that is what it is for.
     redis.call('HDEL', key, 'step', 'progress', 'cause', 'exit_code', 'signal', 'reason')
@@ -56,16 +63,21 @@ local function claim_from(ctx, queue, n, by, jobs, entries)
     local wanted = math.min(granted - got, looks)
     -- ZPOPMIN would write every place as text: that costs more than a second command.
     local ids = redis.call('ZRANGE', key, 0, wanted - 1)
+    local seen = 0
     for _, id in ipairs(ids) do
+      if by.bytes >= MAX_BYTES then
+        break
+      end
+      seen = seen + 1
       if claim_one(ctx, id, queue, by, jobs, entries) then
         got = got + 1
       end
     end
-    if #ids > 0 then
-      redis.call('ZREMRANGEBYRANK', key, 0, #ids - 1)
+    if seen > 0 then
+      redis.call('ZREMRANGEBYRANK', key, 0, seen - 1)
     end
     looks = looks - wanted
-    if #ids < wanted then
+    if seen < wanted then
       break
     end
   end
@@ -97,6 +109,7 @@ local function caller(ctx, incarnation)
     incarnation = incarnation,
     name = worker[1],
     draining = worker[2],
+    bytes = 0, -- what its claim weighs
     fields = {
       'attempt', '1', 'worker', worker[1], 'incarnation', incarnation, 'claimed_at', ctx.at,
     },

@@ -1,25 +1,43 @@
 -- What producers and users do with jobs: submit, cancel, retry.
 
--- Whether the jobs of a submit can be taken in, before anything is written: all or none.
--- Nil, or an error reply.
-local function refuse(ctx, client, args, first)
+-- How many jobs of a submit there are by queue, and whether any of them names others.
+local function count_jobs(ctx, args, first, only_new)
   local counts, linked = {}, false
   local i = first
   while i <= #args do
-    counts[args[i + 1]] = (counts[args[i + 1]] or 0) + 1
-    linked = linked or string.find(args[i + 2], '[aw]')
+    if not only_new or redis.call('EXISTS', ctx.jobs .. args[i]) == 0 then
+      counts[args[i + 1]] = (counts[args[i + 1]] or 0) + 1
+      linked = linked or string.find(args[i + 2], '[aw]')
+    end
     i = i + HEAD + 2 * args[i + 3]
   end
+  return counts, linked
+end
+
+local function closed_queue(ctx, counts)
   for queue in pairs(counts) do
     if state_of(ctx, queue) == 'draining' then
-      return redis.error_reply('QUEUECLOSED ' .. queue)
+      return queue
     end
+  end
+end
+
+-- Whether the jobs of a submit can be taken in, before anything is written: all or none.
+-- Nil, or an error reply. Jobs that are in already are sent again because the reply was lost:
+-- they are not refused for what happened since. Only a refusal looks for them.
+local function refuse(ctx, client, args, first)
+  local counts, linked = count_jobs(ctx, args, first)
+  local closed = closed_queue(ctx, counts)
+    and closed_queue(ctx, (count_jobs(ctx, args, first, true)))
+  if closed then
+    return redis.error_reply('QUEUECLOSED ' .. closed)
   end
   local refusal = linked and refuse_links(ctx, args, first)
   if refusal then
     return refusal
   end
   local wait = admit_submits(ctx, client, counts)
+    and admit_submits(ctx, client, (count_jobs(ctx, args, first, true)))
   return wait and redis.error_reply('RATELIMITED ' .. wait) or nil
 end
 

@@ -183,12 +183,18 @@ local function lose(ctx, job, cause, result)
 end
 
 -- Whether a lease can end now. After a gap none can: nobody has looked for long, so Redis
--- was probably down and no worker could renew. Then each has one full lease from now.
+-- was probably down and no worker could renew. Then each has one full lease from now. So it
+-- is when the clock was set back: otherwise nobody would be missed before it catches up.
 local function may_end(ctx)
   local gap = ctx.now - ctx.swept_at
   ctx.swept_at = ctx.now
   local clocks = { 'swept_at', ctx.at }
-  if gap > ctx.lease / 2 then
+  if gap < -ctx.lease / 2 then
+    for _, incarnation in ipairs(holders(ctx)) do
+      redis.call('ZADD', ctx.p .. 'leases', ctx.now + ctx.lease, incarnation)
+    end
+  end
+  if math.abs(gap) > ctx.lease / 2 then
     ctx.grace_until = ctx.now + ctx.lease
     clocks[3], clocks[4] = 'grace_until', string.format('%.0f', ctx.grace_until)
   end
@@ -244,7 +250,8 @@ end
 -- What any living worker does for the others, so that they live on without a master.
 -- `wanted` is how many jobs it could use itself. Returns in how many ms the next is due.
 local function tend(ctx, wanted)
-  if ctx.now - ctx.swept_at >= TEND_EVERY then
+  local gap = ctx.now - ctx.swept_at
+  if gap >= TEND_EVERY or gap < -ctx.lease / 2 then
     sweep(ctx, TEND_BATCH)
     cascade(ctx)
   end

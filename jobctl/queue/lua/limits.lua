@@ -10,6 +10,8 @@
 
 -- How many parked jobs may be looked at to find one whose queue is open.
 local PARKED_LOOK = 10
+-- So far (ms) a clock may step back without being taken for one that was set.
+local MOST_JITTER = 1000
 
 -- Whether a job with extras l may be claimed now; if not it is parked. `place` is its score.
 local function admit(ctx, job, place)
@@ -29,13 +31,26 @@ local function let_in(ctx, name)
   local parked = ctx.p .. 'parked:' .. name
   local holders = redis.call('SCARD', ctx.p .. 'holders:' .. name)
   local ids = redis.call('ZRANGE', parked, 0, PARKED_LOOK - 1, 'WITHSCORES')
+  local in_the_way = {}
+  local function unpark(id, place, queue)
+    redis.call('ZREM', parked, id)
+    redis.call('ZADD', ctx.p .. 'queue:' .. queue, place, id)
+    ctx.queues[queue] = true
+  end
   for i = 1, #ids, 2 do
     local f = redis.call('HMGET', ctx.p .. 'job:' .. ids[i], 'queue', 'concurrency_limit')
-    if holders < tonumber(f[2]) and state_of(ctx, f[1]) ~= 'paused' then
-      redis.call('ZREM', parked, ids[i])
-      redis.call('ZADD', ctx.p .. 'queue:' .. f[1], ids[i + 1], ids[i])
-      ctx.queues[f[1]] = true
+    if state_of(ctx, f[1]) == 'paused' then
+      in_the_way[#in_the_way + 1] = { ids[i], ids[i + 1], f[1] }
+    elseif holders < tonumber(f[2]) then
+      unpark(ids[i], ids[i + 1], f[1])
+      in_the_way = {}
       break
+    end
+  end
+  -- Who could run may stand behind them: they can as well wait in their own queue.
+  if #ids == 2 * PARKED_LOOK then
+    for _, job in ipairs(in_the_way) do
+      unpark(unpack(job))
     end
   end
   if redis.call('EXISTS', parked) == 0 then
@@ -81,9 +96,10 @@ local function bucket_of(ctx, rate, whose)
     tokens = limits[2],
   }
   local f = redis.call('HMGET', bucket.key, 'tokens', 'at')
-  if f[1] then
-    local since = math.max(0, ctx.now - tonumber(f[2]))
-    bucket.tokens = math.min(bucket.burst, tonumber(f[1]) + since * bucket.per_ms)
+  local since = f[1] and ctx.now - tonumber(f[2])
+  -- One from the future is full: the clock was set back, and nobody can wait for that.
+  if since and since > -MOST_JITTER then
+    bucket.tokens = math.min(bucket.burst, tonumber(f[1]) + math.max(0, since) * bucket.per_ms)
   end
   return bucket
 end
@@ -158,7 +174,7 @@ local function admit_submits(ctx, client, counts)
     ask(bucket_of(ctx, 'submit:' .. queue), n)
     total = total + n
   end
-  if client ~= '' then
+  if client ~= '' and total > 0 then
     ask(bucket_of(ctx, 'client', client), total)
   end
   if longest > 0 then

@@ -173,8 +173,8 @@ define('tick', SHRINKS, function(ctx, args)
   if start and (not wait or start < wait) then
     wait = start
   end
-  -- A worker may have died between taking a token and claiming.
-  for _, queue in ipairs(redis.call('SMEMBERS', ctx.p .. 'queues')) do
+  -- A worker may have died between taking a token and claiming. Of very many queues some.
+  for _, queue in ipairs(redis.call('SRANDMEMBER', ctx.p .. 'queues', limit)) do
     ctx.queues[queue] = true
   end
   return { moved, moved >= limit and 0 or wait or '' }
