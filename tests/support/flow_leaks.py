@@ -5,16 +5,16 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterator
-from typing import Any
 
 from jobctl.queue.status import TERMINAL
+from tests.support.snapshot import Snapshot
 
 
 class FlowCheck:
     """Looks at the keys and jobs that the leak check has read."""
 
     def __init__(
-        self, client: Any, prefix: str, keys: set[str], jobs: dict[str, dict[str, str]]
+        self, client: Snapshot, prefix: str, keys: set[str], jobs: dict[str, dict[str, str]]
     ) -> None:
         self._redis = client
         self._prefix = prefix
@@ -25,7 +25,7 @@ class FlowCheck:
             for key in keys
             if key.startswith("array:")
         }
-        followups = client.lrange(prefix + "followups", 0, -1)
+        followups = client.members(prefix + "followups")
         self._told = {entry.split()[0] for entry in followups} | self._open()
         self._limits = {(job["status"], job.get("concurrency_key")) for job in jobs.values()}
         self._words = {job.get("key") for job in jobs.values()}
@@ -66,12 +66,12 @@ class FlowCheck:
         for key in self._keys:
             if key.startswith("holders:"):
                 name = key.removeprefix("holders:")
-                if self._redis.smembers(self._prefix + key) != held.pop(name, set()):
+                if set(self._redis.members(self._prefix + key)) != held.pop(name, set()):
                     yield f"{key} is not those that hold it"
         if held:
             yield f"nobody holds the concurrency keys {sorted(held)}"
         parked = {key.removeprefix("parked:") for key in self._keys if key.startswith("parked:")}
-        if self._redis.smembers(self._prefix + "parked-keys") != parked:
+        if set(self._redis.members(self._prefix + "parked-keys")) != parked:
             yield f"'parked-keys' is not {sorted(parked)}"
 
     def _waiting(self) -> Iterator[str]:
@@ -80,23 +80,23 @@ class FlowCheck:
         for key in self._keys:
             if key.startswith("children:"):
                 parent = key.removeprefix("children:")
-                waits.update(self._redis.zrange(self._prefix + key, 0, -1))
+                waits.update(self._redis.members(self._prefix + key))
                 if parent in self._jobs and "c" not in self._jobs[parent].get("extras", ""):
                     yield f"{parent} does not know of its children"
         for job_id, job in self._jobs.items():
             if job["status"] == "blocked":
                 if not 0 < int(job.get("blockers", 0)) == waits[job_id]:
                     yield f"{job_id} has blockers {job.get('blockers')}, waits for {waits[job_id]}"
-                if job_id not in self._redis.zrange(self._prefix + "jobs:blocked", 0, -1):
+                if job_id not in self._redis.members(self._prefix + "jobs:blocked"):
                     yield f"{job_id} is blocked, but not listed so"
             elif "blockers" in job:
                 yield f"{job_id} is {job['status']}, but has blockers"
 
     def _miscounted(self) -> Iterator[str]:
-        if set(self._redis.zrange(self._prefix + "arrays", 0, -1)) != set(self._arrays):
+        if set(self._redis.members(self._prefix + "arrays")) != set(self._arrays):
             yield f"'arrays' is not {sorted(self._arrays)}"
         for array_id, array in self._arrays.items():
-            members = set(self._redis.zrange(f"{self._prefix}members:{array_id}", 0, -1))
+            members = set(self._redis.members(f"{self._prefix}members:{array_id}"))
             expected = {i for i, job in self._jobs.items() if job.get("array") == array_id}
             if members != expected:
                 yield f"members:{array_id} is off by {sorted(members ^ expected)}"

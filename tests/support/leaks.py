@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import redis
 
 from jobctl.queue import Status
 from jobctl.queue.status import INDEXED
 from tests.support.flow_leaks import FlowCheck
+from tests.support.snapshot import Snapshot
 
 _PLAIN = {
     *("meta", "queues", "due", "leases", "workers", "events", "queues-state", "rates"),
@@ -31,17 +31,15 @@ def _note(job: dict[str, str]) -> str:
 
 class _Check:
     def __init__(self, client: redis.Redis, prefix: str) -> None:
-        behind: Any = client  # redis-py types every reply as sync or async
-        self._redis = behind
+        self._redis = Snapshot(client, prefix)
         self._prefix = prefix
-        self._keys = {key.removeprefix(prefix) for key in client.scan_iter(f"{prefix}*")}
-        ids = [key.removeprefix("job:") for key in self._keys if key.startswith("job:")]
-        with behind.pipeline(transaction=False) as together:
-            for job_id in ids:
-                together.hgetall(f"{prefix}job:{job_id}")
-            jobs: list[dict[str, str]] = together.execute()
-        self._jobs = dict(zip(ids, jobs, strict=True))
-        self._flow = FlowCheck(behind, prefix, self._keys, self._jobs)
+        self._keys = {key.removeprefix(prefix) for key in self._redis.keys}
+        self._jobs = {
+            key.removeprefix("job:"): self._redis.hgetall(prefix + key)
+            for key in self._keys
+            if key.startswith("job:")
+        }
+        self._flow = FlowCheck(self._redis, prefix, self._keys, self._jobs)
 
     def run(self) -> Iterator[str]:
         yield from self._unowned()
@@ -75,7 +73,7 @@ class _Check:
             }.get(kind)
             if not (self._flow.owned(kind, rest) if owned is None else owned):
                 yield f"nobody owns the key {key}"
-        if set(self._redis.smembers(self._prefix + "queues")) != in_queues:
+        if set(self._redis.members(self._prefix + "queues")) != in_queues:
             yield f"'queues' is not {sorted(in_queues)}"
 
     def _misplaced(self) -> Iterator[str]:
@@ -86,8 +84,8 @@ class _Check:
                 yield f"jobs:{status} is off by {sorted(found ^ expected)}"
         for key in self._keys:
             if key.startswith("named:"):
-                _, status, name = key.split(":", 2)
-                same = self._with_status(status)
+                _, one, name = key.split(":", 2)
+                same = self._with_status(one)
                 expected = {i for i in same if self._jobs[i].get("name") == name}
                 if (found := self._zset(key)) != expected:
                     yield f"{key} is off by {sorted(found ^ expected)}"
@@ -149,8 +147,8 @@ class _Check:
         for key in self._keys:
             if key.startswith("queue:"):
                 queue = key.removeprefix("queue:")
-                tokens = self._redis.llen(f"{self._prefix}wake:{queue}")
-                length = self._redis.zcard(self._prefix + key)
+                tokens = len(self._redis.members(f"{self._prefix}wake:{queue}"))
+                length = len(self._redis.members(self._prefix + key))
                 held_back = paused.get(queue) == "paused" or f"start:{queue}" in limited
                 least = 0 if held_back else 1
                 if not least <= tokens <= min(length, 64):
@@ -160,4 +158,4 @@ class _Check:
         return {i for i, job in self._jobs.items() if job["status"] == status}
 
     def _zset(self, key: str) -> set[str]:
-        return set(self._redis.zrange(self._prefix + key, 0, -1))
+        return set(self._redis.members(self._prefix + key))
