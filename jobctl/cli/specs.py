@@ -18,6 +18,7 @@ Spec = dict[str, Any]
 
 PLACEHOLDER = "{}"
 RETRY_CAUSES = ("exit", "signal", "timeout", "oom")
+DEAD_CAUSES = (*RETRY_CAUSES, "rejected", "worker-lost", "node-lost", "chaos")
 _ID = re.compile(r"[0-7][0-9A-HJKMNP-TV-Z]{25}")
 
 
@@ -177,6 +178,14 @@ def retry_rules(values: Sequence[str]) -> dict[str, Any]:
         else:
             rules[name] = rule
     return rules
+
+
+def dead_cause(value: str | None) -> str | None:
+    """Refuse what no job ever fails of, as it would only find nothing."""
+    if value is not None and value not in DEAD_CAUSES:
+        message = f"There is no cause {value!r} that jobs fail of."
+        raise UsageError(message, f"use one of {', '.join(DEAD_CAUSES)}")
+    return value
 
 
 def parents(values: Sequence[str]) -> list[str]:

@@ -31,6 +31,9 @@ def make(
 
     ``args`` and ``keywords`` are a function's; with a mapping, or nothing, the keywords are fields.
     """
+    if not isinstance(options, Options | None):
+        message = f"options must be Options(…), not a {type(options).__name__}."
+        raise Invalid(message, "from jobctl import Options")
     said = options.spec() if options else {}
     if work is None or isinstance(work, Mapping):
         if args:

@@ -76,5 +76,6 @@ def _exit(detail: ContainerDetail) -> str:
     if detail.state not in ("exited", "dead"):
         return ""
     if detail.oom_killed:
-        return f"exit code {detail.exit_code}, out of memory"
+        # The engine also says so when it was a job that the kernel ended for memory, long before.
+        return f"exit code {detail.exit_code}, memory had run out in it"
     return detail.error or f"exit code {detail.exit_code}"

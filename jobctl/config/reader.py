@@ -5,6 +5,7 @@ read as YAML 1.2 does: ``on`` is text and ``1:30`` is no number.
 """
 
 import re
+import shlex
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -101,7 +102,8 @@ def read(path: Path, hint: str) -> Document:
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
-        raise ConfigError(f"There is no file {file}.", "jobctl init") from None
+        look = f"ls {shlex.quote(str(path.parent))}"
+        raise ConfigError(f"There is no file {file}.", look) from None
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
         raise ConfigError(f"Cannot read {file}: {reason}.", "jobctl init --help") from None

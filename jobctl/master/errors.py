@@ -1,5 +1,6 @@
 """Every failure as one JSON body: ``{"error": {"code", "message", "hint"}}``."""
 
+import re
 from collections.abc import Mapping
 from math import ceil
 from typing import Any
@@ -117,11 +118,21 @@ def from_problems(problems: list[Any], where: str = "") -> ApiError:
     for problem in problems[:3]:
         # FastAPI puts "body", "query" or "path" in front of the field.
         path = [str(p) for p in problem["loc"] if p not in ("body", "query", "path")]
-        message = str(problem["msg"]).removeprefix("Value error, ")
+        message = _plainly(problem["type"], problem["msg"])
         told.append(f"{'.'.join(path)}: {message}" if path else message)
     more = f" (and {len(problems) - 3} more)" if len(problems) > 3 else ""
     prefix = f"{where}: " if where else ""
-    return ApiError(422, "invalid", f"{prefix}{'; '.join(told)}{more}.", "jobctl submit --help")
+    asked = any(problem["loc"][:1] in (("query",), ("path",)) for problem in problems)
+    hint = "see /openapi.json" if asked else "jobctl submit --help"
+    return ApiError(422, "invalid", f"{prefix}{'; '.join(told)}{more}.", hint)
+
+
+def _plainly(kind: str, message: str) -> str:
+    """Say in words of ours what pydantic says in its own."""
+    if kind == "extra_forbidden":
+        return "there is no such field"
+    message = message.removeprefix("Value error, ").replace(" after validation", "")
+    return re.sub(r"^(Input|List|Dictionary|String) should ", "must ", message)
 
 
 def install(app: FastAPI) -> None:

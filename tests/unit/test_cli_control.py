@@ -79,6 +79,13 @@ def test_dead_letters_are_listed_by_cause() -> None:
     assert C not in ran.out
     assert "there are more" in ran.err
     assert run("dead", "--cause", "signal", parts=parts).out == "no dead letters\n"
+    for words in (("dead",), ("retry", "--dead")):
+        parts = FakeParts()
+        ran = run(*words, "--cause", "flu", parts=parts)
+        assert (ran.code, parts.fake_client.calls) == (2, [])
+        assert ran.err.startswith(
+            "error: There is no cause 'flu' that jobs fail of.\nnext: use one"
+        )
 
 
 def test_all_dead_letters_are_retried() -> None:

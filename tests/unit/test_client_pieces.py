@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from jobctl.client import AsyncClient, Client, errors, types
 from jobctl.client.script import Patience
-from jobctl.client.specs import chunks, prepare
+from jobctl.client.specs import chunks, make, prepare
 from jobctl.client.sse import HEARTBEAT, ServerEvent, parse
 from jobctl.cluster.state import Connection
 from jobctl.master import fleet_views, sse, views
@@ -111,6 +111,11 @@ def test_a_spec_gets_an_id_and_its_input_encoded() -> None:
         "stdin": "x",
     }
     assert is_id(prepare({"id": None, "argv": ["a"]})["id"])
+
+
+def test_options_of_another_kind_are_refused() -> None:
+    with pytest.raises(errors.Invalid, match=r"options must be Options\(…\), not a dict"):
+        make("m:f", (), {}, {"queue": "big"})  # type: ignore[arg-type]
 
 
 def test_chunks_are_cut_by_number_and_by_size_and_lazily() -> None:

@@ -114,7 +114,7 @@ def test_what_is_not_yaml_is_told_with_its_line(text: str, line: int, words: str
 def test_a_file_that_cannot_be_read_is_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="There is no file") as caught:
         read(tmp_path / "cluster.yaml", "")
-    assert caught.value.hint == "jobctl init"
+    assert caught.value.hint == f"ls {tmp_path}"
     with pytest.raises(ConfigError, match=r"Cannot read .*: Is a directory"):
         read(tmp_path, "")
     (tmp_path / "binary").write_bytes(b"\xff\xfe\x00")

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from jobctl.cli import text
+from jobctl.cli import specs, text
 from jobctl.cli.commands.jobs import one_id
 from jobctl.cli.context import Session
 from jobctl.cli.ending import Row
@@ -61,6 +61,7 @@ def retry(
                 "--name and --cause go with --dead.", "jobctl retry --dead --cause oom"
             )
         return _each(session, ids or [], session.client.retry)
+    specs.dead_cause(cause)
     shown = 0
 
     def progress(count: int) -> None:

@@ -79,7 +79,8 @@ def dead(
     `jobctl explain JOB` tells why, `jobctl retry` runs them once more.
     """
     most = None if everything else limit
-    pages = _pages(session, most, cursor, {"status": "failed", "name": name}, cause)
+    wanted = {"status": "failed", "name": name}
+    pages = _pages(session, most, cursor, wanted, specs.dead_cause(cause))
     return _list(session, pages, DEAD, limit)
 
 

@@ -74,7 +74,8 @@ def test_submitting_the_same_id_twice_makes_one_job(http: httpx.Client) -> None:
     ("spec", "said"),
     [
         ({}, "argv"),
-        ({"argv": []}, "argv"),
+        ({"argv": []}, "argv: must have at least 1 item, not 0."),
+        ({"argv": ["a"], "retires": 2}, "retires: there is no such field."),
         ({"argv": "ls -l"}, "argv"),
         ({"argv": [""]}, "command"),
         ({"argv": ["a\0b"]}, "NUL"),
@@ -90,7 +91,7 @@ def test_submitting_the_same_id_twice_makes_one_job(http: httpx.Client) -> None:
         ({"function": "m:f", "args": {"x": "y" * 300_000}}, "256 KiB"),
         ({"argv": ["a"], "after": ["short"]}, "after"),
         ({"argv": ["a"], "array": "mine"}, "array"),
-        ({"argv": ["a"], "priority": 101}, "priority"),
+        ({"argv": ["a"], "priority": 101}, "priority: must be less than or equal to 100."),
         ({"argv": ["a"], "queue": "no such name"}, "queue"),
         ({"argv": ["a"], "env": {"A=B": "x"}}, "A=B"),
         ({"argv": ["a"], "env": {"JOBCTL_JOB": "x"}}, "JOBCTL_JOB"),
