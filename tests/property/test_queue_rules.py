@@ -189,6 +189,18 @@ def test_cancel_before_the_start_is_immediate(lab: Lab, queue: Queue) -> None:
         queue.cancel(MISSING)
 
 
+def test_a_job_cancelled_between_two_attempts_does_not_end_of_the_first(
+    lab: Lab, queue: Queue
+) -> None:
+    lease = lab.running(max_attempts=2)
+    outcome = Outcome(False, Cause.EXIT, exit_code=3, reason="ValueError: no")
+    queue.finish("inc-1", [Finish(*lease, outcome)])
+    assert queue.get(lease[0]).status is Status.SCHEDULED
+    job = queue.cancel(lease[0])
+    assert (job.cause, job.exit_code, job.reason) == (Cause.CANCELLED, None, "")
+    assert (job.history[0].exit_code, job.history[0].reason) == (3, "ValueError: no")
+
+
 def test_cancel_of_a_running_job_is_its_workers_work(lab: Lab, queue: Queue) -> None:
     lease = lab.running(max_attempts=5)
     job = queue.cancel(lease[0])

@@ -179,6 +179,8 @@ function revoke(ctx, job, reason)
     -- There may be a token that told of what was due.
     ctx.queues[job.queue] = true
   end
+  -- How an earlier attempt failed is in the history; it is not why the job ends.
+  redis.call('HDEL', job.key, 'exit_code', 'signal', 'reason')
   conclude(ctx, job, 'cancelled', 'cancelled', reason and { 'reason', reason } or {})
 end
 
