@@ -125,6 +125,18 @@ def hogs(job):
     job.step("up")
     os.kill(os.getpid(), signal.SIGKILL)
 
+def leaves_a_child(path):
+    if os.fork():
+        while not os.path.exists(path):
+            time.sleep(0.001)
+        os._exit(3)
+    os.setsid()
+    open(path + "~", "w").write(str(os.getpid()))
+    os.rename(path + "~", path)
+    time.sleep(20)
+    open(path + "-over", "w").close()
+    os._exit(0)
+
 class Odd(Exception):
     @property
     def __dict__(self):
@@ -230,6 +242,15 @@ def test_closing_the_executors_files_blames_nobody_else(place: FunctionPlace) ->
     results = place.run(call("dies", "close"), call("counted"))
     assert results[1].outcome is not None
     assert results[1].outcome.succeeded
+
+
+def test_a_child_that_holds_the_executors_files_does_not_hide_its_end(
+    place: FunctionPlace, tmp_path: Path
+) -> None:
+    outcome = place.outcome(call("leaves_a_child", str(tmp_path / "pid")))
+    assert (outcome.cause, outcome.exit_code) == (Cause.EXIT, 3)
+    os.kill(int((tmp_path / "pid").read_text()), signal.SIGKILL)
+    assert not (tmp_path / "pid-over").exists()  # nobody waited for it
 
 
 def test_memory_kills_are_told_apart(tmp_path: Path) -> None:

@@ -36,7 +36,7 @@ def environment(settings: Settings) -> tuple[dict[str, str], str]:
 class ExecutorProcess:
     """A running executor, leader of its own session and group.
 
-    `control` and `raw` (its stdout and stderr) are to be polled; reading never blocks.
+    `poll` waits for `control`, `raw` (its stdout and stderr) and `exit`; reading never blocks.
     """
 
     def __init__(self, settings: Settings, user: JobUser | None) -> None:
@@ -106,11 +106,18 @@ class ExecutorProcess:
         self.poll = select.poll()
         self.poll.register(self.control, select.POLLIN)
         self.poll.register(self.raw, select.POLLIN)
+        # A child outside its group may hold its end of the socket when it is dead.
+        self.poll.register(self._exit, select.POLLIN)
 
     @property
     def pid(self) -> int:
         """Its number, and that of its group and session; safe to signal until `end`."""
         return self._process.pid
+
+    @property
+    def exit(self) -> int:
+        """A descriptor that is readable when the process has ended."""
+        return self._exit
 
     @property
     def gone(self) -> bool:

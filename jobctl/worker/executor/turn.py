@@ -90,7 +90,7 @@ class Turn:
         return False
 
     def _follow(self) -> bool:
-        """False if the executor has cut its line."""
+        """False if the executor has ended or cut its line."""
         executor, seat, left = self._executor, self._seat, self._left
         self._oom_kills = seat.count_oom_kills()
         for attempt in left.values():
@@ -113,8 +113,10 @@ class Turn:
         return True
 
     def _react(self, fd: int, events: int) -> bool:
-        """False if the executor has cut its line."""
+        """False if the executor has ended or cut its line."""
         executor = self._executor
+        if fd == executor.exit:
+            return False
         if fd == executor.control:
             if events & select.POLLOUT:
                 executor.flush()
@@ -258,7 +260,7 @@ class Turn:
         seat.end_all(executor)
         # A line that makes no sense may be why it ended.
         with suppress(ValueError):
-            self._take(executor.waiting())
+            self._fetch()
         while self._read_output():
             pass
         seq = executor.words[CURRENT]
