@@ -33,11 +33,12 @@ def end_line(job: Row, now: float) -> str:
 
 
 def _sentence(job: Row) -> str:
-    """Return the reason, unless it only repeats the exit code or the signal."""
+    """Return the reason without what repeats the exit code or the signal."""
     told = str(job.get("reason") or "")
-    repeats = {"exit": f"exit code {job.get('exit_code')}", "signal": "ended by SIG"}
-    start = repeats.get(str(job.get("cause")))
-    return "" if start is not None and told.startswith(start) else told
+    if job.get("cause") == "signal" and told.startswith("ended by SIG"):
+        return ""
+    code = f"exit code {job.get('exit_code')}"
+    return told.removeprefix(code).strip(" ()") if told.startswith(code) else told
 
 
 def wait_for(session: Session, ids: Sequence[str], timeout: float | None = None) -> Iterator[Row]:

@@ -219,7 +219,9 @@ class JobSpec:
             good = rule in ("retry", "fail")
         _require(good, 'a rule in retry_on is "retry", "fail" or {"queue": NAME}')
         if rule != "fail":
-            _require(self.max_attempts > 1, "retry_on retries, but max_attempts is 1: allow 2 or more")
+            _require(
+                self.max_attempts > 1, "retry_on retries, but max_attempts is 1: allow 2 or more"
+            )
 
     def _check_array(self) -> None:
         _require(is_id(self.array), f"{self.array!r} is not an array id (a 26-character ULID)")

@@ -89,9 +89,13 @@ def test_submit_and_wait_tells_who_failed() -> None:
     raised = job(A, status="failed", cause="exit", exit_code=1, reason="ValueError: no")
     ran = run("submit", "--wait", "m:f", parts=with_jobs(raised))
     assert f"{A} failed (exit 1: ValueError: no) after 12s" in ran.err
-    repeated = job(A, status="failed", cause="exit", exit_code=3, reason="exit code 3")
-    ran = run("submit", "--wait", "--", "false", parts=with_jobs(repeated))
-    assert f"{A} failed (exit 3) after 12s" in ran.err
+    for reason, told in (
+        ("exit code 127", "exit 127"),
+        ("exit code 127 (command not found)", "exit 127: command not found"),
+    ):
+        repeats = job(A, status="failed", cause="exit", exit_code=127, reason=reason)
+        ran = run("submit", "--wait", "--", "x", parts=with_jobs(repeats))
+        assert f"{A} failed ({told}) after 12s" in ran.err
     envelope = run(
         "submit", "--wait", "--output", "json", "--", "false", parts=with_jobs(failed)
     ).envelope
