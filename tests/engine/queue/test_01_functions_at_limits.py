@@ -1,0 +1,99 @@
+"""Functions that take all a worker has, by the processes they start: it lives, and says whose fault."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.engine.conftest import MakeCluster
+from tests.support.live import LiveCluster
+
+CODE = """
+import os, signal, subprocess, sys, time
+
+def bomb(kind):
+    if kind == "deaf":
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    while True:
+        try:
+            if os.fork() == 0 and kind != "simple":
+                os.setsid()
+        except BaseException:
+            if kind == "simple":
+                raise
+
+def bystander(seconds):
+    time.sleep(seconds)
+    return "unharmed"
+
+def starts_a_hog(heed):
+    hog = [sys.executable, "-c", "x = bytearray(1 << 30)"]
+    return subprocess.run(hog, check=heed).returncode
+
+def processes():
+    mine = 0
+    for name in os.listdir("/proc"):
+        try:
+            mine += name.isdigit() and os.stat("/proc/" + name).st_uid == os.getuid()
+        except OSError:
+            pass
+    return mine
+"""
+
+
+@pytest.fixture
+def functions(make_cluster: MakeCluster) -> LiveCluster:
+    """One worker with two slots, and memory for as many processes as it may have."""
+    pool = {"replicas": 1, "pids": 96, "memory": "512MB", "code": "./src"}
+    cluster = make_cluster({"workers": {"default": pool}})
+    (cluster.folder / "src").mkdir()
+    (cluster.folder / "src" / "limits.py").write_text(CODE)
+    cluster.run("up")
+    return cluster
+
+
+def call(cluster: LiveCluster, function: str, *options: str) -> str:
+    """Submit one function; return the job's id."""
+    [job_id] = cluster.submit(f"limits:{function}", *options)
+    return job_id
+
+
+def incarnations(cluster: LiveCluster) -> list[str]:
+    return [row["incarnation"] for row in cluster.client.workers()]
+
+
+@pytest.mark.parametrize("kind", ["simple", "scattered", "deaf"])
+def test_a_fork_bomb_in_a_function_harms_neither_its_worker_nor_its_neighbour(
+    functions: LiveCluster, kind: str
+) -> None:
+    cluster = functions
+    workers = incarnations(cluster)
+    beside = call(cluster, "bystander", "--arg", "seconds=10")
+    bomb = call(cluster, "bomb", "--arg", f"kind={kind}", "--timeout", "2s", "--grace", "1s")
+    cluster.wait(bomb, beside)
+    assert cluster.job(bomb)["status"] == "failed"
+    job = cluster.job(beside)
+    assert (job["status"], job["attempt"], job["result"]) == ("succeeded", 1, "unharmed")
+    # In either slot, of the bomb nothing is left but the executor that says so.
+    counts = [call(cluster, "processes") for _ in range(4)]
+    cluster.wait(*counts)
+    assert [cluster.job(job_id)["result"] for job_id in counts] == [1] * 4
+    assert incarnations(cluster) == workers
+
+
+def test_a_process_that_a_function_started_and_memory_ended(functions: LiveCluster) -> None:
+    cluster = functions
+    alone = call(cluster, "starts_a_hog", "--arg", "heed=true")
+    cluster.wait(alone)
+    job = cluster.job(alone)
+    assert (job["status"], job["cause"]) == ("failed", "oom")
+    assert "died with <Signals.SIGKILL: 9>" in job["reason"]
+    # What it does not mind is no failure.
+    careless = call(cluster, "starts_a_hog", "--arg", "heed=false")
+    cluster.wait(careless)
+    assert cluster.job(careless)["result"] == -9
+    # Nor is another job's child anybody else's fault.
+    beside = call(cluster, "bystander", "--arg", "seconds=10")
+    guilty = call(cluster, "starts_a_hog", "--arg", "heed=true")
+    cluster.wait(guilty, beside)
+    assert cluster.job(guilty)["cause"] == "oom"
+    assert cluster.job(beside)["status"] == "succeeded"
