@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 import hypothesis.strategies as st
+import pytest
 from hypothesis.stateful import (
     initialize,
     invariant,
@@ -250,6 +251,7 @@ COMPARED = (
 )  # fmt: skip
 
 
+@pytest.mark.timeout(3600)  # with JOBCTL_TEST_SIZE=full
 def test_the_queue_does_what_the_model_says(redis_server: RedisServer) -> None:
     with CutLine(redis_server.socket) as line:
         machine = type("Machine", (QueueMachine,), {"server": redis_server, "line": line})
