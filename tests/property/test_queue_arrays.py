@@ -209,3 +209,16 @@ def test_a_page_of_an_array_looks_at_so_many_jobs_and_no_more(lab: Lab, queue: Q
     assert page.cursor == jobs[500].id
     page = queue.list(Status.CANCELLED, array=array, cursor=page.cursor)
     assert ([job.id for job in page.jobs], page.cursor) == ([jobs[0].id], None)
+
+
+@pytest.mark.parametrize("array", [None, new_id()])
+def test_a_page_is_no_larger_than_its_reader_can_hold(
+    lab: Lab, queue: Queue, array: str | None
+) -> None:
+    told = {"array": array, "array_size": 12} if array else {}
+    ids = lab.submit(12, stdin=b"x" * 500_000, **told)
+    first = queue.list(array=array)
+    assert 6 <= len(first.jobs) < 9
+    rest = queue.list(array=array, cursor=first.cursor)
+    assert [job.id for job in (*first.jobs, *rest.jobs)] == ids[::-1]
+    assert rest.cursor is None

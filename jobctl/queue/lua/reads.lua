@@ -1,5 +1,7 @@
 -- Reading without writing.
 
+-- A page of a listing that weighs so many bytes ends there: who reads it has to hold it.
+local PAGE_BYTES = 4 * 1024 * 1024
 -- The most members of an array that one page of a listing looks at.
 local MEMBERS_LOOK = 1000
 -- The most priorities that are looked at for the oldest job of a queue, and the most holders
@@ -78,9 +80,15 @@ define('list', READS, function(ctx, args)
   else
     ids, following = members(ctx, array, statuses, name, limit, cursor)
   end
-  local jobs = {}
+  local jobs, bytes = {}, 0
   for i = 1, math.min(limit, #ids) do
+    if bytes >= PAGE_BYTES then
+      return { ids[i - 1], jobs }
+    end
     jobs[i] = redis.call('HGETALL', ctx.jobs .. ids[i])
+    for _, word in ipairs(jobs[i]) do
+      bytes = bytes + #word
+    end
   end
   return { following, jobs }
 end)
