@@ -22,17 +22,17 @@ class OperatorMoves(WorkerMoves):
 
     def expire(self, data: st.DataObject, job: ModelJob) -> None:
         worker, limit = job.holder, data.draw(st.sampled_from([2, 100]))
-        held = self.model.held(worker)
         self.lab.expire(worker)
-        self.lost.difference_update(lost.id for lost in held)
-        for at in range(0, len(held), limit):
-            for lost in held[at : at + limit]:
+        while held := self.model.held(worker):
+            for lost in held[:limit]:
+                self.lost.discard(lost.id)
                 self.model.lose(lost, Cause.WORKER_LOST)
+            # Some of the rest may be of an array that is over with this.
             self.model.cascade()
             if limit == 2 or len(held) > 10:
-                self.lab.nobody_swept_for(1.0)
                 # The lease has ended for all, but only so many are looked at in one call.
-                assert self.queue.tick(limit).moved >= min(limit, len(held) - at)
+                self.lab.nobody_swept_for(1.0)
+                assert self.queue.tick(limit).moved >= min(limit, len(held))
                 self.model.offer_places()
             else:
                 self.somebody_looks(data, but=worker)
