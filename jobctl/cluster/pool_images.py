@@ -27,6 +27,7 @@ from jobctl.engine.errors import BuildFailed, EngineError
 from jobctl.engine.protocol import Engine
 
 _SAID = re.compile(r"^jobctl: (.+)$", re.MULTILINE)
+_PIP = re.compile(r"^(?:\x1b\[\d+m)*ERROR: (.+)$", re.MULTILINE)
 _NO_SHELL = re.compile(r'exec:? "/bin/sh".*no such file', re.IGNORECASE)
 
 
@@ -161,6 +162,9 @@ def _told(error: BuildFailed, pool: str, image: str) -> Exception:
             f"The image {image} of the pool {pool} cannot be used: {said[-1]}.",
             f"add it to the image, or change workers.{pool} in cluster.yaml",
         )
+    if pip := _PIP.findall(text):
+        message = f"pip cannot install the requirements of the pool {pool}: {pip[-1].strip()}."
+        return BuildFailed(message, error.log, f"correct workers.{pool}.requirements; jobctl up")
     return BuildFailed(
         f"Building the image of the pool {pool} failed: {str(error).partition(': ')[2] or error}",
         error.log,

@@ -141,6 +141,23 @@ def test_what_an_image_lacks_is_told_in_a_sentence(
         ensure(engine, config(home, default={"image": "team/app:1"}), force=True)
 
 
+def test_what_pip_did_not_find_is_said_without_the_build_around_it(
+    engine: MemoryEngine, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_args: Any, **_named: Any) -> str:
+        log = "Step 6/11\n\x1b[91mERROR: No matching distribution found for no-such==1\n\x1b[0m"
+        raise BuildFailed("Building image jobctl-pool:1 failed: The command '…' …", log)
+
+    monkeypatch.setattr(engine, "build", fail)
+    with pytest.raises(BuildFailed) as raised:
+        ensure(engine, config(home, default=CODE))
+    assert str(raised.value) == (
+        "pip cannot install the requirements of the pool default: "
+        "No matching distribution found for no-such==1."
+    )
+    assert raised.value.hint == "correct workers.default.requirements; jobctl up"
+
+
 def test_a_build_that_fails_by_itself_keeps_its_last_lines(
     engine: MemoryEngine, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
