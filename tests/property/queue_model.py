@@ -33,13 +33,19 @@ class Model(Flow):
         return sorted(found, key=lambda j: j.id, reverse=True)
 
     def claim(self, worker: str, room: int, queues: list[str], prefetch: int = 0) -> list[str]:
+        limit = room
         if prefetch:
             share = math.ceil(sum(len(self.waiting(q)) for q in queues) / len(self.names))
-            room = min(room + prefetch, max(room, share))
+            limit = min(room + prefetch, max(room, share))
         claimed: list[str] = []
+        suspects = False
         for queue in queues if not self.draining[worker] else []:
             for job in [] if self.paused(queue) else self.waiting(queue):
-                if len(claimed) < room and self.admit(job):
+                suspect = job.crashes > 0
+                if len(claimed) >= (room if suspect or suspects else limit):
+                    break
+                suspects = suspects or suspect
+                if self.admit(job):
                     job.status, job.holder = Status.CLAIMED, worker
                     job.attempt += 1
                     claimed.append(job.id)

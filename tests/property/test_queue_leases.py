@@ -271,3 +271,21 @@ def test_a_clock_that_was_set_back_hides_no_loss(lab: Lab, queue: Queue) -> None
     lab.expire("inc-1")
     queue.tick()
     assert queue.get(job_id).crashes == 1
+
+
+def test_what_takes_workers_down_takes_no_neighbours_with_it(lab: Lab, queue: Queue) -> None:
+    bad, *others = lab.submit(100)
+    for lost in range(3):
+        worker = lab.worker(f"inc-{lost}")
+        jobs = queue.claim(worker, 1, ["default"], prefetch=256).jobs
+        assert jobs[0].id == bad
+        queue.release(worker)
+    assert queue.get(bad).status is Status.FAILED
+    # The first time nobody can tell who it was. From then on they run, one by one.
+    assert {job.crashes for job in queue.get_many(others) if job} == {1}
+    worker = lab.worker("inc-9")
+    jobs = queue.claim(worker, 1, ["default"], prefetch=256).jobs
+    for other in others:
+        assert [job.id for job in jobs] == [other]
+        end = Finish(jobs[0].id, jobs[0].attempt, OK)
+        jobs = queue.finish(worker, [end], room=1, queues=["default"], prefetch=256)[1].jobs

@@ -21,7 +21,7 @@ end
 
 -- Claims the first job of a queue, or another that all before it have been taken from; adds
 -- what it was to `jobs`, and to `entries` what its worker then holds. False for one that had
--- to be parked.
+-- to be parked, nil for one that is not to be kept in store.
 local function claim_one(ctx, id, queue, by, jobs, entries)
   local key = ctx.jobs .. id
   local f = redis.call('HMGET', key, 'status', 'extras', 'attempt', 'options', 'function', 'args')
@@ -30,6 +30,13 @@ local function claim_one(ctx, id, queue, by, jobs, entries)
     return true
   end
   local job = find(ctx, id)
+  if job.crashes > 0 then
+    -- It may be why its worker was lost: nothing shall wait beside it and share the blame.
+    if #jobs >= by.room then
+      return nil
+    end
+    by.suspects = true
+  end
   if has(job, 'l') then
     local place = redis.call('ZSCORE', ctx.p .. 'queue:' .. job.queue, id)
     if not admit(ctx, job, place) then
@@ -65,11 +72,15 @@ local function claim_from(ctx, queue, n, by, jobs, entries)
     local ids = redis.call('ZRANGE', key, 0, wanted - 1)
     local seen = 0
     for _, id in ipairs(ids) do
-      if by.bytes >= MAX_BYTES then
+      if by.bytes >= MAX_BYTES or by.suspects and #jobs >= by.room then
+        break
+      end
+      local claimed = claim_one(ctx, id, queue, by, jobs, entries)
+      if claimed == nil then
         break
       end
       seen = seen + 1
-      if claim_one(ctx, id, queue, by, jobs, entries) then
+      if claimed then
         got = got + 1
       end
     end
@@ -110,6 +121,7 @@ local function caller(ctx, incarnation)
     name = worker[1],
     draining = worker[2],
     bytes = 0, -- what its claim weighs
+    suspects = false, -- whether a job is in it that a worker was lost with
     fields = {
       'attempt', '1', 'worker', worker[1], 'incarnation', incarnation, 'claimed_at', ctx.at,
     },
@@ -132,6 +144,7 @@ local function claim(ctx, by, args, at)
     return { '', {} }
   end
   extend(ctx, by.incarnation)
+  by.room = room
   local wait = tend(ctx, room + prefetch)
   write_places(ctx)
   local jobs, entries = {}, {}
