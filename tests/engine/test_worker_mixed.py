@@ -114,7 +114,7 @@ def test_a_fork_bomb_is_ended_without_the_executor(live: LiveCluster) -> None:
     assert counted(live) == (pid, count + 1)
 
 
-@pytest.mark.parametrize("place", ["/tmp", "/dev/shm"])  # noqa: S108
+@pytest.mark.parametrize("place", ["/tmp", "/dev/shm"])
 def test_files_of_the_one_kind_are_gone_before_the_other(live: LiveCluster, place: str) -> None:
     [job_id] = live.submit("mixed:leaves", "--arg", f"path={place}/function")
     live.wait(job_id)

@@ -1,6 +1,4 @@
-"""Functions that take all a worker has, by the processes they start: it lives, and says whose fault."""
-
-from pathlib import Path
+"""Functions that start more than a worker has room for: it lives, and says whose fault it was."""
 
 import pytest
 

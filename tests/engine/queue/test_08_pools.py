@@ -19,8 +19,11 @@ REQUIREMENTS = "redis==4.6.0\n"
 TASKS = """\
 import os
 import sys
+from importlib.util import cache_from_source
 
 import redis
+
+mine = sys.modules[__name__]
 
 
 def about(word="none"):
@@ -30,6 +33,8 @@ def about(word="none"):
         "word": word,
         "jobctl": [name for name in sys.modules if name.partition(".")[0] == "jobctl"],
         "path": [folder for folder in sys.path if "jobctl" in folder],
+        # Jobs may not write there: what is not compiled is compiled anew by every process.
+        "compiled": [os.path.exists(cache_from_source(m.__file__)) for m in (redis, mine)],
     }
 """
 
@@ -66,7 +71,7 @@ def test_a_folder_of_code_runs_with_its_own_requirements(make_cluster: MakeClust
     [job_id] = cluster.submit("shop.tasks:about", "--arg", "word=hello")
     about = result(cluster, job_id)
     assert (about["redis"], about["python"], about["word"]) == ("4.6.0", [3, 11], "hello")
-    assert (about["jobctl"], about["path"]) == ([], [])
+    assert (about["jobctl"], about["path"], about["compiled"]) == ([], [], [True, True])
     # A command of the pool finds the same code.
     script = "import shop.tasks; print(shop.tasks.about('command')['redis'])"
     [command] = cluster.submit("--", "python3", "-c", script)
@@ -94,7 +99,7 @@ def test_an_image_of_the_users_runs_functions_and_commands_under_its_own_python(
     [job_id] = cluster.submit("shop.tasks:about", "--queue", "mine")
     about = result(cluster, job_id)
     assert (about["redis"], about["python"]) == ("4.6.0", [3, 13])
-    assert (about["jobctl"], about["path"]) == ([], [])
+    assert (about["jobctl"], about["path"], about["compiled"]) == ([], [], [True, True])
     [command] = cluster.submit(
         "--queue", "mine", "--", "sh", "-c", ". /etc/os-release; echo $VERSION_CODENAME; id -u"
     )
