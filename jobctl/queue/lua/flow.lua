@@ -5,6 +5,8 @@
 --   children:<id>   zset  ids of jobs that wait for this job or array, until it is over
 --   followups       list  "<id> <status>": over, and its children are to be told
 --   array:<id>      hash  size, max_fails; succeeded, failed, cancelled (how many); over;
+--                         gone_<status> (how many of these were deleted); restoring (it
+--                         cannot be over: more of its jobs are on their way);
 --                         doomed (why its jobs are cancelled), doomed_at (how far that is)
 --   members:<id>    zset  ids of its jobs
 --   arrays          zset  all arrays by when they were opened (ms)
@@ -14,7 +16,10 @@
 -- then names and values of the fields.
 local HEAD = 4
 
-local ARRAY = { 'size', 'succeeded', 'failed', 'cancelled', 'max_fails', 'over', 'doomed' }
+local ARRAY = {
+  'size', 'succeeded', 'failed', 'cancelled', 'max_fails', 'over', 'doomed', 'restoring',
+  'gone_succeeded', 'gone_failed', 'gone_cancelled',
+}
 
 -- Whether a job uses one of the rare features (see submission.py for the letters).
 local function has(job, letter)
@@ -38,6 +43,8 @@ local function find_array(ctx, id)
     max_fails = tonumber(f[5]),
     over = f[6] == '1',
     doomed = f[7],
+    restoring = f[8],
+    gone = (tonumber(f[9]) or 0) + (tonumber(f[10]) or 0) + (tonumber(f[11]) or 0),
   }
 end
 
@@ -207,11 +214,14 @@ end
 
 -- What follows from how many of an array's jobs have ended. Returns whether more must.
 local function weigh(ctx, array)
+  if array.restoring then
+    return true
+  end
   local size = array.size
   local ended = array.succeeded + array.failed + array.cancelled
   if array.doomed or ended >= size then
     -- Of an array that was cancelled while it was submitted no more may come.
-    local submitted = redis.call('ZCARD', ctx.p .. 'members:' .. array.id)
+    local submitted = redis.call('ZCARD', ctx.p .. 'members:' .. array.id) + array.gone
     size = array.doomed and submitted or math.max(size, submitted)
   end
   if ended >= size and not array.over then

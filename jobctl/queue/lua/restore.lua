@@ -3,6 +3,7 @@
 --
 -- Keys:
 --   awaited   set   parents of restored jobs that are not there yet, while a restore goes on
+--   restoring set   arrays of which more jobs may come, until it is over
 
 local BACKUP_PAGE = 200
 
@@ -85,13 +86,17 @@ local function restore_array(ctx, id, f)
     redis.call('HSET', key, 'dooming', 1)
     redis.call('SADD', ctx.p .. 'doomed', id)
   end
+  -- Of one that is over more jobs may be deleted while the backup is made, so its own counts
+  -- hold. Otherwise those that come are counted, and it is not over before all have.
   if f.over then
-    -- Some of its jobs may be gone, so its own counts hold. Of one that is not over all are
-    -- there, and are counted as they come.
     redis.call('HSET', key, 'over', 1, 'counted', 1)
-    for _, status in ipairs({ 'succeeded', 'failed', 'cancelled' }) do
-      redis.call('HSET', key, status, f[status] or 0)
-    end
+  else
+    redis.call('HSET', key, 'restoring', 1)
+    redis.call('SADD', ctx.p .. 'restoring', id)
+  end
+  for _, status in ipairs({ 'succeeded', 'failed', 'cancelled' }) do
+    local gone = f['gone_' .. status] or 0
+    redis.call('HSET', key, 'gone_' .. status, gone, status, f.over and f[status] or gone)
   end
   return 1
 end
@@ -204,12 +209,17 @@ local function restore_job(ctx, f, place)
   return 1
 end
 
--- All parents that are there have come: those that did not had ended well and were deleted.
+-- All parents and jobs of arrays that are there have come: parents that did not had ended well and were deleted.
 local function stop_awaiting(ctx)
   for _, parent in ipairs(redis.call('SMEMBERS', ctx.p .. 'awaited')) do
     follow_later(ctx, parent, 'succeeded')
   end
   redis.call('DEL', ctx.p .. 'awaited')
+  for _, id in ipairs(redis.call('SMEMBERS', ctx.p .. 'restoring')) do
+    redis.call('HDEL', ctx.p .. 'array:' .. id, 'restoring')
+    weigh(ctx, find_array(ctx, id))
+  end
+  redis.call('DEL', ctx.p .. 'restoring')
 end
 
 -- Records as JSON; what is there is left alone. Returns how many jobs were not.

@@ -56,6 +56,7 @@ local function delete_job(ctx, id, status, f, array_id)
   end
   if array_id ~= '' then
     redis.call('ZREM', ctx.p .. 'members:' .. array_id, id)
+    redis.call('HINCRBY', ctx.p .. 'array:' .. array_id, 'gone_' .. status, 1)
     if redis.call('EXISTS', ctx.p .. 'members:' .. array_id) == 0 then
       delete_array(ctx, array_id)
     end
