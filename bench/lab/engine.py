@@ -53,9 +53,10 @@ class Gauge:
 
     def _file(self, name: str) -> Path:
         found = self._client.containers.get(name)
-        if found.id not in self._usage:
-            self._usage[found.id] = _usage_file(found.attrs["State"]["Pid"])
-        return self._usage[found.id]
+        key = str(found.id)
+        if key not in self._usage:
+            self._usage[key] = _usage_file(found.attrs["State"]["Pid"])
+        return self._usage[key]
 
 
 def _usage_file(pid: int) -> Path:

@@ -16,6 +16,10 @@ MASTER_PORT = 8000
 SHORT_STOP = 10
 """Seconds that Redis and the master get to end; both need far less."""
 
+_REDIS_WEIGHT = 8192
+"""Everything waits for Redis. On a machine whose processors are taken it gets one first: eight
+times what a worker's weight gets, worth a fifth of the cluster's throughput."""
+
 _MB = 1024 * 1024
 # The worker in an image of the user's (images/runtime): by jobctl's own Python, with its own
 # libraries, and blind to what the image sets for Python.
@@ -53,6 +57,7 @@ def redis(config: "Config", image: str) -> ContainerSpec:
         image=image,
         command=command,
         cpus=settings.cpus,
+        cpu_weight=_REDIS_WEIGHT,
         memory=settings.memory,
         pids=settings.pids,
         # Redis reads the rules at its start only, so other rules must mean another container.

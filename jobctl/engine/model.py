@@ -50,6 +50,8 @@ class ContainerSpec:
     All capabilities are dropped but ``cap_add``; no-new-privileges, ``init`` and equal memory and
     swap limits are not optional and therefore have no field. ``command`` is the whole argv: the
     image's entrypoint does not apply to it (an empty one means what the image says).
+    ``cpu_weight`` counts where processors are short: twice the weight, twice the share (2 to
+    262144; the engine's usual one is 1024).
     """
 
     name: str
@@ -68,6 +70,7 @@ class ContainerSpec:
     ports: tuple[Port, ...] = ()
     user: str = ""
     cap_add: tuple[str, ...] = ()
+    cpu_weight: int = 1024
     read_only: bool = True
     restart: Literal["no", "unless-stopped"] = "unless-stopped"
     stop_timeout: int = 10
@@ -107,6 +110,7 @@ class ContainerDetail:
     restart_count: int
     pid: int
     cpus: float
+    cpu_weight: int
     memory: int
     memory_swap: int
     pids: int

@@ -51,6 +51,7 @@ def create_payload(spec: ContainerSpec) -> Json:
 def _host_config(spec: ContainerSpec) -> Json:
     return {
         "NanoCpus": round(spec.cpus * _NANO),
+        "CpuShares": spec.cpu_weight,
         "Memory": spec.memory,
         "MemorySwap": spec.memory,  # unset would allow as much swap again
         "PidsLimit": spec.pids,
@@ -144,6 +145,7 @@ def detail(data: Json) -> ContainerDetail:
         restart_count=int(data.get("RestartCount", 0)),
         pid=int(state.get("Pid", 0)),
         cpus=(host.get("NanoCpus") or 0) / _NANO,
+        cpu_weight=host.get("CpuShares") or 0,
         memory=host.get("Memory") or 0,
         memory_swap=host.get("MemorySwap") or 0,
         pids=host.get("PidsLimit") or 0,

@@ -44,8 +44,11 @@ def test_stop_does_not_ask_for_ever(docker_lab: Lab) -> None:
 
 
 def test_the_limits_are_read_back_as_they_were_asked_for(lab: Lab) -> None:
-    name = lab.create("a", cap_add=("SETUID", "KILL"), user="1000:1000", env={"B": "2", "A": "1"})
+    name = lab.create(
+        "a", cap_add=("SETUID", "KILL"), user="1000:1000", env={"B": "2", "A": "1"}, cpu_weight=4096
+    )
     seen = lab.inspect(name)
+    assert seen.cpu_weight == 4096
     assert (seen.cpus, seen.memory, seen.memory_swap, seen.pids) == (0.5, 32 << 20, 32 << 20, 32)
     assert (set(seen.cap_add), seen.cap_drop) == ({"SETUID", "KILL"}, ("ALL",))
     assert (seen.security, seen.init, seen.read_only) == (("no-new-privileges",), True, True)

@@ -250,6 +250,7 @@ def _detail(box: Box) -> ContainerDetail:
         restart_count=box.restart_count,
         pid=1 if box.state in ALIVE else 0,
         cpus=spec.cpus,
+        cpu_weight=spec.cpu_weight,
         memory=spec.memory,
         memory_swap=spec.memory,
         pids=spec.pids,
