@@ -154,7 +154,7 @@ def test_requirements_that_cannot_be_had_fail_up_with_pips_own_words(
     cluster.write({"workers": {"default": {"replicas": 1, **code}}})
     ran = cluster.run("up", check=False)
     assert ran.code != 0
-    assert "image of the pool default failed" in ran.err
+    assert "pip cannot install the requirements of the pool default" in ran.err
     assert "redis==0.0.0.0.1" in ran.err
     assert container_ids(cluster) == {}
 
