@@ -6,7 +6,6 @@ import inspect
 
 from jobctl.queue import AsyncQueue, Queue, connect, connect_async
 
-
 # What asyncio does not have: it sends a portion ahead of the last one's reply, in order, and
 # connections that tasks share cannot.
 BLOCKING_ONLY = {"submit_many"}

@@ -63,7 +63,8 @@ def test_every_option_of_submit_is_one_the_master_knows(jobctl: Shell) -> None:
     assert job["concurrency"] == {"key": "c", "limit": 2}
     assert job["retry"]["on"] == {"oom": {"queue": "huge"}, "exit": {"64": "fail"}}
     shown = jobctl("job", child).out
-    for words in ('m.t:f(path="a.png", width=64)', "big, priority 7", f"{parent} (to end, 1 to go)"):
+    waits = f"{parent} (to end, 1 to go)"
+    for words in ('m.t:f(path="a.png", width=64)', "big, priority 7", waits):
         assert words in shown
     assert jobctl.submit("--key", "k", "--", "other")["ids"] == [child]
     [later] = jobctl.submit("--at", "2099-01-01T00:00Z", "--", "true")["ids"]
