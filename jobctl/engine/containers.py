@@ -8,10 +8,11 @@ from urllib.parse import quote
 
 from jobctl.engine import translate
 from jobctl.engine.docker import ANSWER_TIMEOUT, Docker, by_label
-from jobctl.engine.errors import Conflict, NotFound
+from jobctl.engine.errors import Conflict, EngineError, NotFound
 from jobctl.engine.model import Container, ContainerDetail, ContainerSpec, Executed
 
 _EXEC_POLL = 0.01  # s
+_SETTLING = 5.0  # s: far longer than removing a network takes
 
 
 class DockerContainers:
@@ -43,8 +44,18 @@ class DockerContainers:
 
     def start(self, name: str) -> None:
         """Start a container; PortTaken leaves it created."""
-        with self._docker.doing(f"start container {name}"):
-            self._docker.api.start(name)
+        give_up = time.monotonic() + _SETTLING
+        while True:
+            try:
+                with self._docker.doing(f"start container {name}"):
+                    self._docker.api.start(name)
+                return
+            except EngineError as error:
+                # Somebody else just made a second network of this name, and removes one of the
+                # two at once (see `DockerNetworks`): until then the engine starts nothing in it.
+                if "is ambiguous" not in str(error) or time.monotonic() > give_up:
+                    raise
+            time.sleep(_SETTLING / 100)
 
     def stop(self, name: str, timeout: float) -> None:
         """Stop a container, by force after ``timeout`` seconds."""
