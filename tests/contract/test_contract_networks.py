@@ -2,7 +2,10 @@
 
 from contextlib import suppress
 
+import docker
 import pytest
+from docker import APIClient
+from docker.errors import APIError
 
 from jobctl.engine.errors import Conflict, EngineError, NotFound
 from jobctl.engine.protocol import Engine
@@ -50,6 +53,33 @@ def test_leaving_and_joining_a_network(lab: Lab) -> None:
     assert set(lab.inspect(name).addresses) == {network}
     with pytest.raises(EngineError):
         lab.engine.connect(network, name, ())
+
+
+def test_a_start_waits_until_a_second_network_of_the_name_is_gone(
+    docker_lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Simultaneous creates make two for a moment; whoever made the later one removes it."""
+    name = docker_lab.create("a")
+    api = docker.from_env().api
+    second = api.create_network(
+        docker_lab.network(), check_duplicate=False, labels=docker_lab.labels
+    )["Id"]
+    refusals = []
+    start = APIClient.start
+
+    def start_then_settle(client: APIClient, container: str) -> None:
+        try:
+            start(client, container)
+        except APIError as error:
+            refusals.append(str(error))
+            api.remove_network(second)
+            raise
+
+    monkeypatch.setattr(APIClient, "start", start_then_settle)
+    docker_lab.engine.start(name)
+    api.close()
+    assert docker_lab.inspect(name).state == "running"
+    assert len(refusals) == 1
 
 
 def test_a_container_cannot_start_without_its_network(lab: Lab) -> None:

@@ -30,7 +30,7 @@ local STATE = {
 }
 
 -- Defined further down the library, needed further up.
-local conclude, release_blocked, revoke, cascade, wakes, note_held
+local conclude, revoke, cascade, wakes, note_held
 
 local function in_chunks(command, key, values)
   for i = 1, #values, CHUNK do
