@@ -15,7 +15,7 @@ from bench.lab.rivals import THROUGHPUT
 from bench.queue import backlog, commands, http, lasting, throughput
 from bench.report import machine
 
-_OUR_JOBS = 350_000
+_OUR_JOBS = 300_000
 STRICT, FAST = "jobctl strict", "jobctl fast"
 SECTIONS = ("drain", "commands", "http", "backlog", "lasting")
 

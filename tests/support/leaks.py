@@ -16,6 +16,9 @@ _PLAIN = {
     *("schedules", "litter", "arrays", "doomed", "followups", "parked-keys"),
 }
 
+# A job with one of these has its claim written in its hash.
+_USED = {"attempt", "extras", "options"}
+
 
 def leaks(client: redis.Redis, project: str) -> list[str]:
     """One line for everything in a project's keys that should not be as it is."""
@@ -39,7 +42,20 @@ class _Check:
             for key in self._keys
             if key.startswith("job:")
         }
+        self._unwritten = dict(self._unwritten_claims())
         self._flow = FlowCheck(self._redis, prefix, self._keys, self._jobs)
+
+    def _unwritten_claims(self) -> Iterator[tuple[str, str]]:
+        """Jobs whose claim is noted, but not in their hash; from here on they are claimed."""
+        for key in self._keys:
+            if key.startswith("held:"):
+                for job_id, noted in self._redis.hgetall(self._prefix + key).items():
+                    job = self._jobs.get(job_id, {})
+                    fresh = job.get("status") == "queued" and not job.keys() & _USED
+                    if noted.startswith("1c") and fresh:
+                        holder = key.removeprefix("held:")
+                        job |= {"status": "claimed", "attempt": "1", "incarnation": holder}
+                        yield job_id, noted
 
     def run(self) -> Iterator[str]:
         yield from self._unowned()
@@ -121,8 +137,8 @@ class _Check:
                     job = held.get(job_id, {})
                     if job.get("incarnation") != holder:
                         yield f"{key} has {job_id}, which {holder} does not hold"
-                    elif noted != _note(job):
-                        yield f"{key} notes {noted} for {job_id}, not {_note(job)}"
+                    elif noted != (due := self._unwritten.get(job_id) or _note(job)):
+                        yield f"{key} notes {noted} for {job_id}, not {due}"
         known = set(self._redis.hvals(self._prefix + "workers"))
         for incarnation in leased - known:
             if f"held:{incarnation}" not in self._keys:

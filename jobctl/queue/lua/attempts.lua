@@ -127,20 +127,28 @@ local function finish(ctx, item)
   return 'ok'
 end
 
+local LETTER_C = 99 -- in ASCII; while the library loads there is no `string`
+
 -- The end that most attempts have, of a job that uses nothing special: one write. Whatever
 -- else it is, `finish` sees to it. noted: what the worker holds it as; i: where the five
 -- words of the item begin.
 local function succeed(ctx, by, noted, args, i)
   local id, attempt, started_at = args[i], args[i + 1], args[i + 2]
   local exit_code, result = args[i + 3], args[i + 4]
-  local was = noted == attempt and 'claimed' or noted == attempt .. 'r' and 'running'
+  local unwritten = noted and attempt == '1' and string.byte(noted, 2) == LETTER_C
+  local was = (unwritten or noted == attempt) and 'claimed'
+    or noted == attempt .. 'r' and 'running'
   if not was or ctx.first[id] then
     return finish(ctx, {
       id = id, attempt = tonumber(attempt), succeeded = true, started_at = started_at,
       exit_code = exit_code, result = result,
     })
   end
-  local fields, n = { 'finished_at', ctx.at }, 2
+  -- One table for all: to make and to grow one costs more than to write it.
+  local fields, n = by.ended, 2
+  if unwritten then
+    fields[3], fields[4], fields[5], fields[6], n = 'attempt', '1', 'worker', by.name, 6
+  end
   if started_at ~= '' then
     fields[n + 1], fields[n + 2], n = 'started_at', started_at, n + 2
   end
@@ -148,12 +156,12 @@ local function succeed(ctx, by, noted, args, i)
     fields[n + 1], fields[n + 2], n = 'exit_code', exit_code, n + 2
   end
   if result ~= '' then
-    fields[n + 1], fields[n + 2] = 'result', result
+    fields[n + 1], fields[n + 2], n = 'result', result, n + 2
   end
   local job = by.plain
   job.id, job.key, job.status, job.attempt = id, ctx.jobs .. id, was, attempt
   let_go(ctx, job)
-  set_status(ctx, job, 'succeeded', fields)
+  set_status(ctx, job, 'succeeded', fields, nil, n)
   return 'ok'
 end
 

@@ -10,13 +10,12 @@ local MAX_BYTES = 1024 * 1024
 -- than its worker needs: id, queue, function, arguments.
 local function claim_plain(ctx, id, key, queue, f, by, jobs, entries)
   local job = by.plain
-  job.id, job.key, job.status, job.attempt = id, key, f[1], '1'
-  by.fields[2] = '1'
-  set_status(ctx, job, 'claimed', by.fields)
-  jobs[#jobs + 1] = { id, queue, f[5], f[6] or '' }
+  job.id, job.key, job.status, job.attempt = id, key, 'queued', '1'
+  move(ctx, job, 'claimed')
+  jobs[#jobs + 1] = { id, queue, f[4], f[5] or '' }
   by.bytes = by.bytes + #jobs[#jobs][4]
   entries[#entries + 1] = id
-  entries[#entries + 1] = '1'
+  entries[#entries + 1] = by.unwritten
 end
 
 -- Claims the first job of a queue, or another that all before it have been taken from; adds
@@ -24,8 +23,8 @@ end
 -- to be parked, nil for one that is not to be kept in store.
 local function claim_one(ctx, id, queue, by, jobs, entries)
   local key = ctx.jobs .. id
-  local f = redis.call('HMGET', key, 'status', 'extras', 'attempt', 'options', 'function', 'args')
-  if f[5] and not (f[2] or f[3] or f[4]) then
+  local f = redis.call('HMGET', key, 'extras', 'attempt', 'options', 'function', 'args')
+  if f[4] and not (f[1] or f[2] or f[3]) then
     claim_plain(ctx, id, key, queue, f, by, jobs, entries)
     return true
   end
@@ -125,6 +124,8 @@ local function caller(ctx, incarnation)
     fields = {
       'attempt', '1', 'worker', worker[1], 'incarnation', incarnation, 'claimed_at', ctx.at,
     },
+    ended = { 'finished_at', ctx.at, '', '', '', '', '', '', '', '', '', '' },
+    unwritten = '1c' .. ctx.at,
     -- One table for all plain jobs of the call, one after the other.
     plain = { worker = worker[1], incarnation = incarnation, name = '', extras = '' },
   }

@@ -3,7 +3,7 @@
 --
 -- Keys, all under the prefix p = "{<project>}:" which is the only KEYS entry:
 --   meta              hash    schema, lease (ms), swept_at, grace_until, head, tail, entry
---   job:<id>          hash    the job
+--   job:<id>          hash    the job (the claim of some is not in it: unwritten_claim)
 --   jobs:<status>     zset    ids with that status; all scores 0, so ordered by id. None
 --                             for claimed: those are in held:<incarnation>, not in running
 --   named:<status>:<name> zset  the same for the jobs of one name
@@ -38,7 +38,7 @@ local function in_chunks(command, key, values)
   end
 end
 
-local function begin(prefix, schemas)
+local function begin(prefix, schemas, reads)
   local time = redis.call('TIME')
   local meta = redis.call('HMGET', prefix .. 'meta',
     'schema', 'lease', 'swept_at', 'grace_until', 'head', 'tail', 'entry')
@@ -53,6 +53,7 @@ local function begin(prefix, schemas)
     now = now,
     -- Redis writes numbers of Lua with all their digits, which costs more than a command.
     at = string.format('%.0f', now),
+    reads = reads, -- whether nothing may be written
     schema = meta[1],
     lease = tonumber(meta[2]) or DEFAULT_LEASE,
     swept_at = tonumber(meta[3]) or 0,
@@ -75,12 +76,45 @@ local function begin(prefix, schemas)
   }
 end
 
--- The job's state; nil when there is no such job.
+local function write_status(key, status, fields, n)
+  redis.call('HSET', key, 'status', status, unpack(fields, 1, n or #fields))
+end
+
+-- The claim of a job that uses nothing special is written in held:<incarnation> alone (see
+-- leases.lua): mostly the job is over before anybody looks, and its finish writes it all.
+-- What its hash would say, as names and values; nil if the job is as its hash says.
+local function unwritten_claim(ctx, id, status, attempt, extras, queue)
+  if status ~= 'queued' or attempt or extras
+    or redis.call('ZSCORE', ctx.p .. 'queue:' .. queue, id) then
+    return nil
+  end
+  for _, incarnation in ipairs(redis.call('ZRANGE', ctx.p .. 'leases', 0, -1)) do
+    local note = redis.call('HGET', ctx.p .. 'held:' .. incarnation, id)
+    if note then
+      local worker = redis.call('HGET', ctx.p .. 'worker:' .. incarnation, 'name')
+      return {
+        'attempt', '1', 'worker', worker or '', 'incarnation', incarnation,
+        'claimed_at', string.sub(note, 3),
+      }
+    end
+  end
+end
+
+-- The job's state; nil when there is no such job. Whatever is done to a job begins here, so
+-- here an unwritten claim is written.
 local function find(ctx, id)
   local key = ctx.jobs .. id
   local f = redis.call('HMGET', key, unpack(STATE))
   if not f[1] then
     return nil
+  end
+  local claim = unwritten_claim(ctx, id, f[1], f[2], f[14], f[3])
+  if claim then
+    if not ctx.reads then
+      write_status(key, 'claimed', claim)
+      redis.call('HSET', ctx.p .. 'held:' .. claim[6], id, '1')
+    end
+    f[1], f[2], f[5], f[6], f[11] = 'claimed', '1', claim[4], claim[6], claim[8]
   end
   return {
     id = id,
@@ -122,16 +156,13 @@ local function changes_of(ctx, was, to, worker, cause)
   return list
 end
 
--- The one place that writes `status`: with the job's other fields, the index that lists
--- it and the event that tells of it. `fields` is a flat list of names and values.
-local function set_status(ctx, job, to, fields, cause)
+-- A change of status, for the index that lists the job and the event that tells of it.
+local function move(ctx, job, to, cause)
   local id, was = job.id, job.status
   if not ALLOWED[was][to] then
     error('no way from ' .. was .. ' to ' .. to)
   end
-  redis.call('HSET', job.key, 'status', to, unpack(fields))
   job.status = to
-
   if not ctx.first[id] then
     ctx.first[id] = was
     ctx.moved[#ctx.moved + 1] = id
@@ -150,6 +181,13 @@ local function set_status(ctx, job, to, fields, cause)
   -- Of most jobs there is one attempt, and it is not written.
   local first = was == 'new' and 0 or 1
   list[#list + 1] = tonumber(job.attempt) == first and id or id .. ':' .. job.attempt
+end
+
+-- Any change of status but an unwritten claim: with the job's other fields, a flat list of
+-- names and values.
+local function set_status(ctx, job, to, fields, cause, n)
+  move(ctx, job, to, cause)
+  write_status(job.key, to, fields, n)
 end
 
 -- The caller has set, or will set, the status to queued.

@@ -87,13 +87,13 @@ end
 
 -- Writes down that a job waits for another; 1 unless that was known.
 local function wait_for(ctx, id, parent)
-  local key = ctx.p .. 'job:' .. parent
-  local extras = redis.call('HMGET', key, 'status', 'extras')
+  local job = find(ctx, parent)
   -- The end of a job looks for children only if it is marked; that of an array always does.
-  if extras[1] and not string.find(extras[2] or '', 'c', 1, true) then
-    redis.call('HSET', key, 'extras', (extras[2] or '') .. 'c')
-    if HELD[extras[1]] then
-      note_held(ctx, find(ctx, parent))
+  if job and not has(job, 'c') then
+    job.extras = job.extras .. 'c'
+    redis.call('HSET', job.key, 'extras', job.extras)
+    if HELD[job.status] then
+      note_held(ctx, job)
     end
   end
   return redis.call('ZADD', ctx.p .. 'children:' .. parent, 0, id)

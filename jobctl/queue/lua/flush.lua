@@ -4,6 +4,25 @@ local MAX_TOKENS = 64
 -- The stream is capped by what it weighs: an entry is as long as its call was big.
 local EVENTS_BYTES, FEWEST_EVENTS, MOST_EVENTS = 8 * 1024 * 1024, 1000, 10000
 
+-- Takes members out of a zset ordered by id. Those of one call are mostly neighbours: then
+-- one search finds them all.
+local function take_out(key, ids)
+  local first, last = ids[1], ids[1]
+  for i = 2, #ids do
+    local id = ids[i]
+    if id < first then
+      first = id
+    elseif id > last then
+      last = id
+    end
+  end
+  if #ids > 2 and redis.call('ZLEXCOUNT', key, '[' .. first, '[' .. last) == #ids then
+    redis.call('ZREMRANGEBYLEX', key, '[' .. first, '[' .. last)
+  else
+    in_chunks('ZREM', key, ids)
+  end
+end
+
 local function write_indexes(ctx)
   local gone, come = {}, {}
   local function note(into, key, id, score)
@@ -35,7 +54,7 @@ local function write_indexes(ctx)
     end
   end
   for key, ids in pairs(gone) do
-    in_chunks('ZREM', ctx.p .. key, ids)
+    take_out(ctx.p .. key, ids)
   end
   for key, entries in pairs(come) do
     in_chunks('ZADD', ctx.p .. key, entries)
@@ -121,7 +140,7 @@ local function define(name, flags, body, schemas)
     function_name = LIBRARY .. '_' .. name,
     flags = flags,
     callback = function(keys, args)
-      local ctx, refusal = begin(keys[1], schemas or THIS_SCHEMA)
+      local ctx, refusal = begin(keys[1], schemas or THIS_SCHEMA, flags == READS)
       if refusal then
         return refusal
       end

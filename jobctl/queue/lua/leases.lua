@@ -1,7 +1,8 @@
 -- Holding a job, losing it, and what brings jobs back by themselves.
 --
 -- held:<incarnation> is a hash: id -> the attempt, and a letter when there is more to know:
--- r it runs, x look into the job (it has extras, or is being cancelled). So the finish of a
+-- r it runs, x look into the job (it has extras, or is being cancelled), c and the time (ms)
+-- it is claimed since then and its hash does not say so. So the finish of a
 -- whole batch of plain jobs needs one read to know that all are held and by which attempt.
 
 -- A claim or renewal looks after a few jobs of others, at most this often (ms).

@@ -8,11 +8,28 @@ local MEMBERS_LOOK = 1000
 -- of a limit that are named.
 local MOST_PRIORITIES, MOST_HOLDERS = 10, 20
 
+-- The job as names and values; empty if it is not there.
+local function read(ctx, id)
+  local flat, f = redis.call('HGETALL', ctx.jobs .. id), {}
+  for i = 1, #flat, 2 do
+    f[flat[i]] = i + 1
+  end
+  local claim = f.status
+    and unwritten_claim(ctx, id, flat[f.status], f.attempt, f.extras, flat[f.queue])
+  if claim then
+    flat[f.status] = 'claimed'
+    for _, word in ipairs(claim) do
+      flat[#flat + 1] = word
+    end
+  end
+  return flat
+end
+
 -- ids; a job that is not there reads as an empty list
 define('get', READS, function(ctx, args)
   local jobs = {}
   for i, id in ipairs(args) do
-    jobs[i] = redis.call('HGETALL', ctx.jobs .. id)
+    jobs[i] = read(ctx, id)
   end
   return jobs
 end)
@@ -85,7 +102,7 @@ define('list', READS, function(ctx, args)
     if bytes >= PAGE_BYTES then
       return { ids[i - 1], jobs }
     end
-    jobs[i] = redis.call('HGETALL', ctx.jobs .. ids[i])
+    jobs[i] = read(ctx, ids[i])
     for _, word in ipairs(jobs[i]) do
       bytes = bytes + #word
     end
@@ -207,7 +224,7 @@ local function open_parents(ctx, job)
   local open = {}
   for _, parent in ipairs(cjson.decode(redis.call('HGET', job.key, 'after'))) do
     if parent_state(ctx, parent) == 'open' then
-      open[parent] = redis.call('HGET', ctx.jobs .. parent, 'status') or ''
+      open[parent] = (find(ctx, parent) or { status = '' }).status
     end
   end
   return open
@@ -261,5 +278,5 @@ define('facts', READS, function(ctx, args)
   if job.status == 'blocked' then
     add_fact('parents', cjson.encode(open_parents(ctx, job)))
   end
-  return { redis.call('HGETALL', job.key), facts }
+  return { read(ctx, job.id), facts }
 end)

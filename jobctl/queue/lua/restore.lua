@@ -48,6 +48,13 @@ local function backup_jobs(ctx, cursor, records)
   local page = redis.call('SCAN', cursor, 'MATCH', ctx.jobs .. '*', 'COUNT', BACKUP_PAGE)
   for _, key in ipairs(page[2]) do
     local f = fields_of(key)
+    local claim = unwritten_claim(ctx, f.id, f.status, f.attempt, f.extras, f.queue)
+    if claim then
+      f.status = 'claimed'
+      for i = 1, #claim, 2 do
+        f[claim[i]] = claim[i + 1]
+      end
+    end
     records[#records + 1] =
       { kind = 'job', fields = f, place = f.status == 'queued' and place_of(ctx, f) or nil }
   end
