@@ -7,7 +7,7 @@ are a pure function of the secrets; an incomplete or damaged set counts as none 
 import hashlib
 import secrets as randomness
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from jobctl.cluster.archive import File
 
@@ -17,20 +17,45 @@ MASTER_UID = 10001
 REDIS_UID = 10002
 PRODUCER_UID = 10003
 """Who a trusted producer's container runs as, to read its password (docs/producers.md)."""
+CONTROLLER_UID = 10004
 ROOT = 0
 
 _TOKEN = "token"  # noqa: S105 - a file name
-_MASTER = "redis-master"
-_WORKER = "redis-worker"
-_PRODUCER = "redis-producer"
+_CONTROLLER_TOKEN = "controller-token"  # noqa: S105 - the same, for another reader
 _ACL = "users.acl"
+
+
+@dataclass(frozen=True)
+class _User:
+    """A user of Redis: who reads the file with its password, and what it may do."""
+
+    name: str
+    uid: int
+    rules: str
+
+    @property
+    def file(self) -> str:
+        return f"redis-{self.name}"
+
 
 # What is dangerous stays out of reach of a broken service: FLUSHALL, CONFIG, KEYS, DEBUG, ACL…
 # INFO is what they need of it. Only the master replaces the function library as a whole.
-_MASTER_RULES = "+@all -@dangerous +info"
 _WORKER_RULES = "+@all -@dangerous +info -function|flush -function|delete -function|restore"
-# Submits and reads by the same functions; what these do on its behalf, it must be allowed to do.
-_PRODUCER_RULES = _WORKER_RULES
+_USERS = (
+    _User("master", MASTER_UID, "+@all -@dangerous +info"),
+    _User("worker", ROOT, _WORKER_RULES),
+    # Submits and reads by the same functions; what these do on its behalf, it must be allowed.
+    _User("producer", PRODUCER_UID, _WORKER_RULES),
+    # It asks Redis what ails it, and ends what keeps it from serving.
+    _User(
+        "controller",
+        CONTROLLER_UID,
+        f"{_WORKER_RULES} +slowlog|get +latency|latest +client|list +function|kill +script|kill",
+    ),
+)
+_ALWAYS = ("master", "worker")
+"""Users that every set has; the others came later, and get a password when they are missing."""
+
 # The health check may ask for a sign of life without a password, and nothing else.
 _HEALTH_RULES = "user health on nopass resetkeys resetchannels -@all +ping"
 # Nobody can log in as the default user; but Redis replays its append-only file with that user's
@@ -41,27 +66,21 @@ _DEFAULT_RULES = "user default off resetpass ~* &* +@all"
 
 @dataclass(frozen=True)
 class Secrets:
-    """The secrets themselves; kept out of the printed form."""
+    """The secrets themselves, kept out of the printed form; ``passwords`` by the user of Redis."""
 
     token: str = field(repr=False)
-    master_password: str = field(repr=False)
-    worker_password: str = field(repr=False)
-    producer_password: str = field(repr=False)
-    """"" in a set that was made before there were producers (see `completed`)."""
-
-
-def generate() -> Secrets:
-    """Make new secrets (256 bits each)."""
-    return Secrets(*(randomness.token_urlsafe(32) for _ in range(4)))
+    passwords: Mapping[str, str] = field(repr=False)
 
 
 def completed(kept: Secrets | None) -> Secrets:
-    """Return a whole set: what is kept, and new ones for what is missing."""
-    made = generate()
-    if kept is None:
-        return made
-    producer = kept.producer_password or made.producer_password
-    return replace(kept, producer_password=producer)
+    """Return a whole set: what is kept, and new ones (256 bits each) for what is missing."""
+    token = kept.token if kept else _made()
+    passwords = dict(kept.passwords) if kept else {}
+    return Secrets(token, {user.name: passwords.get(user.name) or _made() for user in _USERS})
+
+
+def _made() -> str:
+    return randomness.token_urlsafe(32)
 
 
 def files(secrets: Secrets, project: str) -> list[File]:
@@ -76,9 +95,8 @@ def files(secrets: Secrets, project: str) -> list[File]:
     return [
         File(FOLDER, None, ROOT, ROOT, 0o711),
         file(_TOKEN, secrets.token, MASTER_UID),
-        file(_MASTER, secrets.master_password, MASTER_UID),
-        file(_WORKER, secrets.worker_password, ROOT),
-        file(_PRODUCER, secrets.producer_password, PRODUCER_UID),
+        file(_CONTROLLER_TOKEN, secrets.token, CONTROLLER_UID),
+        *(file(user.file, secrets.passwords[user.name], user.uid) for user in _USERS),
         file(_ACL, _acl(secrets, project), REDIS_UID),
     ]
 
@@ -86,20 +104,17 @@ def files(secrets: Secrets, project: str) -> list[File]:
 def read(contents: Mapping[str, bytes]) -> Secrets | None:
     """Return the secrets in a volume's files (by name); None unless the set is whole.
 
-    Whole means that the ACL file, written last, holds the hashes of the passwords. A producer's
-    that is missing, or that it does not hold, is one to be made.
+    Whole means that the ACL file, written last, holds the hashes of the passwords. One that came
+    later than the first and that it does not hold is left out: it is to be made.
     """
     try:
-        token, master, worker, acl = (
-            contents[name].decode() for name in (_TOKEN, _MASTER, _WORKER, _ACL)
-        )
-        producer = contents.get(_PRODUCER, b"").decode()
+        token, acl = contents[_TOKEN].decode(), contents[_ACL].decode()
+        given = {user.name: contents.get(user.file, b"").decode() for user in _USERS}
     except (KeyError, UnicodeDecodeError):
         return None
-    hashed = all(f"#{_digest(password)} " in acl for password in (master, worker))
-    whole = token and master and worker and hashed and acl.endswith("\n")
-    known = f"#{_digest(producer)} " in acl
-    return Secrets(token, master, worker, producer if known else "") if whole else None
+    known = {name: text for name, text in given.items() if text and f"#{_digest(text)} " in acl}
+    whole = token and acl.endswith("\n") and all(name in known for name in _ALWAYS)
+    return Secrets(token, known) if whole else None
 
 
 def up_to_date(contents: Mapping[str, bytes], secrets: Secrets, project: str) -> bool:
@@ -109,18 +124,17 @@ def up_to_date(contents: Mapping[str, bytes], secrets: Secrets, project: str) ->
 
 def rules_digest(project: str) -> str:
     """Return what changes when the rules do (not the passwords): Redis reads them at its start."""
-    return _digest(_acl(Secrets("", "", "", ""), project))[:16]
+    nothing = Secrets("", {user.name: "" for user in _USERS})
+    return _digest(_acl(nothing, project))[:16]
 
 
 def _acl(secrets: Secrets, project: str) -> str:
     keys = f"~{{{project}}}:* &*"
-    return (
-        f"user master on #{_digest(secrets.master_password)} {keys} {_MASTER_RULES}\n"
-        f"user worker on #{_digest(secrets.worker_password)} {keys} {_WORKER_RULES}\n"
-        f"user producer on #{_digest(secrets.producer_password)} {keys} {_PRODUCER_RULES}\n"
-        f"{_HEALTH_RULES}\n"
-        f"{_DEFAULT_RULES}\n"
-    )
+    users = [
+        f"user {user.name} on #{_digest(secrets.passwords.get(user.name, ''))} {keys} {user.rules}"
+        for user in _USERS
+    ]
+    return "\n".join([*users, _HEALTH_RULES, _DEFAULT_RULES, ""])
 
 
 def _digest(text: str) -> str:

@@ -20,7 +20,9 @@ from jobctl.engine.translate import create_payload
 from jobctl.master.settings import Settings
 
 IMAGES = {"redis": "redis:1", "master": "master:1", "worker": "worker:1"}
-SOME = Secrets("token", "master password", "worker password", "producer password")
+SOME = Secrets(
+    "token", {user: f"{user} password" for user in ("master", "worker", "producer", "controller")}
+)
 
 
 def config(settings: dict[str, Any] | None = None) -> Config:
@@ -50,9 +52,9 @@ def test_secrets_come_back_from_their_files() -> None:
     assert secrets.read(contents(SOME)) == SOME
     assert secrets.up_to_date(contents(SOME), SOME, "demo")
     assert not secrets.up_to_date(contents(SOME), SOME, "other")
-    made = secrets.generate()
+    made = secrets.completed(None)
     assert secrets.read(contents(made)) == made
-    assert len({made.token, made.master_password, made.worker_password}) == 3
+    assert len({made.token, *made.passwords.values()}) == 5
     assert made.token not in repr(made)
 
 
@@ -65,23 +67,28 @@ def test_a_set_with_a_gap_or_a_torn_file_counts_as_none(name: str) -> None:
         assert secrets.read({**whole, name: whole[name][:-1]}) is None
 
 
-def test_secrets_from_before_there_were_producers_are_kept_and_completed() -> None:
+def without(user: str) -> Secrets:
+    return Secrets(SOME.token, {k: v for k, v in SOME.passwords.items() if k != user})
+
+
+@pytest.mark.parametrize("user", ["producer", "controller"])
+def test_secrets_from_before_there_was_such_a_user_are_kept_and_completed(user: str) -> None:
     old = contents(SOME)
-    del old["redis-producer"]
+    del old[f"redis-{user}"]
     lines = old["users.acl"].splitlines(keepends=True)
-    old["users.acl"] = b"".join(line for line in lines if b"producer" not in line)
+    old["users.acl"] = b"".join(line for line in lines if user.encode() not in line)
     kept = secrets.read(old)
-    assert kept == replace(SOME, producer_password="")
+    assert kept == without(user)
     whole = secrets.completed(kept)
-    assert replace(whole, producer_password="") == kept
-    assert len(whole.producer_password) > 40
+    assert {**whole.passwords, user: ""} == {**SOME.passwords, user: ""}
+    assert len(whole.passwords[user]) > 40
     assert secrets.completed(whole) == whole
 
 
 def test_a_torn_password_of_the_producer_is_made_anew_and_the_others_stay() -> None:
     whole = contents(SOME)
     torn = secrets.read({**whole, "redis-producer": whole["redis-producer"][:-1]})
-    assert torn == replace(SOME, producer_password="")
+    assert torn == without("producer")
 
 
 def test_the_rules_hold_hashes_and_only_the_projects_keys() -> None:
