@@ -7,6 +7,7 @@ from typing import Any
 
 from jobctl.cli import text
 from jobctl.cli.ending import Row, reason
+from jobctl.queue.span import span
 
 COLUMNS = ("job", "status", "name", "work", "worker", "submitted", "took", "why")
 DEAD_COLUMNS = ("job", "name", "work", "failed", "tries", "why", "reason")
@@ -130,8 +131,8 @@ def _queue(row: Row) -> str:
 
 def _limits(row: Row) -> str:
     timeout, grace, shared = row.get("timeout"), row.get("grace"), row.get("concurrency")
-    parts = [f"timeout {text.span(timeout)}"] if timeout else []
-    parts += [f"grace {text.span(grace)}"] if grace is not None else []
+    parts = [f"timeout {span(timeout)}"] if timeout else []
+    parts += [f"grace {span(grace)}"] if grace is not None else []
     parts += [f"{shared['limit']} at once of {shared['key']!r}"] if shared else []
     return ", ".join(parts)
 

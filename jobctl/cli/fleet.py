@@ -8,6 +8,7 @@ from jobctl.cli import text
 from jobctl.cli.context import Session
 from jobctl.client import ClientError
 from jobctl.cluster.errors import ClusterError
+from jobctl.queue.span import span
 
 if TYPE_CHECKING:
     from jobctl.cluster import InstanceRow
@@ -33,7 +34,7 @@ class Instance:
             jobs,
             f"{row.cpus:g}",
             text.size(row.memory),
-            text.span(max(0.0, now - row.created)),
+            span(max(0.0, now - row.created)),
         )
 
     def data(self) -> dict[str, Any]:

@@ -9,18 +9,17 @@ The packaged ones are templates/flows/*.yaml; a path to a file of the user's own
 """
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
-from jobctl.config.errors import ConfigError, TemplateError
+from jobctl.config.errors import ConfigError
 from jobctl.config.explain import closest
 from jobctl.config.jobs import JobFields
 from jobctl.config.loader import validated
+from jobctl.config.packaged import locate, packaged
 from jobctl.config.reader import Document, read
 from jobctl.config.types import QUEUE_PATTERN, ConflictError, Duration, Section
-from jobctl.data import data_path
 
 StepName = Annotated[str, Field(pattern=QUEUE_PATTERN)]
 
@@ -68,7 +67,7 @@ class Flow(Section):
 
 def flow_names() -> list[str]:
     """List the packaged flows."""
-    return sorted(path.stem for path in data_path("templates", "flows").glob("*.yaml"))
+    return packaged("flows")
 
 
 def load_flow(name_or_path: str) -> Flow:
@@ -77,7 +76,7 @@ def load_flow(name_or_path: str) -> Flow:
     Raises TemplateError (no such packaged flow) or ConfigError with every mistake and its line:
     fields that are wrong, names that are unknown, circles.
     """
-    path = _locate(name_or_path)
+    path = locate(name_or_path, "flows", "flow", "jobctl submit --flow")
     hint = f"jobctl submit --flow {name_or_path}"
     document = read(path, hint)
     flow = validated(Flow, document, path.parent, hint)
@@ -92,21 +91,6 @@ def step_spec(step: Step) -> dict[str, Any]:
     own = {"after", "after_policy", "array", "max_fails"}
     spec = step.model_dump(exclude_none=True, exclude_defaults=True, exclude=own)
     return {**spec, "argv": list(step.argv)} if step.argv else spec
-
-
-def _locate(name_or_path: str) -> Path:
-    if "/" in name_or_path or name_or_path.endswith((".yaml", ".yml")):
-        return Path(name_or_path)
-    names = flow_names()
-    if name_or_path in names:
-        return data_path("templates", "flows", f"{name_or_path}.yaml")
-    near = closest(name_or_path, names)
-    guess = f", did you mean {near}?" if near else "."
-    raise TemplateError(
-        f"There is no flow {name_or_path!r}{guess} There are: {', '.join(names)}; "
-        "a file of your own ends in .yaml.",
-        f"jobctl submit --flow {near or names[0]}",
-    )
 
 
 def _ordered(document: Document, steps: Mapping[str, Step]) -> list[str]:

@@ -7,6 +7,7 @@ from jobctl.config.errors import ConfigError, TemplateError
 from jobctl.config.explain import closest
 from jobctl.config.json_schema import schema_text
 from jobctl.config.loader import FILE
+from jobctl.config.packaged import packaged
 from jobctl.config.reader import shown
 from jobctl.config.types import PROJECT_PATTERN
 from jobctl.data import data_path
@@ -16,7 +17,7 @@ SCHEMA_FILE = ".jobctl/cluster.schema.json"
 
 def cluster_templates() -> list[str]:
     """List the packaged cluster templates."""
-    return sorted(path.stem for path in data_path("templates", "clusters").glob("*.yaml"))
+    return packaged("clusters")
 
 
 def init(

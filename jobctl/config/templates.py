@@ -5,7 +5,6 @@ The packaged ones are templates/jobs/*.yaml; a path to a file of the user's own 
 
 import json
 import re
-from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import Field
@@ -14,9 +13,9 @@ from jobctl.config.errors import ConfigError, TemplateError
 from jobctl.config.explain import closest
 from jobctl.config.jobs import JobFields
 from jobctl.config.loader import validated
+from jobctl.config.packaged import locate, packaged
 from jobctl.config.reader import Document, Place, read
 from jobctl.config.types import Duration, Section
-from jobctl.data import data_path
 
 _PLACEHOLDER = re.compile(r"\{\{\s*([^{}]*?)\s*\}\}")
 _KEY_PATTERN = r"^[a-z][a-z0-9_]*$"
@@ -56,7 +55,7 @@ class Filled(Form):
 
 def template_names() -> list[str]:
     """List the packaged job templates."""
-    return sorted(path.stem for path in data_path("templates", "jobs").glob("*.yaml"))
+    return packaged("jobs")
 
 
 def job_template(name_or_path: str, settings: dict[str, str]) -> dict[str, Any]:
@@ -65,7 +64,7 @@ def job_template(name_or_path: str, settings: dict[str, str]) -> dict[str, Any]:
     Raises TemplateError (unknown template, unknown or missing parameters) or ConfigError (the
     file, once filled, is not a valid job).
     """
-    path = _locate(name_or_path)
+    path = locate(name_or_path, "jobs", "job template", "jobctl submit -t")
     hint = f"jobctl submit -t {name_or_path}"
     document = read(path, hint)
     form = validated(Form, document, path.parent, hint)
@@ -80,20 +79,6 @@ def job_template(name_or_path: str, settings: dict[str, str]) -> dict[str, Any]:
     body = validated(Filled, document, path.parent, hint).job
     spec = body.model_dump(exclude_unset=True)
     return {**spec, "argv": list(body.argv)} if body.argv else spec
-
-
-def _locate(name_or_path: str) -> Path:
-    if "/" in name_or_path or name_or_path.endswith((".yaml", ".yml")):
-        return Path(name_or_path)
-    names = template_names()
-    if name_or_path in names:
-        return data_path("templates", "jobs", f"{name_or_path}.yaml")
-    near = closest(name_or_path, names)
-    guess = f", did you mean {near}?" if near else "."
-    raise TemplateError(
-        f"There is no job template {name_or_path!r}{guess} There are: {', '.join(names)}.",
-        f"jobctl submit -t {near or names[0]}",
-    )
 
 
 def _values(template: str, form: Form, settings: dict[str, str]) -> dict[str, str]:

@@ -11,6 +11,7 @@ from enum import StrEnum
 
 from .model import Attempt, Job
 from .rules import Facts, QueueState
+from .span import span
 from .status import CRASHES, MAX_CRASHES, Cause, Status
 
 _FEW = 5  # names in one sentence
@@ -98,13 +99,13 @@ def _blocked(facts: Facts, now_ms: int) -> Iterator[Reason]:
         yield Reason(Why.BLOCKED, f"It waits for {len(ids) - _FEW} others.")
     due = facts.job.due_at
     if due is not None and due > now_ms:
-        wait = _span((due - now_ms) / 1000)
+        wait = span((due - now_ms) / 1000)
         yield Reason(Why.DELAY, f"Also then it will not start before {wait} from now.")
 
 
 def _scheduled(job: Job, now_ms: int) -> Reason:
     left = ((job.due_at or now_ms) - now_ms) / 1000
-    when = f"in {_span(left)}" if left > 0 else "now, as soon as the master or a worker looks"
+    when = f"in {span(left)}" if left > 0 else "now, as soon as the master or a worker looks"
     if job.failures:
         tries = f"it failed {_times(job.failures)} and has {_times(job.max_attempts)} in all"
         return Reason(Why.BACKOFF, f"It is tried again {when}: {tries}.")
@@ -126,7 +127,7 @@ def _queued(facts: Facts) -> Iterator[Reason]:
         yield Reason(
             Why.RATE,
             f"Its queue {job.queue} has used up its rate; the next job may start in "
-            f"{_span(facts.rate_wait)}.",
+            f"{span(facts.rate_wait)}.",
         )
     if facts.ahead is not None:
         where = f"for the key {job.concurrency_key!r}" if facts.parked else f"in {job.queue}"
@@ -156,7 +157,7 @@ def _held(facts: Facts, now_ms: int) -> Iterator[Reason]:
     if job.cancelling:
         yield Reason(
             Why.CANCELLING,
-            f"It is being cancelled: {job.worker} was told, and it has {_span(job.grace)} to end.",
+            f"It is being cancelled: {job.worker} was told, and it has {span(job.grace)} to end.",
         )
     if job.status is Status.CLAIMED:
         since = _since(job.claimed_at, now_ms)
@@ -165,7 +166,7 @@ def _held(facts: Facts, now_ms: int) -> Iterator[Reason]:
     since = _since(job.started_at, now_ms)
     done = f", {job.progress:.0f} % done" if job.progress is not None else ""
     step = f", at step {job.step!r}" if job.step else ""
-    limit = f" It may take {_span(job.timeout)}." if job.timeout else ""
+    limit = f" It may take {span(job.timeout)}." if job.timeout else ""
     yield Reason(
         Why.RUNNING,
         f"It runs on {job.worker} since {since} as attempt {job.attempt}{done}{step}.{limit}",
@@ -239,11 +240,11 @@ def _how(cause: Cause | None, exit_code: int | None, signal: int | None, reason:
 def _took(started_at: int | None, ended_at: int | None) -> str:
     if started_at is None or ended_at is None:
         return ""
-    return f" after {_span((ended_at - started_at) / 1000)}"
+    return f" after {span((ended_at - started_at) / 1000)}"
 
 
 def _since(at: int | None, now_ms: int) -> str:
-    return _span((now_ms - at) / 1000) if at is not None else "a moment"
+    return span((now_ms - at) / 1000) if at is not None else "a moment"
 
 
 def _times(count: int) -> str:
@@ -253,20 +254,3 @@ def _times(count: int) -> str:
 def _list(names: tuple[str, ...]) -> str:
     more = f" and {len(names) - _FEW} more" if len(names) > _FEW else ""
     return ", ".join(names[:_FEW]) + more
-
-
-def _span(seconds: float) -> str:
-    """A duration as people say it: the two largest units that matter."""
-    seconds = max(seconds, 0.0)
-    if seconds < 10:
-        return f"{seconds:.3g} s"
-    whole = round(seconds)
-    for size, name, smaller, its_name in (
-        (86400, "d", 3600, "h"),
-        (3600, "h", 60, "min"),
-        (60, "min", 1, "s"),
-    ):
-        if whole >= size:
-            rest = whole % size // smaller
-            return f"{whole // size} {name}" + (f" {rest} {its_name}" if rest else "")
-    return f"{whole} s"

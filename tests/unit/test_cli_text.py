@@ -4,6 +4,7 @@ import pytest
 
 from jobctl.cli import text
 from jobctl.cli.text import Table
+from jobctl.queue.span import span
 
 NOW = 1_769_860_800.0  # 2026-01-31T12:00:00Z
 
@@ -21,7 +22,7 @@ NOW = 1_769_860_800.0  # 2026-01-31T12:00:00Z
     ],
 )
 def test_spans(seconds: float, reads: str) -> None:
-    assert text.span(seconds) == reads
+    assert span(seconds) == reads
 
 
 def test_ages_are_relative() -> None:

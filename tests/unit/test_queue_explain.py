@@ -40,7 +40,7 @@ def test_blocked_names_what_it_waits_for() -> None:
     assert found == [
         (Why.BLOCKED, "It waits for job B, which is running."),
         (Why.BLOCKED, "It waits for the jobs of array C."),
-        (Why.DELAY, "Also then it will not start before 1 min from now."),
+        (Why.DELAY, "Also then it will not start before 1m from now."),
     ]
     many = {f"P{i}": Status.QUEUED for i in range(8)}
     assert reasons(Status.BLOCKED, {"parents": many})[-1] == (Why.BLOCKED, "It waits for 3 others.")
@@ -48,11 +48,11 @@ def test_blocked_names_what_it_waits_for() -> None:
 
 def test_delay_and_backoff_are_told_apart() -> None:
     assert reasons(Status.SCHEDULED, due_at=NOW + 90_000) == [
-        (Why.DELAY, "It was submitted for later: it is due in 1 min 30 s.")
+        (Why.DELAY, "It was submitted for later: it is due in 1m30s.")
     ]
     ((kind, text),) = reasons(Status.SCHEDULED, due_at=NOW + 2500, failures=1, max_attempts=3)
     assert kind is Why.BACKOFF
-    assert text == "It is tried again in 2.5 s: it failed once and has 3 times in all."
+    assert text == "It is tried again in 2s: it failed once and has 3 times in all."
 
 
 def test_queued_tells_all_that_holds_it_back_the_weightiest_first() -> None:
@@ -73,7 +73,7 @@ def test_queued_tells_all_that_holds_it_back_the_weightiest_first() -> None:
         Why.WAITING_ITS_TURN,
     ]
     assert found[2][1] == "At most 2 jobs with the key 'db' may run at once; now: A, B."
-    assert "in 12 s" in found[3][1]
+    assert "in 12s" in found[3][1]
     assert found[4][1] == "1 job is before it for the key 'db'."
 
 
@@ -92,14 +92,14 @@ def test_held_jobs_name_their_worker() -> None:
         "started_at": NOW - 5000,
     }
     assert reasons(Status.CLAIMED, **held) == [
-        (Why.CLAIMED, "worker-2 took it 0.04 s ago as attempt 3.")
+        (Why.CLAIMED, "worker-2 took it 40ms ago as attempt 3.")
     ]
     running = reasons(Status.RUNNING, **held, progress=67.2, step="encode", timeout=3600.0)
     assert running == [
         (
             Why.RUNNING,
-            "It runs on worker-2 since 5 s as attempt 3, 67 % done, at step 'encode'."
-            " It may take 1 h.",
+            "It runs on worker-2 since 5s as attempt 3, 67 % done, at step 'encode'."
+            " It may take 1h.",
         )
     ]
     assert kinds(Status.RUNNING, **held, cancelling=True) == [Why.CANCELLING, Why.RUNNING]
@@ -108,16 +108,16 @@ def test_held_jobs_name_their_worker() -> None:
 @pytest.mark.parametrize(
     ("job", "said"),
     [
-        ({"cause": Cause.EXIT, "exit_code": 3, "failures": 1}, "ended after 2 s: exit code 3."),
+        ({"cause": Cause.EXIT, "exit_code": 3, "failures": 1}, "ended after 2s: exit code 3."),
         (
             {"cause": Cause.EXIT, "exit_code": 3, "reason": "exit code 3", "failures": 1},
-            "ended after 2 s: exit code 3.",
+            "ended after 2s: exit code 3.",
         ),
         ({"cause": Cause.SIGNAL, "signal": 11, "failures": 1}, "signal 11."),
         ({"cause": Cause.OOM, "failures": 1}, "it needed more memory than there is."),
         (
             {"cause": Cause.EXIT, "reason": "ValueError: no", "failures": 2, "max_attempts": 2},
-            ", the last of 2, ended after 2 s: it failed (ValueError: no).",
+            ", the last of 2, ended after 2s: it failed (ValueError: no).",
         ),
         (
             {"cause": Cause.EXIT, "exit_code": 64, "failures": 1, "max_attempts": 3},
@@ -149,8 +149,8 @@ def test_success_cancel_and_what_was_before() -> None:
         history=(before,),
     )
     assert [text for _, text in found] == [
-        "Attempt 2 on worker-1 succeeded after 1 min 1 s.",
-        "Before, attempt 1 on worker-3 ended after 0.5 s: it took longer than its timeout.",
+        "Attempt 2 on worker-1 succeeded after 1m1s.",
+        "Before, attempt 1 on worker-3 ended after 500ms: it took longer than its timeout.",
     ]
     assert reasons(Status.CANCELLED)[0][1] == "It was cancelled by order."
     said = reasons(Status.CANCELLED, reason="its parent B failed")[0][1]

@@ -11,6 +11,7 @@ from jobctl.cli.context import Session
 from jobctl.cli.errors import Interrupted
 from jobctl.cli.fleet import instances
 from jobctl.cli.registry import command
+from jobctl.queue.span import span
 
 DEFAULT_GRACE = "10s"
 
@@ -73,7 +74,7 @@ def up(
     }
     did = text.counted(changes, "change") if changes else "nothing to change"
     ready = "is up" if wait else "is starting"
-    took = text.span(report.seconds)
+    took = span(report.seconds)
     session.out.result(data, f"{report.project} {ready} at {report.url} ({did}, {took})")
 
 
