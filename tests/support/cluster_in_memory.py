@@ -12,6 +12,11 @@ from tests.support.memory_engine import MemoryEngine
 from tests.support.memory_world import World
 
 PROJECT = "demo"
+FIVE = {
+    f"demo-{name}": "running"
+    for name in ("master-1", "redis-1", "worker-1", "worker-2", "worker-3")
+}
+"""The containers of the demo cluster when it is up."""
 
 
 class ClusterInMemory:
@@ -59,3 +64,9 @@ class ClusterInMemory:
     def states(self) -> dict[str, str]:
         """Map the names of all containers to their states."""
         return {name: box.state for name, box in sorted(self.world.boxes.items())}
+
+
+def stored(demo: ClusterInMemory, role: str) -> dict[str, bytes]:
+    """Return the files of one of the volumes, by path."""
+    _, tree = demo.world.volumes[f"{PROJECT}-{role}"]
+    return {name: data for name, (info, data) in tree.entries.items() if info.isfile()}

@@ -1,25 +1,12 @@
 """Pools with code or an image of their own in a cluster: what runs, and what is replaced."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from jobctl.cluster import owner
 from tests.support.cluster_in_memory import PROJECT, ClusterInMemory
-from tests.support.fake_master import FakeMaster
-from tests.support.memory_world import World
-
-
-@pytest.fixture
-def demo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ClusterInMemory]:
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
-    monkeypatch.setattr(owner, "STALE_AFTER", float("inf"))
-    world = World()
-    with FakeMaster(world, PROJECT) as master:
-        yield ClusterInMemory(world, master)
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 import json
 import stat
 import threading
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,34 +14,11 @@ from jobctl.cluster import (
     PortTaken,
     StartFailed,
     connection,
-    owner,
     seed,
 )
 from jobctl.cluster.errors import ClusterError
 from jobctl.cluster.events import Event
-from tests.support.cluster_in_memory import PROJECT, ClusterInMemory
-from tests.support.fake_master import FakeMaster
-from tests.support.memory_world import World
-
-FIVE = {
-    f"demo-{name}": "running"
-    for name in ("master-1", "redis-1", "worker-1", "worker-2", "worker-3")
-}
-
-
-@pytest.fixture
-def demo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ClusterInMemory]:
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
-    # The world's clock is not ours: a lock of this moment must not look old.
-    monkeypatch.setattr(owner, "STALE_AFTER", float("inf"))
-    world = World()
-    with FakeMaster(world, PROJECT) as master:
-        yield ClusterInMemory(world, master)
-
-
-def stored(demo: ClusterInMemory, role: str) -> dict[str, bytes]:
-    _, tree = demo.world.volumes[f"{PROJECT}-{role}"]
-    return {name: data for name, (info, data) in tree.entries.items() if info.isfile()}
+from tests.support.cluster_in_memory import FIVE, PROJECT, ClusterInMemory, stored
 
 
 def test_the_second_up_changes_nothing(demo: ClusterInMemory) -> None:

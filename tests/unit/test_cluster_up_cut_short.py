@@ -2,8 +2,6 @@
 
 import json
 import threading
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -17,38 +15,10 @@ from jobctl.cluster.action import Action, Plan
 from jobctl.cluster.events import Event
 from jobctl.cluster.executor import Executor
 from jobctl.engine.errors import Conflict, EngineError, NotFound
-from tests.support.cluster_in_memory import PROJECT, ClusterInMemory
+from tests.support.cluster_in_memory import FIVE, PROJECT, ClusterInMemory, stored
 from tests.support.fake_master import FakeMaster
 from tests.support.memory_engine import MemoryEngine
 from tests.support.memory_world import Killed, World
-
-FIVE = {
-    f"demo-{name}": "running"
-    for name in ("master-1", "redis-1", "worker-1", "worker-2", "worker-3")
-}
-
-
-@pytest.fixture
-def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> type[ClusterInMemory]:
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
-    # The world's clock is not ours: a lock of this moment must not look old.
-    monkeypatch.setattr(owner, "STALE_AFTER", float("inf"))
-    return ClusterInMemory
-
-
-@pytest.fixture
-def demo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ClusterInMemory]:
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
-    # The world's clock is not ours: a lock of this moment must not look old.
-    monkeypatch.setattr(owner, "STALE_AFTER", float("inf"))
-    world = World()
-    with FakeMaster(world, PROJECT) as master:
-        yield ClusterInMemory(world, master)
-
-
-def stored(demo: ClusterInMemory, role: str) -> dict[str, bytes]:
-    _, tree = demo.world.volumes[f"{PROJECT}-{role}"]
-    return {name: data for name, (info, data) in tree.entries.items() if info.isfile()}
 
 
 def make_volumes(demo: ClusterInMemory) -> str:
