@@ -23,8 +23,17 @@ def cells(row: Row, now: float) -> tuple[str, ...]:
         str(row.get("worker") or ""),
         text.ago(row.get("submitted_at"), now),
         text.took(row.get("started_at"), row.get("finished_at"), now),
-        progress(row) if row["status"] == "running" else reason(row),
+        _why(row),
     )
+
+
+def _why(row: Row) -> str:
+    """Say why a job is where it is, as far as a cell holds it."""
+    if row["status"] == "running":
+        return progress(row)
+    if row["status"] == "cancelled":
+        return text.shortened(str(row.get("reason") or "by order"), 40)
+    return reason(row)
 
 
 def dead_cells(row: Row, now: float) -> tuple[str, ...]:

@@ -195,6 +195,14 @@ def test_jobs_are_listed_and_paged() -> None:
     assert [row["id"] for row in envelope["data"]["jobs"]] == [A, B, C]
 
 
+def test_a_listing_says_why_a_job_was_cancelled() -> None:
+    told = {"status": "cancelled", "cause": "cancelled"}
+    rows = job(A, **told, reason="its array was cancelled"), job(B, **told, reason="")
+    ordered, by_array = run("jobs", parts=with_jobs(*rows)).out.splitlines()[-1:0:-1]
+    assert by_array.endswith("its array was cancelled")
+    assert ordered.endswith("by order")
+
+
 def test_jobs_go_through_every_page() -> None:
     rows = [job(f"01ARZ3NDEKTSV4RRFFQ69G{number:04d}") for number in range(1234)]
     envelope = run("--output", "json", "jobs", "--all", parts=with_jobs(*rows)).envelope
