@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 State = Literal["created", "running", "paused", "restarting", "removing", "exited", "dead"]
+Kind = Literal["container", "network", "volume"]
 Health = Literal["none", "starting", "healthy", "unhealthy"]
 
 
@@ -51,7 +52,7 @@ class ContainerSpec:
     swap limits are not optional and therefore have no field. ``command`` is the whole argv: the
     image's entrypoint does not apply to it (an empty one means what the image says).
     ``cpu_weight`` counts where processors are short: twice the weight, twice the share (2 to
-    262144; the engine's usual one is 1024).
+    262144; the engine's usual one is 1024). ``groups`` are ids or names of supplementary groups.
     """
 
     name: str
@@ -69,6 +70,7 @@ class ContainerSpec:
     tmpfs: Mapping[str, str] = field(default_factory=dict)
     ports: tuple[Port, ...] = ()
     user: str = ""
+    groups: tuple[str, ...] = ()
     cap_add: tuple[str, ...] = ()
     cpu_weight: int = 1024
     read_only: bool = True
@@ -96,10 +98,15 @@ class Container:
 
 @dataclass(frozen=True)
 class ContainerDetail:
-    """What inspecting one container adds: how it ended, and its limits as the engine holds them."""
+    """What inspecting one container adds: how it ended, and its limits as the engine holds them.
+
+    ``aliases`` is what the container is called in each network that it is a member of: who
+    disconnects it must read them first, for the engine forgets them.
+    """
 
     id: str
     name: str
+    image_id: str
     state: State
     health: Health
     exit_code: int
@@ -115,6 +122,7 @@ class ContainerDetail:
     memory_swap: int
     pids: int
     user: str
+    groups: tuple[str, ...]
     cap_add: tuple[str, ...]
     cap_drop: tuple[str, ...]
     security: tuple[str, ...]
@@ -126,6 +134,47 @@ class ContainerDetail:
     log_config: Mapping[str, str]
     labels: Mapping[str, str]
     addresses: Mapping[str, str]
+    aliases: Mapping[str, tuple[str, ...]]
+
+
+@dataclass(frozen=True)
+class Stats:
+    """What one running container has used since its start, in one look.
+
+    ``periods`` are those in which it wanted the processor, ``throttled_periods`` those of them in
+    which its share was used up; ``memory`` leaves out the file cache that it can do without.
+    ``oom_kills`` is None where the engine does not say (any of cgroup v1): no proof of none.
+    """
+
+    cpu_seconds: float
+    throttled_seconds: float
+    throttled_periods: int
+    periods: int
+    memory: int
+    memory_limit: int
+    pids: int
+    oom_kills: int | None
+
+
+@dataclass(frozen=True)
+class EngineEvent:
+    """Something that just happened on the engine.
+
+    ``action`` is the engine's word (create, start, die, oom, kill, stop, restart, pause, unpause,
+    health_status, destroy; for networks also connect and disconnect); ``detail`` is what it says
+    beyond that: the health, or the id of the container that (dis)connects. ``exit_code`` comes
+    with die and ``signal`` with kill. ``time`` is the engine's clock.
+    """
+
+    kind: Kind
+    action: str
+    id: str
+    name: str
+    labels: Mapping[str, str]
+    time: float
+    exit_code: int | None = None
+    signal: int | None = None
+    detail: str = ""
 
 
 @dataclass(frozen=True)

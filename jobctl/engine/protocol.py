@@ -10,12 +10,29 @@ from jobctl.engine.model import (
     Container,
     ContainerDetail,
     ContainerSpec,
+    EngineEvent,
     EngineInfo,
     Executed,
     Image,
     Network,
+    Stats,
     Volume,
 )
+
+
+class EventStream(Protocol):
+    """What happens on an engine, as it happens: iterate in one thread, close from any.
+
+    The end of the iteration is the end of the connection, whether it was closed or dropped.
+    """
+
+    def __iter__(self) -> Iterator[EngineEvent]:
+        """Wait for events, in the order in which the engine tells them."""
+        ...
+
+    def close(self) -> None:
+        """End the iteration, also one that waits in another thread; again is no error."""
+        ...
 
 
 class Engine(Protocol):
@@ -137,6 +154,19 @@ class Engine(Protocol):
         follow: bool = False,
     ) -> Iterator[bytes]:
         """Yield the container's output (stdout and stderr in order), then end or follow."""
+        ...
+
+    def stats(self, container: str) -> Stats | None:
+        """Say what a container has used so far; None when it does not run."""
+        ...
+
+    def events(self, labels: Mapping[str, str]) -> EventStream:
+        """Subscribe, on a connection of its own, to what happens to whatever carries the labels.
+
+        Nothing that happens after the return is missed while the connection holds. What happened
+        before is not told: subscribe, then list. The engine tells no labels of networks and
+        volumes, so their events come only when no labels are asked for.
+        """
         ...
 
     def build(

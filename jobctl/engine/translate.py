@@ -58,6 +58,7 @@ def _host_config(spec: ContainerSpec) -> Json:
         "ShmSize": _SHM,
         "CapDrop": ["ALL"],
         "CapAdd": list(spec.cap_add),
+        "GroupAdd": list(spec.groups),
         "SecurityOpt": ["no-new-privileges"],
         "Init": True,
         "ReadonlyRootfs": spec.read_only,
@@ -135,6 +136,7 @@ def detail(data: Json) -> ContainerDetail:
     return ContainerDetail(
         id=data["Id"],
         name=str(data["Name"]).removeprefix("/"),
+        image_id=data.get("Image", ""),
         state=_state(state.get("Status", "")),
         health=_health(state.get("Health")),
         exit_code=int(state.get("ExitCode", 0)),
@@ -150,6 +152,7 @@ def detail(data: Json) -> ContainerDetail:
         memory_swap=host.get("MemorySwap") or 0,
         pids=host.get("PidsLimit") or 0,
         user=config.get("User", ""),
+        groups=tuple(host.get("GroupAdd") or ()),
         cap_add=_capabilities(host.get("CapAdd")),
         cap_drop=_capabilities(host.get("CapDrop")),
         security=tuple(host.get("SecurityOpt") or ()),
@@ -161,6 +164,7 @@ def detail(data: Json) -> ContainerDetail:
         log_config=(host.get("LogConfig") or {}).get("Config") or {},
         labels=config.get("Labels") or {},
         addresses=_addresses(data),
+        aliases=_aliases(data),
     )
 
 
@@ -221,6 +225,16 @@ def _addresses(data: Json) -> dict[str, str]:
     # Per network: API 1.52 dropped the top-level address.
     networks = (data.get("NetworkSettings") or {}).get("Networks") or {}
     return {name: end["IPAddress"] for name, end in networks.items() if end.get("IPAddress")}
+
+
+def _aliases(data: Json) -> dict[str, tuple[str, ...]]:
+    # Engines before 26 list the short id among them, and add it again by themselves.
+    networks = (data.get("NetworkSettings") or {}).get("Networks") or {}
+    short = data["Id"][:12]
+    return {
+        name: tuple(alias for alias in end.get("Aliases") or () if alias != short)
+        for name, end in networks.items()
+    }
 
 
 def _capabilities(names: list[str] | None) -> tuple[str, ...]:

@@ -240,6 +240,7 @@ def _detail(box: Box) -> ContainerDetail:
     return ContainerDetail(
         id=box.id,
         name=spec.name,
+        image_id=box.image.id,
         state=box.state,
         health=box.health,
         exit_code=box.exit_code,
@@ -255,6 +256,7 @@ def _detail(box: Box) -> ContainerDetail:
         memory_swap=spec.memory,
         pids=spec.pids,
         user=spec.user,
+        groups=spec.groups,
         cap_add=spec.cap_add,
         cap_drop=("ALL",),
         security=("no-new-privileges",),
@@ -266,4 +268,5 @@ def _detail(box: Box) -> ContainerDetail:
         log_config={"max-size": spec.log_max_size, "max-file": str(spec.log_max_files)},
         labels=dict(spec.labels),
         addresses=dict(box.addresses),
+        aliases=dict(box.aliases),
     )
