@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -282,6 +283,17 @@ def test_a_backup_of_many_is_made_of_many_pages(lab: Lab, other: Lab) -> None:
     assert len(list(pages(lab.queue))) > 5
     assert restore(other, data, step=5000) == 1500
     assert other.queue.counts()[Status.QUEUED] == 1500
+
+
+def test_a_page_weighs_no_more_than_its_reader_can_hold(lab: Lab, other: Lab) -> None:
+    mib = 1 << 20
+    ids = [submit(lab, args=json.dumps(["x" * (mib // 5)])) for _ in range(80)]
+    weights = [sum(len(json.dumps(record)) for record in page) for page in pages(lab.queue)]
+    assert sum(weights) > 16 * mib
+    # It is full with four, which the last step of the walk may exceed by some jobs.
+    assert max(weights) < 6 * mib
+    assert move(lab, other) == 80
+    assert statuses(other, *ids) == [Status.QUEUED] * 80
 
 
 def test_a_cut_file_is_refused_and_the_whole_one_makes_it_good(lab: Lab, other: Lab) -> None:

@@ -5,7 +5,9 @@
 --   awaited   set   parents of restored jobs that are not there yet, while a restore goes on
 --   restoring set   arrays of which more jobs may come, until it is over
 
-local BACKUP_PAGE = 200
+-- A page looks at so many keys, and takes no more jobs once they weigh so many bytes: its
+-- reader has to hold it.
+local BACKUP_PAGE, BACKUP_BYTES = 200, 4 * 1024 * 1024
 
 -- Where in its queue (or among those parked for its key) a queued job stands.
 local function place_of(ctx, f)
@@ -42,23 +44,38 @@ local function backup_arrays(ctx, cursor, records)
   return page[1] == '0' and 'job:0' or 'array:' .. page[1]
 end
 
--- A job that is there all the time is met once or twice, in no order: what moves from index
--- to index while the backup goes on could be missed there, but not here.
-local function backup_jobs(ctx, cursor, records)
-  local page = redis.call('SCAN', cursor, 'MATCH', ctx.jobs .. '*', 'COUNT', BACKUP_PAGE)
-  for _, key in ipairs(page[2]) do
-    local f = fields_of(key)
-    local claim = unwritten_claim(ctx, f.id, f.status, f.attempt, f.extras, f.queue)
-    if claim then
-      f.status = 'claimed'
-      for i = 1, #claim, 2 do
-        f[claim[i]] = claim[i + 1]
-      end
+local function backup_job(ctx, key)
+  local f = fields_of(key)
+  local claim = unwritten_claim(ctx, f.id, f.status, f.attempt, f.extras, f.queue)
+  if claim then
+    f.status = 'claimed'
+    for i = 1, #claim, 2 do
+      f[claim[i]] = claim[i + 1]
     end
-    records[#records + 1] =
-      { kind = 'job', fields = f, place = f.status == 'queued' and place_of(ctx, f) or nil }
   end
-  return page[1] == '0' and '0' or 'job:' .. page[1]
+  return cjson.encode({
+    kind = 'job', fields = f, place = f.status == 'queued' and place_of(ctx, f) or nil,
+  })
+end
+
+-- A job that is there all the time is met once or twice, in no order: what moves from index
+-- to index while the backup goes on could be missed there, but not here. A page can end at
+-- any step of the SCAN but not within one, for what a step gives may change before the next
+-- call; so the steps are as short as can be.
+local function backup_jobs(ctx, cursor, records)
+  local bytes = 0
+  for _ = 1, BACKUP_PAGE do
+    local step = redis.call('SCAN', cursor, 'MATCH', ctx.jobs .. '*', 'COUNT', 1)
+    for _, key in ipairs(step[2]) do
+      records[#records + 1] = backup_job(ctx, key)
+      bytes = bytes + #records[#records]
+    end
+    cursor = step[1]
+    if cursor == '0' or bytes >= BACKUP_BYTES then
+      break
+    end
+  end
+  return cursor == '0' and '0' or 'job:' .. cursor
 end
 
 -- cursor. Returns the next, '0' at the end, and records as JSON.
@@ -67,12 +84,12 @@ define('backup_page', READS, function(ctx, args)
   local records, following = {}, nil
   if kind == 'job' then
     following = backup_jobs(ctx, cursor, records)
-  else
-    if not kind then
-      backup_queues(ctx, records)
-    end
-    following = backup_arrays(ctx, cursor or '0', records)
+    return { following, records }
   end
+  if not kind then
+    backup_queues(ctx, records)
+  end
+  following = backup_arrays(ctx, cursor or '0', records)
   for i, record in ipairs(records) do
     records[i] = cjson.encode(record)
   end
