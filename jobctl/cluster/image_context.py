@@ -13,12 +13,13 @@ import jobctl
 from jobctl.cluster.archive import File, pack
 from jobctl.data import data_path
 
-Role = Literal["base", "redis", "master", "worker", "runtime"]
+Role = Literal["base", "redis", "master", "worker", "controller", "runtime"]
 
 # An image carries the parts of jobctl that it runs and nothing else.
 _CODE: Mapping[Role, tuple[str, ...]] = {
     "master": ("queue", "master"),
     "worker": ("queue", "worker"),
+    "controller": ("queue", "engine", "config", "cluster", "control"),
 }
 _FILE_MODE = 0o644  # the same for every file, whatever umask the checkout was made under
 _TAG_DIGITS = 12

@@ -12,7 +12,7 @@ from jobctl.cluster.image_source import WAY_LABEL, Way
 from jobctl.config import Config
 from jobctl.engine.protocol import Engine
 
-ROLES: tuple[Role, ...] = ("base", "redis", "master", "worker")
+ROLES: tuple[Role, ...] = ("base", "redis", "master", "worker", "controller")
 SERVICE_ROLES: tuple[Role, ...] = ("redis", "master", "worker")
 
 
@@ -45,6 +45,7 @@ def _tags(config: Config, files: Mapping[Role, Mapping[str, bytes]]) -> dict[Rol
         "redis": digest(files["redis"], base, build.redis_image),
         "master": digest(files["master"], base),
         "worker": digest(files["worker"], base),
+        "controller": digest(files["controller"], base),
     }
     return {role: image_tag(role, found) for role, found in digests.items()}
 

@@ -3,6 +3,7 @@
 REDIS = "redis"
 MASTER = "master"
 WORKER = "worker"
+CONTROLLER = "controller"
 SEED = "seed"
 DEFAULT_POOL = "default"
 

@@ -23,17 +23,27 @@ _FILE = re.compile(r"(?:.*/)?spec-(\d+)\.json")
 
 
 @dataclass(frozen=True)
+class Socket:
+    """The engine's socket on its own host: where it is, and the group that may use it."""
+
+    path: str
+    gid: int
+
+
+@dataclass(frozen=True)
 class Spec:
     """What is wanted. Equal specs want the same cluster.
 
     ``config`` is cluster.yaml as its models write it, ``overrides`` maps pools to replicas, and
-    ``caller`` is the uid and gid that the jobs of pools with ``user: caller`` run as.
+    ``caller`` is the uid and gid that the jobs of pools with ``user: caller`` run as. ``socket`` is
+    what the controller reaches the engine by; None while no container needs it.
     """
 
     config: Mapping[str, Any]
     images: Mapping[str, str]
     overrides: Mapping[str, int]
     caller: tuple[int, int] | None = None
+    socket: Socket | None = None
 
 
 @dataclass(frozen=True)
@@ -86,12 +96,13 @@ def _parse(path: str, data: bytes) -> Generation | None:
         checksum = body.pop("checksum")
         if body.get("schema") not in _READABLE or checksum != _checksum(body):
             return None
-        caller = body["caller"]
+        caller, socket = body["caller"], body.get("socket")
         spec = Spec(
             config=body["config"],
             images=body["images"],
             overrides=body["overrides"],
             caller=(caller[0], caller[1]) if caller else None,
+            socket=Socket(socket["path"], socket["gid"]) if socket else None,
         )
         return Generation(body["generation"], spec)
     except (ValueError, KeyError, TypeError, AttributeError):

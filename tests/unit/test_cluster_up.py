@@ -56,9 +56,11 @@ def test_secrets_are_files_with_owners_and_nowhere_else(demo: ClusterInMemory) -
     found = {name: (i.uid, i.mode) for name, (i, _) in tree.entries.items() if i.isfile()}
     assert found == {
         "/token": (10001, 0o400),
+        "/controller-token": (10004, 0o400),
         "/redis-master": (10001, 0o400),
         "/redis-worker": (0, 0o400),
         "/redis-producer": (10003, 0o400),
+        "/redis-controller": (10004, 0o400),
         "/users.acl": (10002, 0o400),
     }
     kept = [data.decode() for name, data in stored(demo, "secrets").items() if "acl" not in name]
