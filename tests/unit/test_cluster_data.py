@@ -124,7 +124,8 @@ def test_a_spec_remembers_where_the_engines_socket_is() -> None:
     found = replace(wanted().spec, socket=spec.Socket("/run/some.sock", 106))
     file = spec.file(Generation(1, found))
     newest = spec.newest({file.path: file.data or b""})
-    assert newest is not None and newest.spec == found
+    assert newest is not None
+    assert newest.spec == found
 
 
 def test_a_changed_or_foreign_spec_file_is_passed_over() -> None:
