@@ -1,0 +1,1 @@
+"""The controller: pure decisions, and one loop that carries them out."""
