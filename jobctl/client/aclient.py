@@ -126,11 +126,15 @@ class AsyncClient:
         status: str | None = None,
         name: str | None = None,
         array: str | None = None,
+        cause: str | None = None,
         limit: int = 50,
         cursor: str | None = None,
     ) -> Page:
         """See `Client.jobs`."""
-        return await self._ask(calls.jobs(status, name, array, limit, cursor))
+        request = calls.jobs(
+            status=status, name=name, array=array, cause=cause, limit=limit, cursor=cursor
+        )
+        return await self._ask(request)
 
     async def statuses(self, ids: Iterable[str]) -> dict[str, JobRow | None]:
         """See `Client.statuses`."""

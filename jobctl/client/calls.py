@@ -99,10 +99,17 @@ def job(job_id: str, wait: float | None = None) -> Request[Job]:
 
 
 def jobs(
-    status: str | None, name: str | None, array: str | None, limit: int, cursor: str | None
+    *,
+    status: str | None,
+    name: str | None,
+    array: str | None,
+    cause: str | None,
+    limit: int,
+    cursor: str | None,
 ) -> Request[Page]:
     """A page of jobs, newest first."""
-    params = {"status": status, "name": name, "array": array, "limit": limit, "cursor": cursor}
+    wanted = {"status": status, "name": name, "array": array, "cause": cause}
+    params = {**wanted, "limit": limit, "cursor": cursor}
     return Request(method="GET", path="/jobs", params=params, read=_json)
 
 

@@ -153,11 +153,15 @@ class Client:
         status: str | None = None,
         name: str | None = None,
         array: str | None = None,
+        cause: str | None = None,
         limit: int = 50,
         cursor: str | None = None,
     ) -> Page:
-        """List jobs, newest first."""
-        return self._ask(calls.jobs(status, name, array, limit, cursor))
+        """List jobs, newest first; a page may be short although its ``cursor`` asks for more."""
+        request = calls.jobs(
+            status=status, name=name, array=array, cause=cause, limit=limit, cursor=cursor
+        )
+        return self._ask(request)
 
     def statuses(self, ids: Iterable[str]) -> dict[str, JobRow | None]:
         """Look many jobs up; None for each that does not exist."""

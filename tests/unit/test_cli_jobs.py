@@ -203,6 +203,13 @@ def test_a_listing_says_why_a_job_was_cancelled() -> None:
     assert ordered.endswith("by order")
 
 
+def test_the_dead_of_a_cause_are_asked_for() -> None:
+    parts = with_jobs(job(A, status="failed", cause="oom"))
+    assert run("dead", "--cause", "oom", "--limit", "2", parts=parts).code == 0
+    asked = {"status": "failed", "name": None, "cause": "oom", "limit": 2, "cursor": None}
+    assert parts.fake_client.calls == [("jobs", asked)]
+
+
 def test_jobs_go_through_every_page() -> None:
     rows = [job(f"01ARZ3NDEKTSV4RRFFQ69G{number:04d}") for number in range(1234)]
     envelope = run("--output", "json", "jobs", "--all", parts=with_jobs(*rows)).envelope

@@ -79,8 +79,8 @@ def dead(
     `jobctl explain JOB` tells why, `jobctl retry` runs them once more.
     """
     most = None if everything else limit
-    wanted = {"status": "failed", "name": name}
-    pages = _pages(session, most, cursor, wanted, specs.dead_cause(cause))
+    wanted = {"status": "failed", "name": name, "cause": specs.dead_cause(cause)}
+    pages = _pages(session, most, cursor, wanted)
     return _list(session, pages, DEAD, limit)
 
 
@@ -98,22 +98,14 @@ def one_id(value: str) -> str:
 
 
 def _pages(
-    session: Session,
-    limit: int | None,
-    cursor: str | None,
-    wanted: dict[str, Any],
-    cause: str | None = None,
+    session: Session, limit: int | None, cursor: str | None, wanted: dict[str, Any]
 ) -> Pages:
     """Yield pages of at most ``limit`` jobs together, each with the cursor after it."""
     left = limit
     while True:
-        size = PAGE if left is None or cause else min(PAGE, left)
+        size = PAGE if left is None else min(PAGE, left)
         page = session.client.jobs(**wanted, limit=size, cursor=cursor)
-        rows: list[Row] = [row for row in page["jobs"] if cause is None or row["cause"] == cause]
-        if left is not None and len(rows) > left:
-            # Cut within a page: going on from before it repeats some, and loses none.
-            yield rows[:left], cursor or ""
-            return
+        rows: list[Row] = list(page["jobs"])
         left = None if left is None else left - len(rows)
         cursor = page["cursor"]
         yield rows, cursor

@@ -13,10 +13,14 @@ from jobctl.master.models import DeadIn, IdsIn
 from jobctl.master.reply import Json
 from jobctl.master.service import JobId, Service, ServiceDep
 from jobctl.master.views import JobRow, JobView, job_row, job_view
-from jobctl.queue import Job, Status
+from jobctl.queue import AsyncQueue, Cause, Job, Page, Status
 from jobctl.queue.explain import explain
 
 router = APIRouter(tags=["jobs"])
+
+
+_LOOKS = 10
+"""How many pages of the queue are looked through for one that was filtered by cause."""
 
 
 class PageView(TypedDict):
@@ -68,6 +72,7 @@ class _Filters(BaseModel):
     status: Status | None = None
     name: str | None = None
     array: str | None = None
+    cause: Cause | None = None
     limit: int = Field(default=50, ge=1)
     cursor: str | None = None
 
@@ -75,11 +80,24 @@ class _Filters(BaseModel):
 @router.get("/jobs", response_model=PageView)
 async def listing(service: ServiceDep, filters: Annotated[_Filters, Query()]) -> Json:
     """List jobs, newest first. A page may be short although more follows: go by ``cursor``."""
-    limit = min(filters.limit, service.settings.limits.page)
-    page = await service.queue.list(
-        filters.status, filters.name, limit, filters.cursor, filters.array
-    )
+    page = await _page(service.queue, filters, service.settings.limits.page)
     return Json({"jobs": [job_view(job) for job in page.jobs], "cursor": page.cursor})
+
+
+async def _page(queue: AsyncQueue, filters: _Filters, most: int) -> Page:
+    """Find one page of those listed; jobs are not indexed by cause, so these are looked for."""
+    limit = min(filters.limit, most)
+    found: list[Job] = []
+    cursor = filters.cursor
+    for _ in range(_LOOKS):
+        size = limit if filters.cause is None else most
+        page = await queue.list(filters.status, filters.name, size, cursor, filters.array)
+        cursor = page.cursor
+        found += (job for job in page.jobs if filters.cause in (None, job.cause))
+        if filters.cause is None or cursor is None or len(found) >= limit:
+            break
+    # A cursor is the id of the last job that was seen: going on from any job is exact.
+    return Page(found[:limit], found[limit - 1].id if len(found) > limit else cursor)
 
 
 @router.get("/jobs/{job_id}", response_model=JobView)

@@ -165,6 +165,34 @@ def test_a_result_is_told_as_json(master: RunningMaster, http: httpx.Client) -> 
     assert http.get(f"/jobs/{job['id']}").json()["result"] == {"size": [1, 2.5], "text": "ä"}
 
 
+@pytest.mark.parametrize("looked_at", [500, 2])
+def test_the_dead_of_a_cause_fill_their_pages(
+    redis_server: RedisServer, tmp_path: Path, looked_at: int
+) -> None:
+    with (
+        RunningMaster(redis_server, tmp_path, page=looked_at) as master,
+        httpx.Client(base_url=master.url, headers=HEADERS, trust_env=False) as http,
+    ):
+        _fill_and_page(PlayedWorker(master), http)
+
+
+def _fill_and_page(worker: PlayedWorker, http: httpx.Client) -> None:
+    oom = Outcome(succeeded=False, cause=Cause.OOM)
+    made = [submit(http)["id"] for _ in range(5)]
+    for outcome in (oom, FAILED, oom, oom, FAILED):
+        worker.finish(worker.start(), outcome)
+    pages = []
+    asked = {"status": "failed", "cause": "oom", "limit": "2"}
+    while True:
+        page = http.get("/jobs", params=asked).json()
+        pages.append([job["id"] for job in page["jobs"]])
+        if page["cursor"] is None:
+            break
+        asked["cursor"] = page["cursor"]
+    assert pages == [[made[3], made[2]], [made[0]]]
+    assert http.get("/jobs", params={"cause": "boredom"}).status_code == 422
+
+
 def test_the_dead_are_retried_by_name_and_page_by_page(
     master: RunningMaster, http: httpx.Client
 ) -> None:
