@@ -3,12 +3,13 @@
 from jobctl.engine.containers import DockerContainers
 from jobctl.engine.docker import Docker
 from jobctl.engine.endpoint import Endpoint
+from jobctl.engine.events import DockerEvents
 from jobctl.engine.images import DockerImages
 from jobctl.engine.model import EngineInfo
 from jobctl.engine.networks import DockerNetworks
 
 
-class DockerEngine(DockerContainers, DockerImages, DockerNetworks):
+class DockerEngine(DockerContainers, DockerEvents, DockerImages, DockerNetworks):
     """An engine behind one connection pool, for one thread."""
 
     def __init__(self, docker: Docker) -> None:

@@ -6,10 +6,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import quote
 
-from jobctl.engine import translate
+from jobctl.engine import telemetry, translate
 from jobctl.engine.docker import ANSWER_TIMEOUT, Docker, by_label
 from jobctl.engine.errors import Conflict, EngineError, NotFound
-from jobctl.engine.model import Container, ContainerDetail, ContainerSpec, Executed
+from jobctl.engine.model import Container, ContainerDetail, ContainerSpec, Executed, Stats
 
 _EXEC_POLL = 0.01  # s
 _SETTLING = 5.0  # s: far longer than removing a network takes
@@ -147,3 +147,13 @@ class DockerContainers:
             path = f"/containers/{quote(container, safe='')}/logs"
             response = self._docker.stream("GET", path, params=params)
         return self._docker.output(response)
+
+    def stats(self, container: str) -> Stats | None:
+        """Say what a container has used so far, in one look; None when it does not run."""
+        try:
+            with self._docker.doing(f"read the statistics of container {container}"):
+                return telemetry.stats(
+                    self._docker.api.stats(container, stream=False, one_shot=True)
+                )
+        except NotFound:
+            return None

@@ -3,8 +3,9 @@
 Its low-level client serves for its transport and its calls; what it raises becomes ours here.
 """
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+import socket
+from collections.abc import Callable, Generator, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, suppress
 from typing import Any
 
 import docker
@@ -66,6 +67,32 @@ class Docker:
         """Yield a stream's stdout and stderr in order; a dropped connection is an end, too."""
         with response:
             yield from payloads(_reader(response))
+
+
+class Stream:
+    """An answer without an end, read by one thread; any other may hang up."""
+
+    def __init__(self, response: requests.Response) -> None:
+        self._response = response
+        # Kept, because the answer forgets its connection once it has been read to the end.
+        connection = response.raw.connection
+        self._socket: socket.socket | None = getattr(connection, "sock", None)
+
+    def lines(self) -> Generator[bytes]:
+        """Yield lines as they come; a dropped connection is an end, too."""
+        with self._response, suppress(requests.RequestException, urllib3.exceptions.HTTPError):
+            # A chunk is what the engine wrote at once: it arrives without waiting for this many.
+            yield from self._response.iter_lines(chunk_size=65536)
+
+    def hang_up(self) -> None:
+        """Wake whoever waits for the next line: closing the answer would wait for him."""
+        if self._socket is None:
+            return
+        with suppress(OSError):
+            self._socket.shutdown(socket.SHUT_RDWR)
+        if hasattr(self._socket, "proc"):  # over ssh it is a program that forwards
+            with suppress(OSError):
+                self._socket.close()
 
 
 @contextmanager
