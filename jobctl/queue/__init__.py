@@ -27,7 +27,7 @@ from .errors import (
     WrongStatus,
 )
 from .events import Event, Transition, Transitions
-from .fleet import Message, MessageKind, Renewal, Worker, WorkerInfo, WorkerStatus
+from .fleet import Gauges, Message, MessageKind, Renewal, Worker, WorkerInfo, WorkerStatus
 from .ids import is_id, new_id
 from .library import SCHEMA
 from .model import (
@@ -100,6 +100,7 @@ __all__ = [
     "Facts",
     "Finish",
     "Full",
+    "Gauges",
     "InvalidSpec",
     "Job",
     "JobSpec",

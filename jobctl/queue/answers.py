@@ -14,7 +14,7 @@ from .status import Status
 
 
 def queues(reply: Sequence[Sequence[str]]) -> list[QueueInfo]:
-    """One flat record per queue: name, state, queued, oldest_at, and both rates as JSON."""
+    """One flat record per queue: name, state, queued, parked, oldest_at, both rates as JSON."""
     return [_queue(pairs(flat)) for flat in reply]
 
 
@@ -23,6 +23,7 @@ def _queue(f: Fields) -> QueueInfo:
         name=f["name"],
         state=QueueState(f.get("state", "open")),
         queued=int(f.get("queued", 0)),
+        parked=int(f.get("parked", 0)),
         oldest_at=maybe(f, "oldest_at"),
         start_rate=_rate(f.get("start_rate")),
         submit_rate=_rate(f.get("submit_rate")),

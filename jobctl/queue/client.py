@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from .blocking.control import Control
+from .blocking.controlling import Controlling
 from .blocking.producers import Producers
 from .blocking.reading import Reading
 from .blocking.workers import Workers
 
 
-class Queue(Producers, Workers, Control, Reading):
+class Queue(Producers, Workers, Control, Controlling, Reading):
     """One project's queue; safe to share between threads.
 
     Every method may raise `Unavailable` and `Denied`; it may then be called again with

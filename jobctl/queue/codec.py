@@ -142,6 +142,7 @@ def worker(flat: Sequence[str], held: Sequence[str]) -> Worker:
         jobs=tuple(sorted(held)),
         started_at=int(f["started_at"]),
         heartbeat_at=int(f["heartbeat_at"]),
+        ended=_int(f, "ended", 0),
     )
 
 

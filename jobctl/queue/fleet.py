@@ -51,7 +51,10 @@ class WorkerStatus(StrEnum):
 
 @dataclass(frozen=True)
 class Worker:
-    """A registered worker and the ids of the jobs it has leases on."""
+    """A registered worker and the ids of the jobs it has leases on.
+
+    `ended` is how many attempts this process ended, since it registered (`started_at`, ms).
+    """
 
     name: str
     pool: str
@@ -63,6 +66,16 @@ class Worker:
     jobs: tuple[str, ...]
     started_at: int
     heartbeat_at: int
+    ended: int = 0
+
+
+@dataclass(frozen=True)
+class Gauges:
+    """What the engine measured of a worker's container since it started."""
+
+    cpu_seconds: float
+    memory_bytes: int
+    throttled_seconds: float
 
 
 class Renewal(NamedTuple):

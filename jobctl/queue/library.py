@@ -12,7 +12,7 @@ from functools import cache
 from pathlib import Path
 
 from .spec import Backoff
-from .status import CRASHES, FAILURES, HELD, INDEXED, MAX_CRASHES, TERMINAL, TRANSITIONS
+from .status import FAILURES, HELD, INDEXED, LOSSES, MAX_CRASHES, TERMINAL, TRANSITIONS
 
 SCHEMA = 2
 """Version of the data in Redis; part of the library's name and of every function's."""
@@ -41,6 +41,7 @@ _PARTS = (
     "claims",
     "attempts",
     "workers",
+    "controller",
     "schedules",
     "retention",
     "restore",
@@ -74,7 +75,7 @@ def _words() -> str:
             f"local SCHEMA, LIBRARY, MAX_CRASHES = {SCHEMA}, '{LIBRARY}', {MAX_CRASHES}",
             f"local HELD, TERMINAL = {_set(HELD)}, {_set(TERMINAL)}",
             f"local INDEXED = {_set(INDEXED)}",
-            f"local FAILURES, CRASHES = {_set(FAILURES)}, {_set(CRASHES)}",
+            f"local FAILURES, LOSSES = {_set(FAILURES)}, {_set(LOSSES)}",
             f"local BACKOFF = {{ {', '.join(pause)} }}",
             "local ALLOWED = {",
             *rows,

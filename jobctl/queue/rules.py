@@ -60,11 +60,16 @@ class QueueState(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class QueueInfo:
-    """One queue; `oldest_at` (ms) is when its oldest queued job was submitted."""
+    """One queue; `oldest_at` (ms) is when its oldest queued job was submitted.
+
+    `parked` are jobs that wait for a place of their concurrency key: more workers would not
+    help them. They are not among the `queued`, and `oldest_at` does not look at them.
+    """
 
     name: str
     state: QueueState = QueueState.OPEN
     queued: int = 0
+    parked: int = 0
     oldest_at: int | None = None
     start_rate: Rate | None = None
     submit_rate: Rate | None = None

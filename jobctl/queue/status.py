@@ -60,6 +60,10 @@ class Cause(StrEnum):
 FAILURES = frozenset({Cause.EXIT, Cause.SIGNAL, Cause.TIMEOUT, Cause.OOM, Cause.REJECTED})
 CRASHES = frozenset({Cause.WORKER_LOST, Cause.NODE_LOST, Cause.CHAOS})
 
+# What counts as a crash when a worker is released: of these, `oom` is its supervisor's. A job
+# whose own processes needed too much says so in its finish, and that is a failure.
+LOSSES = CRASHES | {Cause.OOM}
+
 # A job that took its worker down this often is failed instead of tried again.
 MAX_CRASHES = 3
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from jobctl.queue import Cause, Outcome, Status, Verdict
 from jobctl.queue.spec import RetryRule
-from jobctl.queue.status import CRASHES, FAILURES, MAX_CRASHES
+from jobctl.queue.status import FAILURES, LOSSES, MAX_CRASHES
 from tests.property.queue_model_flow import Flow
 from tests.property.queue_model_places import ModelJob
 
@@ -108,7 +108,7 @@ class Model(Flow):
 
     def lose(self, job: ModelJob, cause: Cause) -> None:
         self.let_go(job)
-        if cause in CRASHES:
+        if cause in LOSSES:
             job.crashes += 1
             if job.crashes >= MAX_CRASHES and not job.cancelling:
                 self.conclude(job, Status.FAILED)

@@ -73,6 +73,14 @@ class FlowCheck:
         parked = {key.removeprefix("parked:") for key in self._keys if key.startswith("parked:")}
         if set(self._redis.members(self._prefix + "parked-keys")) != parked:
             yield f"'parked-keys' is not {sorted(parked)}"
+        counts = Counter(
+            self._jobs[job_id]["queue"]
+            for key in parked
+            for job_id in self._redis.members(f"{self._prefix}parked:{key}")
+        )
+        found = self._redis.hgetall(self._prefix + "parked-counts")
+        if found != {queue: str(count) for queue, count in counts.items()}:
+            yield f"'parked-counts' is {found}, not {dict(counts)}"
 
     def _waiting(self) -> Iterator[str]:
         """A blocked job waits for as many as it says, and is marked where it must be."""

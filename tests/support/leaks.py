@@ -13,7 +13,7 @@ from tests.support.snapshot import Snapshot
 
 _PLAIN = {
     *("meta", "queues", "due", "leases", "workers", "events", "queues-state", "rates"),
-    *("schedules", "litter", "arrays", "doomed", "followups", "parked-keys"),
+    *("schedules", "litter", "arrays", "doomed", "followups", "parked-keys", "parked-counts"),
 }
 
 # A job with one of these has its claim written in its hash.
@@ -85,6 +85,8 @@ class _Check:
                 "held": rest in holders,
                 "worker": rest in incarnations,
                 "inbox": rest in incarnations,
+                "guard": self._redis.pttl(self._prefix + key) > 0,
+                "gauges": self._redis.pttl(self._prefix + key) > 0,
                 "bucket": self._redis.pttl(self._prefix + key) > 0,
             }.get(kind)
             if not (self._flow.owned(kind, rest) if owned is None else owned):

@@ -83,7 +83,7 @@ def test_what_the_cluster_or_the_user_ordered_counts_nowhere() -> None:
 
 
 def test_one_place_writes_status() -> None:
-    assert source().count("'status', to") == 1
+    assert source().count("'status', status") == 1
 
 
 def test_an_outcome_is_a_success_or_has_a_cause() -> None:

@@ -70,10 +70,6 @@ class Workers(Sender):
         """See `Queue.deregister`."""
         await self._call(calls.deregister(incarnation))
 
-    async def release(self, incarnation: str, cause: Cause = Cause.WORKER_LOST) -> int:
-        """See `Queue.release`."""
-        return await self._call(calls.release(incarnation, cause))
-
     async def wait_message(self, incarnation: str, timeout: float) -> Message | None:
         """See `Queue.wait_message`."""
         return await self._read(calls.wait_message(incarnation, timeout))

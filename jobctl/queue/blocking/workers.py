@@ -85,10 +85,6 @@ class Workers(Sender):
         """Forget a worker that exits; what it still holds is handed back."""
         self._call(calls.deregister(incarnation))
 
-    def release(self, incarnation: str, cause: Cause = Cause.WORKER_LOST) -> int:
-        """Forget a worker that is proved dead; its jobs are queued again (how many)."""
-        return self._call(calls.release(incarnation, cause))
-
     def wait_message(self, incarnation: str, timeout: float) -> Message | None:
         """Block until the worker is told something, at most `timeout` or 5 s."""
         return self._read(calls.wait_message(incarnation, timeout))

@@ -127,11 +127,6 @@ def deregister(incarnation: str) -> Call[None]:
     return Call("deregister", (incarnation,), nothing)
 
 
-def release(incarnation: str, cause: Cause) -> Call[int]:
-    """Take a dead worker's jobs back."""
-    return Call("release", (incarnation, cause), int)
-
-
 def wait_message(incarnation: str, timeout: float) -> Command[Message | None]:
     """The next message in the worker's inbox."""
 

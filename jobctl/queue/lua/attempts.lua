@@ -200,11 +200,14 @@ define('finish', SHRINKS, function(ctx, args)
       dice = tonumber(args[i + 7]),
     })
   end
-  local good = true
+  local good = 0
   for i = 1, #verdicts do
-    good = good and verdicts[i] == 'ok'
+    good = good + (verdicts[i] == 'ok' and 1 or 0)
   end
-  return { good and '' or verdicts, claim(ctx, by, args, 2) }
+  if by and good > 0 then
+    redis.call('HINCRBY', ctx.p .. 'worker:' .. by.incarnation, 'ended', good)
+  end
+  return { good == #verdicts and '' or verdicts, claim(ctx, by, args, 2) }
 end)
 
 -- incarnation, cause, then id and attempt of each job

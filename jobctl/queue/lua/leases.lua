@@ -152,11 +152,12 @@ local function put_back(ctx, job, cause, fields)
   enqueue(ctx, job, true)
 end
 
--- Returned by a living worker, or by order of the cluster: no counter moves.
-local function hand_back(ctx, job, cause)
+-- Returned by a living worker, or by order of the cluster: no counter moves. `result` is as
+-- in remember.
+local function hand_back(ctx, job, cause, result)
   let_go(ctx, job)
   if job.started_at then
-    remember(ctx, job, cause, {})
+    remember(ctx, job, cause, result or {})
   end
   if job.cancelling then
     conclude(ctx, job, 'cancelled', 'cancelled', {})
@@ -167,8 +168,8 @@ end
 
 -- The worker is gone. `result` is as in remember.
 local function lose(ctx, job, cause, result)
-  if not CRASHES[cause] then
-    return hand_back(ctx, job, cause)
+  if not LOSSES[cause] then
+    return hand_back(ctx, job, cause, result)
   end
   let_go(ctx, job)
   remember(ctx, job, cause, result)

@@ -5,6 +5,7 @@
 --   parked:<key>       zset  queued ids that found no place there; the score is the place
 --                            they had in their queue
 --   parked-keys        set   concurrency keys with parked jobs
+--   parked-counts      hash  queue -> how many of its jobs are parked, if any
 --   rates              hash  start:<queue>, submit:<queue>, client -> [per second, burst]
 --   bucket:<rate>[:…]  hash  tokens, at: a token bucket that is not full (it expires when it is)
 
@@ -12,6 +13,12 @@
 local PARKED_LOOK = 10
 -- So far (ms) a clock may step back without being taken for one that was set.
 local MOST_JITTER = 1000
+
+local function count_parked(ctx, queue, by)
+  if redis.call('HINCRBY', ctx.p .. 'parked-counts', queue, by) <= 0 then
+    redis.call('HDEL', ctx.p .. 'parked-counts', queue)
+  end
+end
 
 -- Whether a job with extras l may be claimed now; if not it is parked. `place` is its score.
 local function admit(ctx, job, place)
@@ -23,6 +30,7 @@ local function admit(ctx, job, place)
   end
   redis.call('ZADD', ctx.p .. 'parked:' .. name, place, job.id)
   redis.call('SADD', ctx.p .. 'parked-keys', name)
+  count_parked(ctx, job.queue, 1)
   return false
 end
 
@@ -34,6 +42,7 @@ local function let_in(ctx, name)
   local in_the_way = {}
   local function unpark(id, place, queue)
     redis.call('ZREM', parked, id)
+    count_parked(ctx, queue, -1)
     redis.call('ZADD', ctx.p .. 'queue:' .. queue, place, id)
     ctx.queues[queue] = true
   end
@@ -68,7 +77,9 @@ end
 -- Takes a queued job with extras l out of wherever it waits.
 local function leave_limit(ctx, job)
   local name = redis.call('HGET', job.key, 'concurrency_key')
-  redis.call('ZREM', ctx.p .. 'parked:' .. name, job.id)
+  if redis.call('ZREM', ctx.p .. 'parked:' .. name, job.id) == 1 then
+    count_parked(ctx, job.queue, -1)
+  end
   -- It may have been the one that was let in.
   let_in(ctx, name)
 end

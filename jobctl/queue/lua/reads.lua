@@ -141,7 +141,7 @@ define('workers', READS, function(ctx)
   return workers
 end)
 
--- Queues that have jobs, a state or a rate, or that a worker serves.
+-- Queues that have jobs (be they parked), a state or a rate, or that a worker serves.
 local function queue_names(ctx)
   local names, seen = {}, {}
   local function note(name)
@@ -153,8 +153,10 @@ local function queue_names(ctx)
   for _, queue in ipairs(redis.call('SMEMBERS', ctx.p .. 'queues')) do
     note(queue)
   end
-  for _, queue in ipairs(redis.call('HKEYS', ctx.p .. 'queues-state')) do
-    note(queue)
+  for _, key in ipairs({ 'queues-state', 'parked-counts' }) do
+    for _, queue in ipairs(redis.call('HKEYS', ctx.p .. key)) do
+      note(queue)
+    end
   end
   for _, rate in ipairs(redis.call('HKEYS', ctx.p .. 'rates')) do
     note(string.match(rate, '^%a+:(.*)$'))
@@ -195,6 +197,7 @@ local function all_queues(ctx)
     found[i] = {
       'name', queue, 'state', state_of(ctx, queue),
       'queued', tostring(redis.call('ZCARD', ctx.p .. 'queue:' .. queue)),
+      'parked', redis.call('HGET', ctx.p .. 'parked-counts', queue) or '0',
       'oldest_at', oldest and string.format('%.0f', oldest) or '',
       'start_rate', rates[1] or '', 'submit_rate', rates[2] or '',
     }

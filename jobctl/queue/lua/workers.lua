@@ -17,10 +17,10 @@ local function forget(ctx, incarnation)
   redis.call('ZREM', ctx.p .. 'leases', incarnation)
 end
 
-local function release(ctx, incarnation, cause)
+local function release(ctx, incarnation, cause, reason)
   local ids = held_by(ctx, incarnation)
   for _, id in ipairs(ids) do
-    lose(ctx, find(ctx, id), cause, {})
+    lose(ctx, find(ctx, id), cause, { reason = reason })
   end
   forget(ctx, incarnation)
   return #ids
@@ -36,7 +36,7 @@ define('register', SHRINKS, function(ctx, args)
       -- It was paused, not dead, and woke up: two must not take turns.
       return redis.error_reply('SUPERSEDED ' .. name)
     end
-    release(ctx, current, 'worker-lost')
+    release(ctx, current, 'worker-lost', 'its name was registered anew')
     redis.call('HSET', key, 'replaced', current)
   end
   redis.call('HSET', ctx.p .. 'workers', name, incarnation)
@@ -109,9 +109,25 @@ define('deregister', SHRINKS, function(ctx, args)
   return 1
 end)
 
--- incarnation, cause
+-- incarnation, cause, reason
 define('release', SHRINKS, function(ctx, args)
-  return release(ctx, args[1], args[2])
+  return release(ctx, args[1], args[2], args[3])
+end)
+
+-- container, time in ms, cause, reason. Releases the workers of a container that ended at that
+-- time; one that registered since is of its next life. Returns how many jobs were held.
+define('release_container', SHRINKS, function(ctx, args)
+  local names = redis.call('HKEYS', ctx.p .. 'workers')
+  table.sort(names)
+  local released = 0
+  for _, name in ipairs(names) do
+    local incarnation = redis.call('HGET', ctx.p .. 'workers', name)
+    local f = redis.call('HMGET', ctx.p .. 'worker:' .. incarnation, 'container', 'started_at')
+    if f[1] == args[1] and tonumber(f[2]) <= tonumber(args[2]) then
+      released = released + release(ctx, incarnation, args[3], args[4])
+    end
+  end
+  return released
 end)
 
 -- name, grace in seconds or ''
