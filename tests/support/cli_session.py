@@ -175,9 +175,11 @@ class FakeClient:
     def jobs(self, **query: Any) -> dict[str, Any]:
         self.calls.append(("jobs", query))
         start = int(query["cursor"] or 0)
-        rows = list(self.known.values())[start : start + query["limit"]]
+        cause = query.get("cause")
+        known = [row for row in self.known.values() if cause in (None, row["cause"])]
+        rows = known[start : start + query["limit"]]
         end = start + len(rows)
-        return {"jobs": rows, "cursor": str(end) if end < len(self.known) else None}
+        return {"jobs": rows, "cursor": str(end) if end < len(known) else None}
 
     def wait(self, ids: Sequence[str], timeout: float | None = None) -> Iterator[dict[str, Any]]:
         self.calls.append(("wait", list(ids), timeout))
@@ -211,7 +213,7 @@ class FakeClient:
         dest.write_text(f"{job_id}:{path}")
 
     def workers(self) -> list[dict[str, Any]]:
-        return [{"name": "worker-1", "status": "busy", "jobs": [A, B]}]
+        return [{"name": "worker-1", "status": "busy", "queues": ["default"], "jobs": [A, B]}]
 
     def stats(self) -> dict[str, Any]:
         return {"counts": {}}

@@ -153,6 +153,24 @@ def test_queues_are_shown_and_held_up() -> None:
     assert run("queue", "ls").out == "no queues\n"
 
 
+def test_holding_up_a_queue_that_nobody_knows_says_so() -> None:
+    unused = "no worker serves bgi, and nothing is queued in it\n"
+    for order in ("pause", "drain", "resume"):
+        parts = FakeParts()
+        # What the order itself leaves behind.
+        parts.fake_client.queue_rows = [idle("bgi")]
+        ran = run("queue", order, "bgi", parts=parts)
+        assert (ran.code, ran.err.startswith(unused)) == (0, True)
+        assert unused not in run("queue", order, "default", parts=parts).err
+        parts.fake_client.queue_rows = [idle("bgi") | {"queued": 1}]
+        assert unused not in run("queue", order, "bgi", parts=parts).err
+
+
+def idle(name: str) -> dict[str, Any]:
+    nothing = {"queued": 0, "oldest_at": None, "start_rate": None, "submit_rate": None}
+    return {"name": name, "state": "open", **nothing}
+
+
 def test_schedules_are_shown() -> None:
     parts = FakeParts()
     parts.fake_client.schedule_rows = [

@@ -36,18 +36,32 @@ def queues(session: Session) -> None:
 def pause(session: Session, name: QueueName) -> None:
     """Let no more jobs of a queue start; what runs goes on, and submits are taken."""
     session.out.result(session.client.pause(name), f"{name} paused")
+    _note_unused(session, name)
     session.out.note(session.out.addressed(f"next: jobctl queue resume {name}"))
 
 
 def drain(session: Session, name: QueueName) -> None:
     """Refuse further submits to a queue; what is in it runs."""
     session.out.result(session.client.drain_queue(name), f"{name} draining")
+    _note_unused(session, name)
     session.out.note(session.out.addressed(f"next: jobctl queue resume {name}"))
 
 
 def resume(session: Session, name: QueueName) -> None:
     """Undo a pause or drain of a queue."""
     session.out.result(session.client.resume(name), f"{name} open")
+    _note_unused(session, name)
+
+
+def _note_unused(session: Session, name: str) -> None:
+    """Say so when a queue means nothing yet: queues need not be declared, so it may be a slip."""
+    served = any(name in worker["queues"] for worker in session.client.workers())
+    known = any(
+        queue["name"] == name and (queue["queued"] or queue["start_rate"] or queue["submit_rate"])
+        for queue in session.client.queues()
+    )
+    if not served and not known:
+        session.out.note(f"no worker serves {name}, and nothing is queued in it")
 
 
 def schedules(session: Session) -> None:
