@@ -85,12 +85,18 @@ def instance_of(container: Container) -> str:
 
 
 def observe(
-    engine: Engine, project: str, images: Sequence[str] = (), *, kept: Connection | None = None
+    engine: Engine,
+    project: str,
+    images: Sequence[str] = (),
+    *,
+    kept: Connection | None = None,
+    stored: Stored | None = None,
 ) -> Observed:
     """Take the snapshot.
 
     The engine is asked for everything, once a kind, so that what has a name of ours without our
-    label shows too. When the master answers on a ``kept`` connection, the volumes are not read.
+    label shows too. When the master answers on a ``kept`` connection, or what the volumes hold is
+    known already (``stored``), they are not read.
     """
     rows, networks, volumes = engine.containers({}), engine.networks({}), engine.volumes({})
     kinds = (("container", rows), ("network", networks), ("volume", volumes))
@@ -98,8 +104,8 @@ def observe(
     seed = ours.pop(names.seed(project), None)
     master = ours.get(names.container(project, f"{names.MASTER}-1"))
     runs = master is not None and master.state == "running"
-    stored, connection, loads = None, kept, _loads(kept) if runs and kept else None
-    if master and loads is None:
+    connection, loads = kept, _loads(kept) if runs and kept else None
+    if stored is None and master and loads is None:
         stored = _stored(engine, master)
         connection = _connection(engine, master, stored) if stored else None
         loads = _loads(connection) if connection else None

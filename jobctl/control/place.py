@@ -1,0 +1,133 @@
+"""Where a controller runs: inside the cluster, or on a host that reaches the engine.
+
+What it needs to know of that: how to read what is wanted, how to reach the master and Redis, and
+where it may write.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from jobctl.cluster import labels, names, spec, state
+from jobctl.cluster.observed import Observed, Stored, observe
+from jobctl.cluster.state import Connection
+from jobctl.engine.protocol import Engine
+from jobctl.queue import Queue, connect
+
+CONTROL = Path("/jobctl/control")
+SECRETS = Path("/jobctl/secrets")
+FOLDER = "controller"
+"""What a controller writes, below the control volume."""
+
+_USER = "controller"
+_ANSWER_WITHIN = 5.0
+"""Seconds without an answer of Redis after which it counts as deaf: a controller never blocks."""
+
+
+class Place(Protocol):
+    """Where a controller runs. ``folder`` is where it may write."""
+
+    @property
+    def project(self) -> str:
+        """The cluster's name."""
+        ...
+
+    @property
+    def folder(self) -> Path:
+        """Where a controller may write."""
+        ...
+
+    def look(self, engine: Engine) -> Observed:
+        """Take a snapshot of the cluster, with what is wanted."""
+        ...
+
+    def queue(self, seen: Observed) -> Queue | None:
+        """Return a client of Redis, not yet connected; None when it cannot be reached from here."""
+        ...
+
+
+@dataclass(frozen=True)
+class InCluster:
+    """In a container of the cluster: the volumes are mounted, services are found by name."""
+
+    project: str
+    control: Path = CONTROL
+    secrets: Path = SECRETS
+
+    @property
+    def folder(self) -> Path:
+        """The folder on the control volume that is the controller's own."""
+        return self.control / FOLDER
+
+    def look(self, engine: Engine) -> Observed:
+        """Ask the engine and the master; what is wanted comes from the mounted volume."""
+        files = {
+            f"{spec.FOLDER}/{path.name}": path.read_bytes()
+            for path in self.control.glob("spec-*.json")
+        }
+        return observe(engine, self.project, kept=self._connection(), stored=_stored(files))
+
+    def queue(self, seen: Observed) -> Queue | None:
+        """Return a client of the service called redis."""
+        del seen
+        password = _text(self.secrets / f"redis-{_USER}")
+        return connect(
+            names.REDIS,
+            username=_USER,
+            password=password,
+            project=self.project,
+            socket_timeout=_ANSWER_WITHIN,
+        )
+
+    def _connection(self) -> Connection:
+        return Connection(f"http://{names.MASTER}:8000", _text(self.secrets / "controller-token"))
+
+
+@dataclass(frozen=True)
+class OnHost:
+    """On a host: the volumes are read through the engine, Redis by its address in the network."""
+
+    project: str
+
+    @property
+    def folder(self) -> Path:
+        """A folder of this user's own."""
+        return state.path(self.project).parent / FOLDER
+
+    def look(self, engine: Engine) -> Observed:
+        """Ask the engine, also for what the volumes hold."""
+        return observe(engine, self.project)
+
+    def queue(self, seen: Observed) -> Queue | None:
+        """Return a client of Redis, if its container runs and this host has a way to it."""
+        row = next((r for r in seen.containers.values() if _is_redis(r.labels)), None)
+        held = seen.stored.secrets if seen.stored else None
+        address = next(iter(row.addresses.values()), "") if row else ""
+        if held is None or not address:
+            return None
+        return connect(
+            address,
+            username=_USER,
+            password=held.passwords.get(_USER),
+            project=self.project,
+            socket_timeout=_ANSWER_WITHIN,
+        )
+
+
+def _is_redis(marks: Mapping[str, str]) -> bool:
+    return marks.get(labels.SERVICE) == names.REDIS
+
+
+def _stored(files: Mapping[str, bytes]) -> Stored:
+    return Stored(
+        generation=spec.newest(files),
+        highest=spec.highest_number(files),
+        schema=spec.newest_schema(files),
+    )
+
+
+def _text(path: Path) -> str:
+    return path.read_text(encoding="utf-8").strip()
