@@ -47,11 +47,11 @@ class Parts:
         """Find the master's address and token."""
         return jobctl.cluster.connection(project, engine)
 
-    def client(self, url: str, token: str) -> "Client":
+    def client(self, url: str, token: str, on_rate: Callable[[float], None]) -> "Client":
         """Make an HTTP client of the master; limits per client are counted by user and host."""
         user = os.environ.get("USER") or str(os.getuid())
         name = f"{user}@{os.uname().nodename}".encode("ascii", "replace").decode()
-        return jobctl.client.Client(url, token, name=name[:200])
+        return jobctl.client.Client(url, token, name=name[:200], on_rate=on_rate)
 
 
 class Session:
@@ -63,6 +63,8 @@ class Session:
         self.now = now
         self.explain_after, self.explain_again = 3.0, 10.0
         """Seconds without a job running after which a wait says why, and looks again."""
+        self.on_rate: Callable[[float], None] | None = None
+        """Told the seconds of every wait for a rate limit."""
         self.file: Path | None = None
         self.named_project: str | None = None
         self._config: Config | None = None
@@ -118,8 +120,12 @@ class Session:
         """A client of this cluster's master, connected on first use."""
         if self._client is None:
             found = self.parts.connection(self.project, self.engine)
-            self._client = self.parts.client(found.url, found.token)
+            self._client = self.parts.client(found.url, found.token, self._rate_waited)
         return self._client
+
+    def _rate_waited(self, seconds: float) -> None:
+        if self.on_rate is not None:
+            self.on_rate(seconds)
 
     def reconnect(self) -> None:
         """Forget the kept token, so that the next use of the client recovers it."""

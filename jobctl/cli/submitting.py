@@ -14,6 +14,7 @@ from jobctl.cli.context import Session
 from jobctl.cli.errors import CommandError, Interrupted, UsageError
 from jobctl.cli.expand import ArrayOrder, Wanted
 from jobctl.cli.numbering import numbered
+from jobctl.cli.rates import telling_rate
 from jobctl.cli.specs import Spec
 from jobctl.client import ClientError, Unauthorized, new_id
 from jobctl.client.specs import is_function
@@ -147,7 +148,8 @@ def send(session: Session, made: Wanted, first_id: str) -> list[str]:
     try:
         for array in made.arrays:
             session.client.open_array(array.id, array.size, array.max_fails)
-        return session.client.submit_many(noted(), accepted=count)
+        with telling_rate(session):
+            return session.client.submit_many(noted(), accepted=count)
     except KeyboardInterrupt:
         message = (
             f"Stopped submitting; at least {done} jobs are in{_span(given[:done])}, and go on."

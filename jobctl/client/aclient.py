@@ -41,9 +41,16 @@ class AsyncClient:
     """
 
     def __init__(
-        self, url: str, token: str, *, timeout: float = 10.0, patience: float = 15.0, name: str = ""
+        self,
+        url: str,
+        token: str,
+        *,
+        timeout: float = 10.0,
+        patience: float = 15.0,
+        name: str = "",
+        on_rate: Callable[[float], None] | None = None,
     ) -> None:
-        self._link = Link(url.rstrip("/"), timeout, patience)
+        self._link = Link(url.rstrip("/"), timeout, patience, on_rate=on_rate)
         self._transport = AsyncTransport(self._link, token, name)
 
     @classmethod

@@ -42,13 +42,20 @@ class Client:
     is sent twice is sent again while the master or its Redis is away, e.g. being restarted, and
     how long a rate limit is waited for. Ids are minted here, so a submit is such a request; a
     master that never answered this client is waited for by submits only. ``name`` says who
-    submits, for rate limits per client.
+    submits, for rate limits per client; ``on_rate`` is told the seconds of every wait for one.
     """
 
     def __init__(
-        self, url: str, token: str, *, timeout: float = 10.0, patience: float = 15.0, name: str = ""
+        self,
+        url: str,
+        token: str,
+        *,
+        timeout: float = 10.0,
+        patience: float = 15.0,
+        name: str = "",
+        on_rate: Callable[[float], None] | None = None,
     ) -> None:
-        self._link = Link(url.rstrip("/"), timeout, patience)
+        self._link = Link(url.rstrip("/"), timeout, patience, on_rate=on_rate)
         self._transport = Transport(self._link, token, name)
 
     @classmethod

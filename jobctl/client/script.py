@@ -131,13 +131,15 @@ class Link:
     """What a client knows about its master; ``met`` once it had a successful answer.
 
     ``timeout``: seconds that one answer may take. ``patience``: for how many seconds a request is
-    tried again; a master never met is not waited for, unless the request says so.
+    tried again; a master never met is not waited for, unless the request says so. ``on_rate`` is
+    told the seconds of every wait for a rate limit.
     """
 
     url: str
     timeout: float
     patience: float
     met: bool = False
+    on_rate: Callable[[float], None] | None = None
 
     def reconnecting(self, *, persist: bool = False) -> Patience:
         """Return the patience for something that is tried again whenever it breaks."""
@@ -162,7 +164,7 @@ def perform(link: Link, request: Request[T]) -> Script[T]:
             # The master refused before it did anything: sending again is always right.
             if not request.await_rate:
                 raise
-            yield wait_for_rate(limited, error)
+            yield wait_for_rate(link, limited, error)
         except Unavailable as error:
             if not request.repeat:
                 raise
@@ -173,8 +175,10 @@ def perform(link: Link, request: Request[T]) -> Script[T]:
             yield patience.after(error)
 
 
-def wait_for_rate(patience: Patience, error: RateLimited) -> Pause:
+def wait_for_rate(link: Link, patience: Patience, error: RateLimited) -> Pause:
     """Return the pause that the master asks for; raises ``error`` when patience is shorter."""
     if error.retry_after > patience.left():
         raise error
+    if link.on_rate:
+        link.on_rate(error.retry_after)
     return Pause(error.retry_after)

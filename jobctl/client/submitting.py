@@ -37,7 +37,7 @@ def send(link: Link, chunk: Chunk, before: int) -> Script[list[str]]:
             else:
                 most = max(1, most // 2)
             try:
-                pause = wait_for_rate(limited, error)
+                pause = wait_for_rate(link, limited, error)
             except RateLimited:
                 raise counted(error, before + len(ids)) from None
             ids += error.details.get("ids") or chunk.ids[part][:taken]

@@ -100,6 +100,7 @@ class FakeClient:
         self.queue_rows: list[dict[str, Any]] = []
         self.schedule_rows: list[dict[str, Any]] = []
         self.complete = True
+        self.on_rate: Callable[[float], None] = lambda _seconds: None
         self.closed = False
 
     def submit(self, spec: dict[str, Any]) -> dict[str, Any]:
@@ -237,7 +238,8 @@ class FakeParts(Parts):
         self.projects.append(project)
         return Where()
 
-    def client(self, url: str, token: str) -> Any:
+    def client(self, url: str, token: str, on_rate: Callable[[float], None]) -> Any:
+        self.fake_client.on_rate = on_rate
         return self.fake_client
 
 

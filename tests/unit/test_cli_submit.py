@@ -176,6 +176,31 @@ def test_ctrl_c_while_submitting_tells_how_many_are_in() -> None:
     assert f"--id {A}" in ran.err
 
 
+class Rated(FakeClient):
+    """Waits for a rate three times with each submit."""
+
+    def submit(self, spec: dict[str, Any]) -> dict[str, Any]:
+        self._wait()
+        return super().submit(spec)
+
+    def submit_many(self, specs: Iterable[dict[str, Any]], accepted: Any = None) -> list[str]:
+        self._wait()
+        return super().submit_many(specs, accepted)
+
+    def _wait(self) -> None:
+        for seconds in (2.0, 3.0, 4.0):
+            self.on_rate(seconds)
+
+
+@pytest.mark.parametrize("many", [(), ("--array", "2")])
+def test_a_wait_for_a_rate_is_told_once(many: tuple[str, ...]) -> None:
+    ran = run("submit", *many, "--", "x", parts=FakeParts(Rated()))
+    assert ran.code == 0
+    [told, *_] = ran.err.splitlines()
+    assert told == "submit         the rate is used up: waiting, there is room again in 2s"
+    assert ran.err.count("rate") == 1
+
+
 @pytest.mark.parametrize("option", ["--each", "--flow"])
 def test_a_file_that_is_not_there_is_no_bug(option: str, tmp_path: Path) -> None:
     ran = run("submit", option, str(tmp_path / "none.yaml"), *(["--", "{}"] * (option == "--each")))

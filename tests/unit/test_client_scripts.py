@@ -122,8 +122,10 @@ def test_a_master_never_met_is_waited_for_by_submits_only() -> None:
 
 def test_a_rate_limit_is_waited_for_as_long_as_the_master_says() -> None:
     stage = Stage(limited(2.5), limited(4), Answer({"id": A}))
+    waits: list[float] = []
+    stage.link.on_rate = waits.append
     assert stage.play(perform(stage.link, calls.submit(b"{}"))) == {"id": A}
-    assert stage.pauses == [2.5, 4]
+    assert stage.pauses == waits == [2.5, 4]
     stage = Stage(refused(429, "rate-limited"), Answer({"id": A}, Retry_After="3"))
     stage.play(perform(stage.link, calls.submit(b"{}")))
     assert stage.pauses == [1.0]

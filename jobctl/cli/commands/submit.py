@@ -14,6 +14,7 @@ from jobctl.cli.ending import follow_to_end, report_waited, tell_end, wait_for
 from jobctl.cli.errors import UsageError
 from jobctl.cli.expand import ArrayOrder, Wanted
 from jobctl.cli.first_word import SubmitCommand
+from jobctl.cli.rates import telling_rate
 from jobctl.cli.registry import command
 from jobctl.cli.specs import Spec
 from jobctl.cli.submitting import Order
@@ -179,7 +180,8 @@ def submit(
     if order.many:
         with submitting.wanted(base, order) as made:
             return _report(session, made, submitting.send(session, made, order.first_id), wait=wait)
-    job = session.client.submit(base | _said(id=job_id))["id"]
+    with telling_rate(session):
+        job = session.client.submit(base | _said(id=job_id))["id"]
     if follow:
         session.out.note(f"submitted {job}")
         follow_to_end(session, job)

@@ -1,5 +1,6 @@
 """The command line on a real master: what it sends is what the master takes, and back."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +22,8 @@ class Real(Parts):
     def connection(self, project: str, engine: Any) -> Any:
         return Where(self._master.url, TOKEN)
 
-    def client(self, url: str, token: str) -> Client:
-        return Client(url, token)
+    def client(self, url: str, token: str, on_rate: Callable[[float], None]) -> Client:
+        return Client(url, token, on_rate=on_rate)
 
 
 class Shell:
