@@ -13,8 +13,11 @@ if TYPE_CHECKING:
     from jobctl.config.json_schema import schema
     from jobctl.config.loader import find, load, loads
     from jobctl.config.models import (
+        Autoscale,
         Build,
         Config,
+        Controller,
+        Healing,
         Jobs,
         Logs,
         Master,
@@ -25,9 +28,14 @@ if TYPE_CHECKING:
         Redis,
         Retention,
         Schedule,
+        Service,
+        Update,
+        Watchdog,
+        Webhook,
     )
     from jobctl.config.show import resolved_yaml
     from jobctl.config.templates import job_template, template_names
+    from jobctl.config.watchdog import signing_secret
 
 _HOMES = {
     "jobctl.config.json_schema": ("schema",),
@@ -37,15 +45,20 @@ _HOMES = {
     "jobctl.config.models": (
         *("Build", "Config", "Jobs", "Logs", "Master", "Mount", "Network", "Pool", "Queue"),
         *("Redis", "Retention", "Schedule"),
+        *("Autoscale", "Controller", "Healing", "Service", "Update", "Watchdog", "Webhook"),
     ),
     "jobctl.config.jobs": ("JobFields", "job_spec"),
+    "jobctl.config.watchdog": ("signing_secret",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
+    "Autoscale",
     "Build",
     "Config",
     "ConfigError",
+    "Controller",
+    "Healing",
     "JobFields",
     "Jobs",
     "Logs",
@@ -58,7 +71,11 @@ __all__ = [
     "Redis",
     "Retention",
     "Schedule",
+    "Service",
     "TemplateError",
+    "Update",
+    "Watchdog",
+    "Webhook",
     "find",
     "job_spec",
     "job_template",
@@ -66,6 +83,7 @@ __all__ = [
     "loads",
     "resolved_yaml",
     "schema",
+    "signing_secret",
     "template_names",
 ]
 

@@ -11,6 +11,7 @@ from jobctl.config.fields import section_at, settings
 from jobctl.config.jobs import FUNCTION_PATTERN
 from jobctl.config.pools import PYTHON_PATTERN
 from jobctl.config.reader import Document, Place
+from jobctl.config.services import USER_PATTERN
 from jobctl.config.types import (
     IMAGE_PATTERN,
     POOL_PATTERN,
@@ -18,8 +19,10 @@ from jobctl.config.types import (
     QUEUE_PATTERN,
     VARIABLE_PATTERN,
     ConflictError,
+    ConflictsError,
     Section,
 )
+from jobctl.config.watchdog import PATH_PATTERN
 
 _PATTERNS = {
     PROJECT_PATTERN: "must be 1 to 40 lower-case letters, digits, - or _, and begin with a letter "
@@ -29,6 +32,8 @@ _PATTERNS = {
     VARIABLE_PATTERN: "must be letters, digits and _, and not begin with a digit",
     IMAGE_PATTERN: "must be an image such as python:3.11-slim-bookworm@sha256:<64 hex digits>",
     FUNCTION_PATTERN: "must be package.module:name, such as mypkg.tasks:resize",
+    USER_PATTERN: 'must be a user, or user:group, by names or ids, such as "1000:1000"',
+    PATH_PATTERN: "must begin with /, such as /healthz",
     PYTHON_PATTERN: "must be a program on the image's PATH, such as python3.13, or its absolute "
     "path",
 }
@@ -57,6 +62,11 @@ def explain(model: type[Section], document: Document, error: ValidationError) ->
         if place and place[-1] == "[key]":
             place = place[:-1]
         cause = detail.get("ctx", {}).get("error")
+        if isinstance(cause, ConflictsError):
+            for conflict in cause.conflicts:
+                there = (*place[:-1], *conflict.place)
+                document.complain(there, conflict.text, conflict.suggestion)
+            continue
         at = None
         if isinstance(cause, ConflictError) and place not in document.marks:
             # The setting has its default: the one that it conflicts with is what was written.

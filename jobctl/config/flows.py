@@ -17,6 +17,7 @@ from jobctl.config.errors import ConfigError
 from jobctl.config.explain import closest
 from jobctl.config.jobs import JobFields
 from jobctl.config.loader import validated
+from jobctl.config.order import in_order
 from jobctl.config.packaged import locate, packaged
 from jobctl.config.reader import Document, read
 from jobctl.config.types import QUEUE_PATTERN, ConflictError, Duration, Section
@@ -105,28 +106,10 @@ def _ordered(document: Document, steps: Mapping[str, Step]) -> list[str]:
                 document.complain(place, text, closest(parent, list(steps)))
             elif parent not in waits[name]:
                 waits[name].append(parent)
-    ordered: dict[str, None] = {}
-    while len(ordered) < len(steps):
-        ready = [
-            name
-            for name, parents in waits.items()
-            if name not in ordered and all(parent in ordered for parent in parents)
-        ]
-        if not ready:
-            _complain_of_circle(document, steps, _circle(waits, set(ordered)))
-            break
-        ordered.update(dict.fromkeys(ready))
-    return list(ordered)
-
-
-def _circle(waits: Mapping[str, list[str]], done: set[str]) -> list[str]:
-    """Return a circle among those that wait for ever: a path back to where it begins."""
-    path = [next(name for name in waits if name not in done)]
-    while True:
-        parent = next(parent for parent in waits[path[-1]] if parent not in done)
-        if parent in path:
-            return [*path[path.index(parent) :], parent]
-        path.append(parent)
+    ordered, circles = in_order(waits)
+    if circles:
+        _complain_of_circle(document, steps, circles[0])
+    return ordered
 
 
 def _complain_of_circle(document: Document, steps: Mapping[str, Step], circle: list[str]) -> None:

@@ -10,10 +10,14 @@ from typing import Annotated, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
+from jobctl.config.agreement import check_services, check_sockets, check_watched
+from jobctl.config.autoscale import Autoscale, Update
+from jobctl.config.controller import Controller, Healing
 from jobctl.config.jobs import Jobs
 from jobctl.config.pools import Mount, Pool
 from jobctl.config.retry import retries
 from jobctl.config.schedules import Schedule, ScheduleName
+from jobctl.config.services import Service, ServiceName
 from jobctl.config.traffic import Queue, Rate, Retention
 from jobctl.config.types import (
     PROJECT_PATTERN,
@@ -31,10 +35,14 @@ from jobctl.config.types import (
     size_within,
 )
 from jobctl.config.units import format_duration, format_size
+from jobctl.config.watchdog import Watchdog, Webhook
 
 __all__ = [
+    "Autoscale",
     "Build",
     "Config",
+    "Controller",
+    "Healing",
     "Jobs",
     "Logs",
     "Master",
@@ -45,6 +53,10 @@ __all__ = [
     "Redis",
     "Retention",
     "Schedule",
+    "Service",
+    "Update",
+    "Watchdog",
+    "Webhook",
 ]
 
 
@@ -183,6 +195,11 @@ class Config(Section):
         default={"default": Pool()},
         description="The pools of workers, by name. A pool without settings gets the defaults.",
     )
+    services: dict[ServiceName, Service] = Field(
+        default_factory=dict,
+        description="Containers of your own beside the cluster's, by name: what your jobs talk "
+        "to, brought up, healed and watched with the rest.",
+    )
     jobs: Jobs = Field(default=Jobs(), description="Defaults of every job.")
     queues: dict[QueueName, Queue] = Field(
         default_factory=dict,
@@ -211,8 +228,40 @@ class Config(Section):
         description="How often a worker renews its leases (100ms or more). Less than half of "
         "`lease`, so that one lost renewal costs nothing.",
     )
+    controller: Controller = Field(
+        default=Controller(), description="Who heals, scales and watches the cluster."
+    )
+    healing: Healing = Field(
+        default=Healing(), description="How containers that ended are brought back."
+    )
+    watchdog: Watchdog = Field(
+        default=Watchdog(), description="What is checked how, and who is told."
+    )
     logs: Logs = Field(default=Logs(), description="Rotation of the containers' own logs.")
     build: Build = Field(default=Build(), description="Where the images come from.")
+
+    @field_validator("services")
+    @classmethod
+    def _fit_together(
+        cls, services: dict[str, Service], info: ValidationInfo
+    ) -> dict[str, Service]:
+        master: Master | None = info.data.get("master")
+        check_services(services, master.port if master else None)
+        return services
+
+    @field_validator("controller")
+    @classmethod
+    def _has_the_socket_alone(cls, controller: Controller, info: ValidationInfo) -> Controller:
+        services, workers = info.data.get("services", {}), info.data.get("workers", {})
+        check_sockets(controller.socket, services, workers)
+        return controller
+
+    @field_validator("watchdog")
+    @classmethod
+    def _watches_what_there_is(cls, watchdog: Watchdog, info: ValidationInfo) -> Watchdog:
+        if "services" in info.data and "workers" in info.data:
+            check_watched(watchdog, info.data["services"], info.data["workers"])
+        return watchdog
 
     @field_validator("schedules")
     @classmethod

@@ -8,6 +8,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
+from jobctl.config.autoscale import MAX_REPLICAS, Autoscale, Update
+from jobctl.config.mounts import host_folder
 from jobctl.config.types import (
     Cpus,
     Duration,
@@ -21,6 +23,8 @@ from jobctl.config.types import (
     size_within,
 )
 
+__all__ = ["MAX_REPLICAS", "PYTHON_PATTERN", "RESERVED_TARGETS", "Mount", "Pool"]
+
 PYTHON_PATTERN = r"^(/[^\s:]*)?[A-Za-z0-9_][A-Za-z0-9_.+-]*$"
 
 # A mount over any of these would hide jobctl, its secrets or the system it runs on.
@@ -28,8 +32,6 @@ RESERVED_TARGETS = (
     *("/bin", "/boot", "/dev", "/etc", "/jobctl", "/lib", "/lib64", "/opt/jobctl", "/opt/pool"),
     *("/proc", "/run", "/sbin", "/sys", "/tmp", "/usr", "/var"),  # noqa: S108 - kept free
 )
-# Folders that hold the engine's socket: a job that reaches it owns the host.
-_SOCKET_FOLDERS = ("/", "/run", "/var/run")
 
 
 def _repeated(names: Iterable[str]) -> str | None:
@@ -74,10 +76,7 @@ class Mount(Section):
     @field_validator("host")
     @classmethod
     def _absolute(cls, host: str, info: ValidationInfo) -> str:
-        path = absolute(host, info)
-        if path in _SOCKET_FOLDERS or path.endswith("docker.sock"):
-            raise ValueError("would hand the engine's socket, and so the host, to every job")
-        return path
+        return host_folder(host, info, "to every job")
 
     @field_validator("path")
     @classmethod
@@ -91,15 +90,13 @@ class Mount(Section):
         return str(target)
 
 
-MAX_REPLICAS = 500
-"""The most workers of a pool: a bridge network has some thousand places, UIDs end at 65535."""
-
-
 class Pool(Section):
     """A pool of equal workers: worker-1, worker-2, … (in a pool `gpu`: worker-gpu-1, …)."""
 
     replicas: Annotated[int, Field(ge=0, le=MAX_REPLICAS)] = Field(
-        default=3, description="How many workers, at most 500. `jobctl scale` overrides it."
+        default=3,
+        description="How many workers, at most 500. `jobctl scale` overrides it. With `autoscale` "
+        "only how many there are at first, within its bounds.",
     )
     cpus: Cpus = Field(default=0.5, description="Cap of each worker in cores: 0.5 is half a core.")
     memory: Annotated[Size, size_within("64MB")] = Field(
@@ -168,6 +165,19 @@ class Pool(Section):
         description="How long a worker that is told to stop lets its jobs go on before it hands "
         "them back to the queue.",
     )
+    autoscale: Autoscale | None = Field(
+        default=None,
+        description="Let the controller choose how many workers there are. null: as many as "
+        "`replicas` says.",
+    )
+    update: Update = Field(
+        default=Update(), description="How workers are replaced when their settings change."
+    )
+
+    @property
+    def first_replicas(self) -> int:
+        """How many workers there are at first: ``replicas``, within the bounds of ``autoscale``."""
+        return self.autoscale.clamped(self.replicas) if self.autoscale else self.replicas
 
     @field_validator("queues")
     @classmethod

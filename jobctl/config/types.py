@@ -1,6 +1,8 @@
 """The field types that cluster.yaml is made of, with their units, patterns and JSON Schema."""
 
 import os.path
+from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -82,6 +84,28 @@ class ConflictError(ValueError):
     def __init__(self, text: str, other: str) -> None:
         super().__init__(text)
         self.other = other
+
+
+@dataclass(frozen=True)
+class Conflict:
+    """One of several things that do not fit together.
+
+    ``place`` starts at the section that holds the validated setting: ``("services", "web")``.
+    """
+
+    place: tuple[str | int, ...]
+    text: str
+    suggestion: str = ""
+
+
+class ConflictsError(ValueError):
+    """Several things in a section do not fit together; each is told at its own place."""
+
+    def __init__(self, conflicts: Iterable[Conflict]) -> None:
+        self.conflicts = tuple(conflicts)
+        super().__init__(
+            "; ".join(f"{'.'.join(map(str, c.place))}: {c.text}" for c in self.conflicts)
+        )
 
 
 def size_within(low: str, high: str | None = None) -> AfterValidator:

@@ -16,6 +16,7 @@ _RATE = re.compile(r"(\d+(?:\.\d+)?)\s*/\s*([smhd])")
 
 DURATION_PATTERN = r"^(\d+(\.\d+)?(ms|s|m|h|d))+$"
 RATE_PATTERN = r"^\d+(\.\d+)?\s*/\s*[smhd]$"
+SHARE_PATTERN = r"^(100|[1-9][0-9]?)%$"
 
 
 def parse_size(value: object) -> int:
@@ -92,3 +93,15 @@ def format_rate(per_second: float) -> str:
         if number and number / seconds == per_second:
             return f"{number}/{unit}"
     return f"{Decimal(repr(per_second)):f}/s"
+
+
+def parse_count_or_share(value: object) -> int | str:
+    """Take ``2`` or ``"25%"``: a number from 1 on, or a share from 1% to 100% as it is written.
+
+    Raises ValueError for anything else.
+    """
+    if isinstance(value, int) and not isinstance(value, bool) and value >= 1:
+        return value
+    if isinstance(value, str) and re.fullmatch(SHARE_PATTERN, value):
+        return value
+    raise ValueError("must be a whole number, 1 or more, or a share from 1% to 100%")

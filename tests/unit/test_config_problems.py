@@ -55,7 +55,8 @@ POOL = "name: x\nworkers:\n  default:\n    "
         ("name: x\nzzz: 1", "2: zzz: is not a setting"),
         (
             "name: x\nreplica: 3",
-            "2: replica: is not a setting here, did you mean workers.<name>.replicas?",
+            "2: replica: is not a setting here, did you mean workers.<name>.replicas or "
+            "controller.replicas?",
         ),
         (
             "name: x\njobs:\n  max_size: 1MB",
