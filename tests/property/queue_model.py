@@ -122,6 +122,9 @@ class Model(Flow):
         self._forget(incarnation)
         return len(held)
 
+    def release_all(self, names: Sequence[str], cause: Cause) -> int:
+        return sum(self.release(self.names[name], cause) for name in sorted(names))
+
     def deregister(self, incarnation: str) -> None:
         for job in self.held(incarnation):
             self.hand_back(job)

@@ -37,6 +37,15 @@ class OperatorMoves(WorkerMoves):
             else:
                 self.somebody_looks(data, but=worker)
 
+    def extend_lease(self, data: st.DataObject, name: str) -> None:
+        """The worker is silent, and the controller knows why."""
+        worker, until = self.model.names[name], self.lab.now_ms() + 60_000
+        self.lab.expire(worker)
+        self.cut(data.draw(FATES), lambda queue: queue.extend_lease(worker, until))
+        assert self.queue.extend_lease(worker, until)
+        assert not self.queue.extend_lease("stranger", until)
+        self.tick(data)
+
     def promote(self, data: st.DataObject) -> None:
         job = self.pick(data, Status.SCHEDULED)
         self.model.enqueue(job)

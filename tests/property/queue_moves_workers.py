@@ -17,13 +17,16 @@ OUTCOMES = st.one_of(
 )
 
 
+CONTAINERS = {"worker-1": "c1", "worker-2": "c1", "worker-3": "c3"}
+
+
 class WorkerMoves(QueueMoves):
     """Each move may be cut, and made again."""
 
     def register(self, name: str, fate: str) -> None:
         incarnation = f"inc-{next(self.incarnations)}"
         self.model.register(name, incarnation)
-        info = WorkerInfo(name, "default", "c", incarnation, 2, QUEUES)
+        info = WorkerInfo(name, "default", CONTAINERS[name], incarnation, 2, QUEUES)
         self.cut(fate, lambda queue: queue.register(info))
         self.queue.register(info)
         self.model.cascade()
@@ -109,6 +112,19 @@ class WorkerMoves(QueueMoves):
         released = self.model.release(worker, cause)
         self.model.cascade()
         assert self.queue.release(worker, cause) == (0 if again else released)
+
+    def release_container(self, data: st.DataObject, name: str) -> None:
+        """A container ended: all its workers are dead, unless they are of its next life."""
+        container, cause = CONTAINERS[name], data.draw(st.sampled_from(sorted(Cause)))
+        before = data.draw(st.sampled_from([1, self.lab.now_ms() + 60_000]))
+        dead = [n for n in self.model.names if CONTAINERS[n] == container and before > 1]
+        again = self.cut(
+            data.draw(FATES), lambda queue: queue.release_container(container, before, cause)
+        )
+        released = self.model.release_all(dead, cause)
+        self.model.cascade()
+        found = self.queue.release_container(container, before, cause, "it is dead")
+        assert found == (0 if again else released)
 
     def deregister(self, data: st.DataObject, name: str) -> None:
         worker = self.model.names[name]

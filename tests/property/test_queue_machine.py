@@ -41,7 +41,10 @@ MOVES = [
     *("a_held_job_moves", "a_held_job_moves", "a_held_job_moves", "a_worker_lives"),
     *("a_crowd_at_a_limit", "a_ghost_writes", "a_time_comes", "an_operators_word", "an_end"),
 ]
-WORKERS = ("renew", "renew", "register", "drain", "undrain", "release", "deregister")
+WORKERS = (
+    *("renew", "renew", "register", "drain", "undrain", "release", "deregister"),
+    *("release_container", "extend_lease"),
+)
 OPERATORS = ("set_state", "set_state", "tick", "prune", "prune", "sweep_up", "fire")
 LIVES = st.sampled_from(
     [
