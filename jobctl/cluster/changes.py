@@ -7,6 +7,7 @@ from typing import Any
 _SECTIONS = {
     "redis": ("redis", "logs"),
     "master": ("master", "jobs", "lease", "heartbeat", "logs"),
+    "controller": ("controller", "logs"),
 }
 _POOL_SECTIONS = ("lease", "heartbeat", "logs")
 _SHOWN = 3

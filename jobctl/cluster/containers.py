@@ -10,6 +10,7 @@ from jobctl.cluster import names, secrets, service_settings
 from jobctl.engine.model import ContainerSpec, HealthCheck, Mount, Port
 
 if TYPE_CHECKING:
+    from jobctl.cluster.spec import Socket
     from jobctl.config import Config
 
 MASTER_PORT = 8000
@@ -28,7 +29,9 @@ _OWN_RUNTIME = (f"{_RUNTIME}/python3", "-I", "-S", "-B", "-u", f"{_RUNTIME}/star
 _SECRETS = "/jobctl/secrets"
 _TMP = "rw,nosuid,nodev,mode=1777,size={size}"
 _ALIVE_WORKER = "/run/jobctl/alive"
-_ALIVE_MASTER = "/tmp/alive"  # noqa: S108 - the container's own tmpfs
+_ALIVE = "/tmp/alive"  # noqa: S108 - the container's own tmpfs
+SOCKET = "/run/docker.sock"
+"""Where the controller finds the engine's socket."""
 
 
 def redis(config: "Config", image: str) -> ContainerSpec:
@@ -99,7 +102,7 @@ def master(config: "Config", image: str) -> ContainerSpec:
         tmpfs={"/tmp": _TMP.format(size=12 * _MB)},  # noqa: S108
         ports=(Port("127.0.0.1", settings.port, MASTER_PORT),),
         user=f"{secrets.MASTER_UID}:{secrets.MASTER_UID}",
-        health=_file_age(_ALIVE_MASTER, 15.0, interval=15.0),
+        health=_file_age(_ALIVE, 15.0, interval=15.0),
     )
 
 
@@ -138,6 +141,29 @@ def worker(
         # Half a minute between checks: each one costs the host a process, times fifty workers.
         health=_file_age(_ALIVE_WORKER, max(3 * config.heartbeat, config.lease), interval=30.0),
         stop_timeout=stop_timeout(pool.grace),
+    )
+
+
+def controller(config: "Config", image: str, socket: "Socket") -> ContainerSpec:
+    """Return what the controller runs as: the only container that reaches the engine."""
+    settings = config.controller
+    return _spec(
+        config,
+        image=image,
+        command=("python3", "-m", "jobctl.control"),
+        cpus=settings.cpus,
+        memory=settings.memory,
+        pids=settings.pids,
+        env={"JOBCTL_PROJECT": config.name, "DOCKER_HOST": f"unix://{SOCKET}"},
+        mounts=(
+            Mount("volume", names.volume(config.name, "secrets"), _SECRETS, read_only=True),
+            Mount("volume", names.volume(config.name, "control"), "/jobctl/control"),
+            Mount("bind", socket.path, SOCKET, read_only=True),
+        ),
+        tmpfs={"/tmp": _TMP.format(size=12 * _MB)},  # noqa: S108
+        user=f"{secrets.CONTROLLER_UID}:{secrets.CONTROLLER_UID}",
+        groups=(str(socket.gid),),
+        health=_file_age(_ALIVE, max(3 * settings.interval, 15.0), interval=15.0),
     )
 
 

@@ -5,7 +5,7 @@ Replicas are not part of a container's config hash: scaling never makes an exist
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -92,6 +92,13 @@ class Desired:
     redis: Template
     master: Template
     pools: Mapping[str, PoolDesired]
+    controller: Template | None = None
+    controllers: int = 0
+
+    def services(self) -> list[tuple[Template, int]]:
+        """Return everything but the workers, each with how many of it there are to be."""
+        found = [(self.master, 1), (self.redis, 1)]
+        return [*found, (self.controller, self.controllers)] if self.controller else found
 
     @property
     def network_hash(self) -> str:
@@ -121,6 +128,8 @@ def desired(spec: Spec, config: "Config", file: str) -> Desired:
         ),
         redis=template(names.REDIS, "", containers.redis(config, spec.images[names.REDIS])),
         master=template(names.MASTER, "", containers.master(config, spec.images[names.MASTER])),
+        controller=_controller(spec, config, template),
+        controllers=config.controller.replicas,
         pools={
             name: PoolDesired(
                 template(
@@ -134,6 +143,16 @@ def desired(spec: Spec, config: "Config", file: str) -> Desired:
             for name, pool in config.workers.items()
         },
     )
+
+
+def _controller(
+    spec: Spec, config: "Config", template: Callable[[str, str, ContainerSpec], Template]
+) -> Template | None:
+    """Return the controller, if this cluster has one in a container."""
+    image = spec.images.get(names.CONTROLLER)
+    if image is None or spec.socket is None or config.controller.run != "container":
+        return None
+    return template(names.CONTROLLER, "", containers.controller(config, image, spec.socket))
 
 
 def _image(spec: Spec, pool: str) -> str:

@@ -28,7 +28,11 @@ def plan(wanted: Desired, seen: Observed) -> Plan:
     check_schema(seen)
     pools = {name: _Pool(pool, seen) for name, pool in wanted.pools.items()}
     # The master first: it takes longest to come up, and the engine starts few at a time.
-    instances = [_Wanted(t, 1, wanted, seen) for t in (wanted.master, wanted.redis)]
+    instances = [
+        _Wanted(template, number, wanted, seen)
+        for template, count in wanted.services()
+        for number in range(1, count + 1)
+    ]
     for pool in pools.values():
         template = pool.desired.template
         instances += [_Wanted(template, number, wanted, seen) for number in pool.numbers]
@@ -204,11 +208,14 @@ def _remove_superfluous(
         cause = f"the pool {name} wants {pool.desired.replicas} workers, not {len(pool.existing)}"
         for row in pool.going:
             remove_worker(builder, seen, row, cause, pool.desired.grace)
-    services = (wanted.redis.service, wanted.master.service)
+    services = {template.service: count for template, count in wanted.services()}
     for _, row in sorted(seen.containers.items()):
         service = row.labels.get(labels.SERVICE, "")
-        if labels.POOL not in row.labels and service not in services:
+        surplus = labels.number_of(row.labels) > services.get(service, 0)
+        if labels.POOL not in row.labels and surplus:
             cause = f"there is no service {service or instance_of(row)}"
+            if services.get(service):
+                cause = f"there are to be {services[service]} of {service}"
             remove_container(builder, row, cause, seconds=SHORT_STOP)
 
 
