@@ -6,17 +6,21 @@ tests/contract holds it to the behaviour of the real one. Tests set its ``world`
 
 import posixpath
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
-from jobctl.engine.errors import Conflict, EngineError, NotFound, PortTaken
+from jobctl.engine.errors import Conflict, EngineError, NotFound
 from jobctl.engine.model import (
     Container,
     ContainerDetail,
     ContainerSpec,
     EngineInfo,
     Executed,
+    State,
+    Stats,
     Volume,
 )
-from tests.support import memory_files
+from tests.support import memory_files, memory_life
+from tests.support.memory_events import MemoryEventStream
 from tests.support.memory_files import FileTree
 from tests.support.memory_images import MemoryImages
 from tests.support.memory_networks import MemoryNetworks
@@ -68,72 +72,80 @@ class MemoryEngine(MemoryNetworks, MemoryImages):
             if mount.kind == "volume":
                 self.world.volumes.setdefault(mount.source, (Volume(mount.source, {}), FileTree()))
         self.world.boxes[spec.name] = box
+        memory_life.tell(self.world, box, "create")
         return made
 
     @mutating
     def start(self, name: str) -> None:
         box = self.world.box(name)
-        if box.state == "running":
+        if box.state in {"running", "restarting"}:
             return
         if box.state == "paused":
             raise Conflict(f"Container {name} is paused.")
-        self._bind_ports(box)
-        self.join(box)
-        box.state, box.started_at, box.exit_code = "running", self.world.now(), 0
-        box.health = "healthy" if box.spec.health else "none"
-        self._run_main(box)
-        self.world.on_start(box.spec.name)
-
-    def _bind_ports(self, box: Box) -> None:
-        taken = set(self.world.foreign_ports)
-        for other in self.world.boxes.values():
-            if other.state in ALIVE:
-                taken |= {port.host_port for port in other.spec.ports}
-        for port in box.spec.ports:
-            if port.host_port in taken:
-                raise PortTaken(f"Port {port.host_port} is in use.", "ss -ltnp", port.host_port)
-
-    def _run_main(self, box: Box) -> None:
-        argv = box.spec.command
-        if argv and argv[0] in self.world.programs:
-            end = self.world.programs[argv[0]](box.spec.name, argv)
-            self.world.write_log(box.spec.name, end.output)
-            self.world.end(box.spec.name, end.exit_code)
+        box.restart_cancelled, box.restart_count = False, 0
+        memory_life.begin(self.world, box)
 
     @mutating
     def stop(self, name: str, timeout: float) -> None:
-        if self.world.box(name).state in ALIVE:
-            self.world.end(name, 128 + _SIGNALS["SIGTERM"])
+        box = self.world.box(name)
+        if box.state in ALIVE:
+            self._end_by(box, "SIGTERM")
+            memory_life.tell(self.world, box, "stop")
+        elif box.state == "restarting":
+            box.state, box.restart_cancelled = "exited", True
 
     @mutating
     def kill(self, name: str, signal: str = "SIGKILL") -> None:
-        if self.world.box(name).state not in ALIVE:
+        box = self.world.box(name)
+        if box.state == "restarting":
+            box.state, box.restart_cancelled = "exited", True
+        elif box.state not in ALIVE:
             raise Conflict(f"Container {name} is not running.")
-        self.world.end(name, 128 + _SIGNALS[signal])
+        else:
+            self._end_by(box, signal)
+
+    def _end_by(self, box: Box, signal: str) -> None:
+        """Any signal through the engine ends the program, and cancels the restart policy."""
+        number = _SIGNALS[signal]
+        box.restart_cancelled = True
+        memory_life.tell(self.world, box, "kill", signal=number)
+        memory_life.end(self.world, box, 128 + number)
 
     @mutating
     def pause(self, name: str) -> None:
-        self._switch(name, "running", "paused")
+        self._switch(name, "running", "paused", "pause")
 
     @mutating
     def unpause(self, name: str) -> None:
-        self._switch(name, "paused", "running")
+        self._switch(name, "paused", "running", "unpause")
 
-    def _switch(self, name: str, before: str, after: str) -> None:
+    def _switch(self, name: str, before: State, after: State, action: str) -> None:
         box = self.world.box(name)
         if box.state != before:
             raise Conflict(f"Container {name} is not {before}.")
-        box.state = "paused" if after == "paused" else "running"
+        box.state = after
+        memory_life.tell(self.world, box, action)
 
     @mutating
     def remove(self, name: str, *, force: bool = False) -> None:
         if (box := self.world.find(name)) is None:
             return
-        if box.state in ALIVE and not force:
+        if box.state in ALIVE | {"restarting"} and not force:
             raise Conflict(f"Container {name} is running.")
         if box.state in ALIVE:
-            self.world.end(name, 128 + _SIGNALS["SIGKILL"])
+            self._end_by(box, "SIGKILL")
         del self.world.boxes[box.spec.name]
+        memory_life.tell(self.world, box, "destroy")
+
+    def stats(self, container: str) -> Stats | None:
+        with self.world.changed:
+            box = self.world.find(container)
+            if box is None or box.state not in ALIVE:
+                return None
+            return replace(box.stats, memory_limit=box.stats.memory_limit or box.spec.memory)
+
+    def events(self, labels: Mapping[str, str]) -> MemoryEventStream:
+        return self.world.subscribe(labels)
 
     # -- inside a container ----------------------------------------------------------------------
 

@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 
 from jobctl.engine.errors import Conflict, NotFound
-from jobctl.engine.model import Network, Volume
+from jobctl.engine.model import EngineEvent, Network, Volume
+from tests.support import memory_life
 from tests.support.memory_files import FileTree
-from tests.support.memory_world import ALIVE, Box, World, mutating
+from tests.support.memory_world import ALIVE, World, mutating
 
 
 class MemoryNetworks:
@@ -25,54 +26,38 @@ class MemoryNetworks:
             raise Conflict(f"network with name {name} already exists.")
         made = self.world.digest("network", name, str(self.world.now()))
         self.world.networks[made] = Network(made, name, "bridge", dict(labels))
+        memory_life.tell_of_network(self.world, self.world.networks[made], "create")
         return made
 
     @mutating
     def remove_network(self, name: str) -> None:
         try:
-            network = self._network(name)
+            network = memory_life.network(self.world, name)
         except NotFound:
             return
         if any(network.name in box.addresses for box in self.world.boxes.values()):
             raise Conflict(f"network {name} has active endpoints.")
         del self.world.networks[network.id]
+        memory_life.tell_of_network(self.world, network, "destroy")
 
     @mutating
     def connect(
         self, network: str, container: str, aliases: tuple[str, ...], address: str = ""
     ) -> None:
-        box, found = self.world.box(container), self._network(network)
+        box, found = self.world.box(container), memory_life.network(self.world, network)
         if found.name in box.aliases:
             raise Conflict(f"{container} is in network {network} already.")
         box.aliases[found.name] = aliases
         if box.state in ALIVE:
-            box.addresses[found.name] = address or self.free_address(found.name)
+            memory_life.join(self.world, box, found, address)
 
     @mutating
     def disconnect(self, network: str, container: str) -> None:
-        box, found = self.world.box(container), self._network(network)
+        box, found = self.world.box(container), memory_life.network(self.world, network)
         if box.aliases.pop(found.name, None) is None:
             raise NotFound(f"{container} is not in network {network}.")
-        box.addresses.pop(found.name, None)
-
-    def join(self, box: Box) -> None:
-        """Give a container that starts its addresses."""
-        for name in box.aliases:
-            self._network(name)
-            box.addresses[name] = self.free_address(name)
-
-    def free_address(self, network: str) -> str:
-        subnet = [n.name for n in self.world.networks.values()].index(network)
-        taken = {box.addresses.get(network) for box in self.world.boxes.values()}
-        return next(
-            address for host in range(2, 255) if (address := f"10.0.{subnet}.{host}") not in taken
-        )
-
-    def _network(self, name: str) -> Network:
-        for network in self.world.networks.values():
-            if name in {network.name, network.id}:
-                return network
-        raise NotFound(f"network {name} not found.")
+        if found.name in box.addresses:
+            memory_life.leave(self.world, box, found)
 
     def volumes(self, labels: Mapping[str, str]) -> list[Volume]:
         with self.world.changed:
@@ -86,11 +71,17 @@ class MemoryNetworks:
 
     @mutating
     def create_volume(self, name: str, labels: Mapping[str, str]) -> None:
-        self.world.volumes.setdefault(name, (Volume(name, dict(labels)), FileTree()))
+        if name not in self.world.volumes:
+            self.world.volumes[name] = (Volume(name, dict(labels)), FileTree())
+            self._tell_of_volume(name, "create")
 
     @mutating
     def remove_volume(self, name: str) -> None:
         for box in self.world.boxes.values():
             if any(m.kind == "volume" and m.source == name for m in box.spec.mounts):
                 raise Conflict(f"volume is in use by container {box.spec.name}.")
-        self.world.volumes.pop(name, None)
+        if self.world.volumes.pop(name, None):
+            self._tell_of_volume(name, "destroy")
+
+    def _tell_of_volume(self, name: str, action: str) -> None:
+        self.world.tell(EngineEvent("volume", action, name, name, {}, self.world.now()))

@@ -3,15 +3,27 @@
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import wraps
 from hashlib import sha256
-from typing import Concatenate, ParamSpec, Protocol, TypeVar
+from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
 from jobctl.engine.errors import EngineError, NotFound
-from jobctl.engine.model import ContainerSpec, Executed, Health, Image, Network, State, Volume
+from jobctl.engine.model import (
+    ContainerSpec,
+    Executed,
+    Health,
+    Image,
+    Network,
+    State,
+    Stats,
+    Volume,
+)
+from tests.support import memory_life
+from tests.support.memory_events import Telling
 from tests.support.memory_files import FileTree
 
+_IDLE = Stats(0.01, 0.0, 0, 0, memory=1 << 20, memory_limit=0, pids=1, oom_kills=None)
 ALIVE: frozenset[State] = frozenset({"running", "paused"})
 
 
@@ -31,6 +43,9 @@ class Box:
     started_at: float = 0.0
     finished_at: float = 0.0
     restart_count: int = 0
+    # Whoever kills or stops through the engine cancels the restart policy, until the next start.
+    restart_cancelled: bool = False
+    stats: Stats = _IDLE
     log: list[tuple[float, bytes]] = field(default_factory=list)
     aliases: dict[str, tuple[str, ...]] = field(default_factory=dict)
     addresses: dict[str, str] = field(default_factory=dict)
@@ -66,10 +81,15 @@ class Killed(BaseException):
 Program = Callable[[str, tuple[str, ...]], Executed]
 
 
-class World:
-    """The state of one engine. ``changed`` guards everything and is notified at every change."""
+class World(Telling):
+    """The state of one engine. ``changed`` guards everything and is notified at every change.
 
-    def __init__(self) -> None:
+    Without a ``clock`` time moves by a second at every look: no two moments are equal.
+    """
+
+    def __init__(self, clock: Callable[[], float] | None = None) -> None:
+        super().__init__()
+        self.now = clock or self._tick
         self.changed = threading.Condition(threading.RLock())
         self.endpoint = "memory://"
         self.boxes: dict[str, Box] = {}
@@ -81,6 +101,7 @@ class World:
         self.foreign_ports: set[int] = set()
         self.mutations: list[Mutation] = []
         self.faults: list[Fault] = []
+        self.holds_restarts = False
         self.on_start: Callable[[str], None] = lambda _name: None
         # Commands that end at once, as main program or through execute; all others run on.
         self.programs: dict[str, Program] = {
@@ -107,7 +128,13 @@ class World:
     def set_health(self, name: str, health: Health) -> None:
         """Let a container's health check come to a result."""
         with self.changed:
-            self.box(name).health = health
+            memory_life.set_health(self, self.box(name), health)
+
+    def set_stats(self, name: str, **changes: Any) -> None:
+        """Change some of what a container has used."""
+        with self.changed:
+            box = self.box(name)
+            box.stats = replace(box.stats, **changes)
 
     def write_log(self, name: str, data: bytes) -> None:
         """Let a container print something."""
@@ -116,18 +143,26 @@ class World:
             self.changed.notify_all()
 
     def end(self, name: str, exit_code: int, *, oom_killed: bool = False) -> None:
-        """Let a container's main process end."""
+        """Let a container's main process end, and stay ended whatever its restart policy."""
         with self.changed:
-            box = self.box(name)
-            box.state, box.exit_code, box.oom_killed = "exited", exit_code, oom_killed
-            box.finished_at = self.now()
-            box.addresses.clear()
-            self.changed.notify_all()
+            memory_life.end(self, self.box(name), exit_code, oom=oom_killed)
+
+    def crash(self, name: str, exit_code: int = 137, *, oom: bool = False) -> None:
+        """Let a container's main process die by itself: its restart policy brings it back.
+
+        At once, unless ``holds_restarts``: then it is `restarting` until ``come_back``.
+        """
+        with self.changed:
+            memory_life.crash(self, self.box(name), exit_code, oom=oom)
+
+    def come_back(self, name: str) -> None:
+        """End the wait of a container that is `restarting`."""
+        with self.changed:
+            memory_life.come_back(self, self.box(name))
 
     # -- for the engine --------------------------------------------------------------------------
 
-    def now(self) -> float:
-        """Return a clock that moves by a second at every look: no two moments are equal."""
+    def _tick(self) -> float:
         self._ticks += 1
         return 1_700_000_000.0 + self._ticks
 
