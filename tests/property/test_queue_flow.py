@@ -182,6 +182,39 @@ def test_a_retried_parent_leaves_its_children_as_they_are(lab: Lab, queue: Queue
     assert statuses(lab, child, later) == [Status.CANCELLED, Status.QUEUED]
 
 
+def test_children_of_a_retried_parent_hear_of_the_end_they_waited_for(
+    lab: Lab, queue: Queue
+) -> None:
+    root = submit(lab)
+    first = [spec(after=(root,)) for _ in range(250)]
+    queue.submit(first)
+    fail(lab, root)
+    queue.retry(root)
+    later = [spec(after=(root,)) for _ in range(3)]
+    queue.submit(later)
+    assert queue.counts()[Status.BLOCKED] == 153  # most were not told yet
+    queue.tick()
+    assert set(statuses(lab, *(job.id for job in later))) == {Status.BLOCKED}
+    end(lab, root)
+    tick_until_still(lab)
+    assert set(statuses(lab, *(job.id for job in first))) == {Status.CANCELLED}
+    assert set(statuses(lab, *(job.id for job in later))) == {Status.QUEUED}
+
+
+def test_so_do_those_of_an_array_that_was_over(lab: Lab, queue: Queue) -> None:
+    array = new_id()
+    job = submit(lab, array=array, array_size=1)
+    queue.submit([spec(after=(array,)) for _ in range(250)])
+    fail(lab, job)
+    queue.retry(job)
+    later = submit(lab, after=(array,))
+    tick_until_still(lab)
+    assert statuses(lab, later) == [Status.BLOCKED]
+    assert queue.counts()[Status.CANCELLED] == 250
+    end(lab, job)
+    assert statuses(lab, later) == [Status.QUEUED]
+
+
 def test_another_job_with_a_childs_id_is_not_mistaken_for_it(lab: Lab, queue: Queue) -> None:
     old, new = submit(lab), submit(lab)
     child = submit(lab, after=(old,))

@@ -30,8 +30,8 @@ local function follow(ctx, limit)
     if not entry then
       break
     end
-    local parent, status = string.match(entry, '^(%S+) (%S+)$')
-    local children = ctx.p .. 'children:' .. parent
+    local key, parent, status = string.match(entry, '^((%w+)%S*) (%S+)$')
+    local children = ctx.p .. 'children:' .. key
     local ids = redis.call('ZPOPMIN', children, limit - told)
     for i = 1, #ids, 2 do
       tell_child(ctx, ids[i], parent, status)

@@ -3,7 +3,9 @@
 --
 -- Keys:
 --   children:<id>   zset  ids of jobs that wait for this job or array, until it is over
---   followups       list  "<id> <status>": over, and its children are to be told
+--   followups       list  "<id> <status>": over, and its children are to be told;
+--                         "<id>:<number> <status>" if it has opened again meanwhile
+--   children:<id>:<number>  zset  those that are to be told of an end before it did
 --   array:<id>      hash  size, max_fails; succeeded, failed, cancelled (how many); over;
 --                         gone_<status> (how many of these were deleted); restoring (it
 --                         cannot be over: more of its jobs are on their way);
@@ -202,6 +204,22 @@ local function follow_later(ctx, id, status)
   ctx.cascades = true
 end
 
+-- What was over opens again. Those still to be told of that end are told of it, and not of the
+-- next; whoever comes from now on waits for the next.
+local function set_apart(ctx, id)
+  local children = ctx.p .. 'children:' .. id
+  if redis.call('EXISTS', children) == 0 then
+    return
+  end
+  local apart = id .. ':' .. redis.call('HINCRBY', ctx.p .. 'meta', 'apart', 1)
+  redis.call('RENAME', children, ctx.p .. 'children:' .. apart)
+  for status in pairs(TERMINAL) do
+    if redis.call('LREM', ctx.p .. 'followups', 1, id .. ' ' .. status) == 1 then
+      redis.call('RPUSH', ctx.p .. 'followups', apart .. ' ' .. status)
+    end
+  end
+end
+
 -- Lets an array's jobs be cancelled, in bounded batches.
 local function doom(ctx, array, why)
   if not array.doomed then
@@ -232,6 +250,7 @@ local function weigh(ctx, array)
     end
   elseif ended < size and array.over then
     redis.call('HDEL', array.key, 'over')
+    set_apart(ctx, array.id)
   end
   return ended < size
 end

@@ -209,6 +209,9 @@ local function retry(ctx, job)
   if has(job, 'a') then
     count_member(ctx, job, job.status, -1)
   end
+  if has(job, 'c') then
+    set_apart(ctx, job.id)
+  end
   ctx.parents[job.id] = nil
   if job.status == 'succeeded' then
     -- The next run starts over; after a failure it may go on where the last one was.
