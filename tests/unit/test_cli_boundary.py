@@ -2,9 +2,6 @@
 
 import io
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +16,6 @@ from jobctl.config import ConfigError
 from jobctl.config.errors import Problem
 from jobctl.engine.errors import BuildFailed, EngineUnreachable
 from tests.support.cli_session import A, B, FakeClient, FakeParts, job, run
-
-HEAVY = {"pydantic", "docker", "httpx", "rich", "yaml", "redis", "requests", "asyncio"}
 
 
 def test_output_may_stand_before_or_after_the_command() -> None:
@@ -164,21 +159,6 @@ def test_ways_out(raised: BaseException, code: int, said: list[str]) -> None:
     assert lines == said
 
 
-def test_a_reader_that_goes_away_is_no_error(tmp_path: Path) -> None:
-    script = (
-        "import sys; from jobctl.cli.main import main; from tests.support.cli_session import *;"
-        "rows = [job(f'01ARZ3NDEKTSV4RRFFQ69G{n:04d}') for n in range(9999)];"
-        "sys.exit(main(['-p', 'demo', 'jobs', '--all'], FakeParts(FakeClient(*rows))))"
-    )
-    reading, writing = os.pipe()
-    os.close(reading)
-    done = subprocess.run(
-        [sys.executable, "-c", script], stdout=writing, stderr=subprocess.PIPE, check=False
-    )
-    os.close(writing)
-    assert (done.returncode, done.stderr) == (141, b"")
-
-
 def test_plain_progress_is_one_line_for_each_end() -> None:
     stream = io.StringIO()
     with PlainProgress(stream) as progress:
@@ -208,16 +188,3 @@ def test_on_a_terminal_tables_are_drawn_and_progress_is_live() -> None:
         progress.step(Event("action", "worker-1", "create", "done"))
     assert "✓" in stderr.getvalue()
     assert "worker-1       create" in stderr.getvalue()
-
-
-def test_loading_all_commands_imports_nothing_heavy() -> None:
-    script = (
-        "import sys\nfrom jobctl.cli.main import main\n"
-        "code = main(['--help'])\n"
-        f"print(sorted({HEAVY!r} & set(sys.modules)), file=sys.stderr)\nsys.exit(code)"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, check=True
-    )
-    assert done.stderr.strip() == "[]"
-    assert "Usage: jobctl" in done.stdout

@@ -3,8 +3,6 @@
 import itertools
 import json
 import re
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any, get_type_hints
 
@@ -65,12 +63,6 @@ def test_the_client_expects_what_the_master_sends(mine: type, theirs: type) -> N
 
 def test_both_sides_agree_on_the_end_of_a_job() -> None:
     assert {status.value for status in Status if status.terminal} == types.TERMINAL
-
-
-def test_importing_the_client_loads_no_http_library() -> None:
-    code = "import sys, jobctl.client; print('httpx' in sys.modules, 'redis' in sys.modules)"
-    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert run.stdout.split() == ["False", "False"]
 
 
 # -- events

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import threading
 
 import pytest
@@ -29,28 +27,6 @@ def test_ids_rise_and_are_unique_across_threads() -> None:
     together = [job_id for ids in made for job_id in ids]
     assert len(set(together)) == 8000
     assert all(map(is_id, together))
-
-
-_FORKS = """
-import os, time
-time.time_ns = lambda: 1_700_000_000_000_000_000
-from jobctl.queue import new_id
-before = [new_id() for _ in range(3)]
-reading, writing = os.pipe()
-if os.fork() == 0:
-    os.write(writing, " ".join(new_id() for _ in range(100)).encode())
-    os._exit(0)
-own = {new_id() for _ in range(100)}
-os.wait()
-print(len(own | set(os.read(reading, 65536).decode().split())))
-"""
-
-
-def test_a_forked_child_mints_other_ids() -> None:
-    told = subprocess.run(
-        [sys.executable, "-c", _FORKS], capture_output=True, check=True, text=True
-    )
-    assert told.stdout == "200\n"
 
 
 @pytest.mark.parametrize(

@@ -187,6 +187,7 @@ def test_a_drain_may_take_a_month(tmp_path: Path, queue: MemoryQueue) -> None:
     queue.add(job)
     with running(tmp_path, queue) as worker:
         worker.until_up(job)
+        queue.draining = True  # what a heartbeat is told, too
         queue.tell(Message(MessageKind.DRAIN, grace=30 * 86400.0))
         eventually(lambda: worker.supervisor._drain.draining)
         # It goes on: a later message counts.
