@@ -91,12 +91,14 @@ def observe(
     *,
     kept: Connection | None = None,
     stored: Stored | None = None,
+    ask: bool = True,
 ) -> Observed:
     """Take the snapshot.
 
     The engine is asked for everything, once a kind, so that what has a name of ours without our
     label shows too. When the master answers on a ``kept`` connection, or what the volumes hold is
-    known already (``stored``), they are not read.
+    known already (``stored``), they are not read. Without ``ask`` the master is not asked what its
+    workers do, which takes seconds while Redis is gone.
     """
     rows, networks, volumes = engine.containers({}), engine.networks({}), engine.volumes({})
     kinds = (("container", rows), ("network", networks), ("volume", volumes))
@@ -104,11 +106,11 @@ def observe(
     seed = ours.pop(names.seed(project), None)
     master = ours.get(names.container(project, f"{names.MASTER}-1"))
     runs = master is not None and master.state == "running"
-    connection, loads = kept, _loads(kept) if runs and kept else None
+    connection, loads = kept, _loads(kept) if ask and runs and kept else None
     if stored is None and master and loads is None:
         stored = _stored(engine, master)
         connection = _connection(engine, master, stored) if stored else None
-        loads = _loads(connection) if connection else None
+        loads = _loads(connection) if ask and connection else None
     return Observed(
         project,
         containers=ours,

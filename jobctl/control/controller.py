@@ -12,7 +12,7 @@ from jobctl.cluster.desired import Desired, desired
 from jobctl.cluster.errors import ClusterError
 from jobctl.cluster.events import Event
 from jobctl.cluster.executor import Executor
-from jobctl.cluster.observed import Observed, instance_of
+from jobctl.cluster.observed import Observed
 from jobctl.cluster.plan_heal import plan_heal
 from jobctl.config import Config
 from jobctl.control.drift import Drift
@@ -101,6 +101,7 @@ class Controller:
                 self._signals[name] = event.signal
             elif event.action == "start":
                 self._signals.pop(name, None)
+                self._known.died.discard(name)
             elif event.action == "die" and self._signals.pop(name, None) != _TOLD_TO_END:
                 self._known.died.add(name)
         if event.action in ("die", "destroy", "start", "pause", "unpause"):
@@ -111,7 +112,7 @@ class Controller:
     def _round(self) -> float:
         """Look, decide, act; return in how many seconds to look again if nothing happens."""
         try:
-            self._seen = seen = self._place.look(self._engine)
+            self._seen = seen = self._place.look(self._engine, ask=False)
             self._see_to_jobs(seen)
             return self._mend(seen)
         except (Conflict, NotFound) as error:
@@ -149,10 +150,11 @@ class Controller:
             return self._interval
         if seen.seed is not None and not seen.seed_abandoned:
             return _SOON  # somebody writes another spec
+        if any(len(seen.pool(name)) > pool.replicas for name, pool in wanted.pools.items()):
+            # Which of them go depends on what they do.
+            seen = self._place.look(self._engine, ask=True)
         now = self._clock()
         with self._lock:
-            running = {instance_of(r) for r in seen.containers.values() if r.state == "running"}
-            self._known.died -= running
             died = frozenset(self._known.died)
         off = {a.subject for a in plan_heal(wanted, seen).actions if a.kind == "container"}
         self._known.drift = drift = self._known.drift.after(off, now)

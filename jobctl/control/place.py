@@ -40,8 +40,8 @@ class Place(Protocol):
         """Where a controller may write."""
         ...
 
-    def look(self, engine: Engine) -> Observed:
-        """Take a snapshot of the cluster, with what is wanted."""
+    def look(self, engine: Engine, *, ask: bool) -> Observed:
+        """Take a snapshot of the cluster, with what is wanted; ``ask`` as in `observe`."""
         ...
 
     def queue(self, seen: Observed) -> Queue | None:
@@ -62,13 +62,14 @@ class InCluster:
         """The folder on the control volume that is the controller's own."""
         return self.control / FOLDER
 
-    def look(self, engine: Engine) -> Observed:
-        """Ask the engine and the master; what is wanted comes from the mounted volume."""
+    def look(self, engine: Engine, *, ask: bool) -> Observed:
+        """Ask the engine; what is wanted comes from the mounted volume."""
         files = {
             f"{spec.FOLDER}/{path.name}": path.read_bytes()
             for path in self.control.glob("spec-*.json")
         }
-        return observe(engine, self.project, kept=self._connection(), stored=_stored(files))
+        kept, stored = self._connection(), _stored(files)
+        return observe(engine, self.project, kept=kept, stored=stored, ask=ask)
 
     def queue(self, seen: Observed) -> Queue | None:
         """Return a client of the service called redis."""
@@ -97,9 +98,9 @@ class OnHost:
         """A folder of this user's own."""
         return state.path(self.project).parent / FOLDER
 
-    def look(self, engine: Engine) -> Observed:
+    def look(self, engine: Engine, *, ask: bool) -> Observed:
         """Ask the engine, also for what the volumes hold."""
-        return observe(engine, self.project)
+        return observe(engine, self.project, ask=ask)
 
     def queue(self, seen: Observed) -> Queue | None:
         """Return a client of Redis, if its container runs and this host has a way to it."""
