@@ -27,16 +27,20 @@ from jobctl.queue import QueueError
 _TOLD_TO_END = 15
 """SIGTERM through the engine is somebody's order; a container that got it did not just die."""
 
-_SOON = 0.2
-"""Seconds until the next look when somebody else was at work."""
+_SOON = 0.05
+"""Seconds until the next look when somebody else is at work, or the engine about to say more."""
+
+_LAG = 2.0
+"""Seconds for which the engine may list a container as running that it said had died."""
 
 
 @dataclass
 class Knowledge:
-    """What rounds leave for the next one. ``died`` are instances that ended by themselves."""
+    """What rounds leave for the next one. ``died`` are instances that ended by themselves, and when
+    (s of the controller's clock) that was heard."""
 
     drift: Drift = field(default_factory=Drift)
-    died: set[str] = field(default_factory=set)
+    died: dict[str, float] = field(default_factory=dict)
     looked: bool = False
 
 
@@ -101,9 +105,9 @@ class Controller:
                 self._signals[name] = event.signal
             elif event.action == "start":
                 self._signals.pop(name, None)
-                self._known.died.discard(name)
+                self._known.died.pop(name, None)
             elif event.action == "die" and self._signals.pop(name, None) != _TOLD_TO_END:
-                self._known.died.add(name)
+                self._known.died[name] = self._clock()
         if event.action in ("die", "destroy", "start", "pause", "unpause"):
             self._wake.set()
 
@@ -155,11 +159,13 @@ class Controller:
             seen = self._place.look(self._engine, ask=True)
         now = self._clock()
         with self._lock:
-            died = frozenset(self._known.died)
+            died = dict(self._known.died)
         off = {a.subject for a in plan_heal(wanted, seen).actions if a.kind == "container"}
         self._known.drift = drift = self._known.drift.after(off, now)
         plan = plan_heal(wanted, seen, drift.young(died, now))
         Executor(seen.project, self._engine, seen.connection, self._tell).execute(plan)
+        if any(now - at < _LAG for name, at in died.items() if name not in off):
+            return _SOON
         due = drift.due(died) if off else None
         return self._interval if due is None else max(0.0, min(self._interval, due - now))
 
