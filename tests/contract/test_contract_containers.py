@@ -45,9 +45,15 @@ def test_stop_does_not_ask_for_ever(docker_lab: Lab) -> None:
 
 def test_the_limits_are_read_back_as_they_were_asked_for(lab: Lab) -> None:
     name = lab.create(
-        "a", cap_add=("SETUID", "KILL"), user="1000:1000", env={"B": "2", "A": "1"}, cpu_weight=4096
+        "a",
+        cap_add=("SETUID", "KILL"),
+        user="1000:1000",
+        groups=("998", "4242"),
+        env={"B": "2", "A": "1"},
+        cpu_weight=4096,
     )
     seen = lab.inspect(name)
+    assert seen.groups == ("998", "4242")
     assert seen.cpu_weight == 4096
     assert (seen.cpus, seen.memory, seen.memory_swap, seen.pids) == (0.5, 32 << 20, 32 << 20, 32)
     assert (set(seen.cap_add), seen.cap_drop) == ({"SETUID", "KILL"}, ("ALL",))
@@ -58,6 +64,11 @@ def test_the_limits_are_read_back_as_they_were_asked_for(lab: Lab) -> None:
     assert seen.labels == lab.labels
 
 
+def test_a_program_is_in_its_groups(docker_lab: Lab) -> None:
+    name = docker_lab.start("a", user="1000:1000", groups=("998", "4242"))
+    assert docker_lab.engine.execute(name, ("id", "-G")).output == b"1000 998 4242\n"
+
+
 def test_listing_finds_what_carries_all_the_labels(lab: Lab) -> None:
     made = lab.create("a", labels=lab.labels | {"role": "x"})
     lab.create("b")
@@ -65,6 +76,7 @@ def test_listing_finds_what_carries_all_the_labels(lab: Lab) -> None:
     assert (row.name, row.state, row.health, row.image) == (made, "created", "none", lab.image)
     assert row.id == lab.inspect(made).id
     assert row.image_id.startswith("sha256:")
+    assert row.image_id == lab.inspect(made).image_id
     assert row.created > 0
     assert len(lab.engine.containers(lab.labels)) == 2
     assert lab.engine.containers(lab.labels | {"role": "y"}) == []

@@ -55,6 +55,16 @@ def test_leaving_and_joining_a_network(lab: Lab) -> None:
         lab.engine.connect(network, name, ())
 
 
+def test_the_aliases_can_be_read_and_given_back(lab: Lab) -> None:
+    name, network = lab.start("a", aliases=("redis", "redis-1")), lab.network()
+    before = lab.inspect(name).aliases
+    assert {network: set(before[network])} == {network: {"redis", "redis-1"}}
+    lab.engine.disconnect(network, name)
+    assert lab.inspect(name).aliases == {}
+    lab.engine.connect(network, name, before[network])
+    assert lab.inspect(name).aliases == before
+
+
 def test_a_start_waits_until_a_second_network_of_the_name_is_gone(
     docker_lab: Lab, monkeypatch: pytest.MonkeyPatch
 ) -> None:

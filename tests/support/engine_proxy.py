@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from weakref import WeakSet
 
 _MUTATING = frozenset({"POST", "PUT", "DELETE"})
 # A POST that changes nothing.
@@ -32,6 +33,7 @@ class EngineProxy:
 
     url: str
     _seen: list[Request] = field(default_factory=list)
+    _open: "WeakSet[socket.socket]" = field(default_factory=WeakSet)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     @property
@@ -50,6 +52,18 @@ class EngineProxy:
         """Forget what was seen."""
         with self._lock:
             self._seen.clear()
+
+    def cut(self) -> None:
+        """Drop every open connection, the way a stop of the engine does."""
+        with self._lock:
+            cut = list(self._open)
+        for connection in cut:
+            with suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+
+    def opened(self, *ends: socket.socket) -> None:
+        with self._lock:
+            self._open.update(ends)
 
     def note(self, method: str, target: str) -> None:
         path = re.sub(r"^/v[\d.]+(?=/)", "", target.partition("?")[0])
@@ -89,6 +103,7 @@ def _forward_both_ways(client: socket.socket, engine: str, proxy: EngineProxy) -
     except OSError:
         client.close()  # what a client sees of an engine that is down
         return
+    proxy.opened(client, upstream)
     for source, target, pump in (
         (client, upstream, lambda s, t: _requests(s, t, proxy.note)),
         (upstream, client, _bytes),

@@ -70,3 +70,28 @@ def test_output_is_followed_across_threads(world: World, lab: Lab) -> None:
     world.end(name, 0)
     reader.join(timeout=10)
     assert got == [b"one", b"two"]
+
+
+def test_a_restart_can_be_held_back(world: World, lab: Lab) -> None:
+    name = lab.start("a", restart="unless-stopped")
+    world.holds_restarts = True
+    world.crash(name, 5)
+    assert (lab.inspect(name).state, lab.inspect(name).exit_code) == ("restarting", 5)
+    world.come_back(name)
+    assert (lab.inspect(name).state, lab.inspect(name).restart_count) == ("running", 1)
+    world.crash(name)
+    lab.engine.stop(name, 1)
+    assert lab.inspect(name).state == "exited"
+
+
+def test_what_a_test_ends_stays_down_whatever_its_policy(world: World, lab: Lab) -> None:
+    name = lab.start("a", restart="unless-stopped")
+    world.end(name, 137)
+    assert lab.inspect(name).state == "exited"
+
+
+def test_time_is_the_tests_own() -> None:
+    world = World(clock=lambda: 7.5)
+    world.add_image("tiny:1")
+    lab = Lab(MemoryEngine(world), "tiny:1")
+    assert lab.inspect(lab.start("a")).started_at == 7.5
