@@ -44,6 +44,7 @@ _PARTS = (
     "controller",
     "schedules",
     "retention",
+    "backup",
     "restore",
     "reads",
     "migrate",

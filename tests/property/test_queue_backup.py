@@ -26,7 +26,7 @@ from jobctl.queue import (
 from jobctl.queue.backup import BATCH, BackupReader, BackupWriter
 from tests.support.flows import end, fail, spec, statuses, submit, tick_until_still
 from tests.support.leaks import leaks
-from tests.support.queue_lab import OK, Lab
+from tests.support.queue_lab import FAILED, OK, Lab
 from tests.support.redis_server import RedisServer
 
 
@@ -220,6 +220,34 @@ def test_an_array_that_is_over_and_partly_deleted_stays_over(lab: Lab, other: La
     info = other.queue.array(array)
     assert (info.succeeded, info.submitted, info.over) == (2, 1, True)
     assert statuses(other, submit(other, after=(array,))) == [Status.QUEUED]
+
+
+@pytest.mark.parametrize("jobs_first", [False, True])
+@pytest.mark.parametrize("outcome", [OK, FAILED])
+def test_an_array_that_opens_again_while_it_is_read_is_not_over(
+    lab: Lab, other: Lab, outcome: Outcome, jobs_first: bool
+) -> None:
+    array = new_id()
+    ids = [submit(lab, array=array, array_size=4, array_max_fails=3) for _ in range(4)]
+    for job_id in ids:
+        end(lab, job_id, outcome)
+    cursor, arrays = lab.queue.backup_page("0")
+    lab.queue.prune(Retention(Keep(count=3), Keep(count=3)))  # the first, before it is read
+    lab.queue.retry(ids[3])
+    callback = submit(lab, after=(array,))
+    records = []
+    while cursor != "0":
+        cursor, page = lab.queue.backup_page(cursor)
+        records += page
+    records.sort(key=lambda r: r["fields"]["id"], reverse=jobs_first)
+    other.queue.restore([*arrays, *records, {"kind": "end"}])
+    assert not other.queue.array(array).over
+    assert statuses(other, callback) == [Status.BLOCKED]
+    end(other, ids[3])
+    info = other.queue.array(array)
+    lost = 0 if outcome is OK else 3
+    assert (info.succeeded, info.failed, info.over) == (4 - lost, lost, True)
+    assert statuses(other, callback) == [Status.QUEUED]
 
 
 def test_a_doomed_array_goes_on_being_cancelled(lab: Lab, other: Lab) -> None:

@@ -2,7 +2,8 @@
 -- written once at the end of a call is in flush.lua.
 --
 -- Keys, all under the prefix p = "{<project>}:" which is the only KEYS entry:
---   meta              hash    schema, lease (ms), swept_at, grace_until, head, tail, entry
+--   meta              hash    schema, lease (ms), swept_at, grace_until, head, tail, entry,
+--                             apart (how many times what was over opened too early again)
 --   job:<id>          hash    the job (the claim of some is not in it: unwritten_claim)
 --   jobs:<status>     zset    ids with that status; all scores 0, so ordered by id. None
 --                             for claimed: those are in held:<incarnation>, not in running

@@ -8,7 +8,7 @@
 --   children:<id>:<number>  zset  those that are to be told of an end before it did
 --   array:<id>      hash  size, max_fails; succeeded, failed, cancelled (how many); over;
 --                         gone_<status> (how many of these were deleted); restoring (it
---                         cannot be over: more of its jobs are on their way);
+--                         cannot be over: more of its jobs are on their way; see restore.lua);
 --                         doomed (why its jobs are cancelled), doomed_at (how far that is)
 --   members:<id>    zset  ids of its jobs
 --   arrays          zset  all arrays by when they were opened (ms)
@@ -262,7 +262,8 @@ local function count_member(ctx, job, status, by)
   if array then
     array[status] = redis.call('HINCRBY', array.key, status, by)
     local more = weigh(ctx, array)
-    if more and by > 0 and array.max_fails and array.failed > array.max_fails then
+    local judged = array.restoring ~= 'over'
+    if more and judged and by > 0 and array.max_fails and array.failed > array.max_fails then
       doom(ctx, array, 'more than ' .. array.max_fails .. ' of its array failed')
     end
   end

@@ -1,100 +1,8 @@
--- Everything that is worth keeping, page by page, and back again. Indexes are not kept: they
--- are made anew from the jobs.
+-- What a backup kept, back again. Indexes are made anew from the jobs.
 --
 -- Keys:
 --   awaited   set   parents of restored jobs that are not there yet, while a restore goes on
 --   restoring set   arrays of which more jobs may come, until it is over
-
--- A page looks at so many keys, and takes no more jobs once they weigh so many bytes: its
--- reader has to hold it.
-local BACKUP_PAGE, BACKUP_BYTES = 200, 4 * 1024 * 1024
-
--- Where in its queue (or among those parked for its key) a queued job stands.
-local function place_of(ctx, f)
-  return redis.call('ZSCORE', ctx.p .. 'queue:' .. f.queue, f.id)
-    or f.concurrency_key
-      and redis.call('ZSCORE', ctx.p .. 'parked:' .. f.concurrency_key, f.id) or nil
-end
-
-local function fields_of(key)
-  local flat, f = redis.call('HGETALL', key), {}
-  for i = 1, #flat, 2 do
-    f[flat[i]] = flat[i + 1]
-  end
-  return f
-end
-
-local function backup_queues(ctx, records)
-  for queue, state in pairs(fields_of(ctx.p .. 'queues-state')) do
-    records[#records + 1] = { kind = 'queue', name = queue, state = state }
-  end
-  for name, at in pairs(fields_of(ctx.p .. 'schedules')) do
-    records[#records + 1] = { kind = 'schedule', name = name, at = at }
-  end
-end
-
-local function backup_arrays(ctx, cursor, records)
-  local page = redis.call('ZSCAN', ctx.p .. 'arrays', cursor, 'COUNT', BACKUP_PAGE)
-  for i = 1, #page[2], 2 do
-    local id = page[2][i]
-    local f = fields_of(ctx.p .. 'array:' .. id)
-    f.dooming = redis.call('SISMEMBER', ctx.p .. 'doomed', id) == 1 and '1' or nil
-    records[#records + 1] = { kind = 'array', name = id, fields = f }
-  end
-  return page[1] == '0' and 'job:0' or 'array:' .. page[1]
-end
-
-local function backup_job(ctx, key)
-  local f = fields_of(key)
-  local claim = unwritten_claim(ctx, f.id, f.status, f.attempt, f.extras, f.queue)
-  if claim then
-    f.status = 'claimed'
-    for i = 1, #claim, 2 do
-      f[claim[i]] = claim[i + 1]
-    end
-  end
-  return cjson.encode({
-    kind = 'job', fields = f, place = f.status == 'queued' and place_of(ctx, f) or nil,
-  })
-end
-
--- A job that is there all the time is met once or twice, in no order: what moves from index
--- to index while the backup goes on could be missed there, but not here. A page can end at
--- any step of the SCAN but not within one, for what a step gives may change before the next
--- call; so the steps are as short as can be.
-local function backup_jobs(ctx, cursor, records)
-  local bytes = 0
-  for _ = 1, BACKUP_PAGE do
-    local step = redis.call('SCAN', cursor, 'MATCH', ctx.jobs .. '*', 'COUNT', 1)
-    for _, key in ipairs(step[2]) do
-      records[#records + 1] = backup_job(ctx, key)
-      bytes = bytes + #records[#records]
-    end
-    cursor = step[1]
-    if cursor == '0' or bytes >= BACKUP_BYTES then
-      break
-    end
-  end
-  return cursor == '0' and '0' or 'job:' .. cursor
-end
-
--- cursor. Returns the next, '0' at the end, and records as JSON.
-define('backup_page', READS, function(ctx, args)
-  local kind, cursor = string.match(args[1], '^(%a+):(%d+)$')
-  local records, following = {}, nil
-  if kind == 'job' then
-    following = backup_jobs(ctx, cursor, records)
-    return { following, records }
-  end
-  if not kind then
-    backup_queues(ctx, records)
-  end
-  following = backup_arrays(ctx, cursor or '0', records)
-  for i, record in ipairs(records) do
-    records[i] = cjson.encode(record)
-  end
-  return { following, records }
-end)
 
 local function restore_array(ctx, id, f)
   local key = ctx.p .. 'array:' .. id
@@ -111,12 +19,11 @@ local function restore_array(ctx, id, f)
     redis.call('SADD', ctx.p .. 'doomed', id)
   end
   -- Of one that is over more jobs may be deleted while the backup is made, so its own counts
-  -- hold. Otherwise those that come are counted, and it is not over before all have.
+  -- hold (but see recount). Otherwise those that come are counted. None is over before all have.
+  redis.call('HSET', key, 'restoring', f.over and 'over' or 1)
+  redis.call('SADD', ctx.p .. 'restoring', id)
   if f.over then
-    redis.call('HSET', key, 'over', 1, 'counted', 1)
-  else
-    redis.call('HSET', key, 'restoring', 1)
-    redis.call('SADD', ctx.p .. 'restoring', id)
+    redis.call('HSET', key, 'counted', 1)
   end
   for _, status in ipairs({ 'succeeded', 'failed', 'cancelled' }) do
     local gone = f['gone_' .. status] or 0
@@ -163,6 +70,17 @@ local function restore_queued(ctx, job, place, fields)
   local number = tonumber(place) + job.priority * STRIDE
   ctx.head, ctx.tail = math.min(ctx.head, number), math.max(ctx.tail, number)
   ctx.placed = true
+end
+
+-- A job of an array that was over when the backup read it has come. One that was retried since
+-- is among those counts, and not over.
+local function note_member(ctx, array, job, ended)
+  if not ended then
+    redis.call('HINCRBY', array.key, 'opened', 1)
+  end
+  if TERMINAL[job.status] then
+    redis.call('HINCRBY', array.key, 'came_' .. job.status, 1)
+  end
 end
 
 -- Of the old cluster's workers nothing holds here.
@@ -230,16 +148,41 @@ local function restore_job(ctx, f, place)
   else
     restore_queued(ctx, job, place, fields)
   end
+  if array and array.restoring == 'over' then
+    note_member(ctx, array, job, ended)
+  end
   return 1
 end
 
--- All parents and jobs of arrays that are there have come: parents that did not had ended well and were deleted.
+-- Takes out of such an array's counts the former ends of those that were retried. How they
+-- had ended nobody wrote down: of what was counted and did not come, mostly the failed.
+local function recount(ctx, id)
+  local key = ctx.p .. 'array:' .. id
+  local opened = tonumber(redis.call('HGET', key, 'opened')) or 0
+  for _, status in ipairs({ 'failed', 'cancelled', 'succeeded' }) do
+    local f = redis.call('HMGET', key, status, 'came_' .. status, 'gone_' .. status)
+    local missing = (tonumber(f[1]) or 0) - (tonumber(f[2]) or 0) - (tonumber(f[3]) or 0)
+    local taken = math.max(0, math.min(opened, missing))
+    if taken > 0 then
+      redis.call('HINCRBY', key, status, -taken)
+    end
+    redis.call('HDEL', key, 'came_' .. status)
+    opened = opened - taken
+  end
+  redis.call('HDEL', key, 'opened')
+end
+
+-- All parents and jobs of arrays that are there have come: parents that did not had ended
+-- well and were deleted.
 local function stop_awaiting(ctx)
   for _, parent in ipairs(redis.call('SMEMBERS', ctx.p .. 'awaited')) do
     follow_later(ctx, parent, 'succeeded')
   end
   redis.call('DEL', ctx.p .. 'awaited')
   for _, id in ipairs(redis.call('SMEMBERS', ctx.p .. 'restoring')) do
+    if redis.call('HGET', ctx.p .. 'array:' .. id, 'restoring') == 'over' then
+      recount(ctx, id)
+    end
     redis.call('HDEL', ctx.p .. 'array:' .. id, 'restoring')
     weigh(ctx, find_array(ctx, id))
   end
