@@ -85,7 +85,7 @@ def _taken_ports(services: Mapping[str, Service], master_port: int | None) -> li
 
 
 def _bad_dependencies(services: Mapping[str, Service]) -> list[Conflict]:
-    known = [*_AWAITED, *services]
+    known = list(dict.fromkeys((*_AWAITED, *services)))
     found = []
     for name, service in services.items():
         for other, state in service.depends_on.items():

@@ -31,7 +31,7 @@ class Steps(Section):
     """The most that one decision changes."""
 
     up: Workers = Field(default=0, description="At most so many workers more. 0: no limit.")
-    down: Workers = Field(default=1, description="At most so many workers fewer. 0: no limit.")
+    down: Workers = Field(default=0, description="At most so many workers fewer. 0: no limit.")
 
 
 class Autoscale(Section):

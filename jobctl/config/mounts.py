@@ -1,5 +1,6 @@
 """Host folders that containers see: resolved, and never a way to the engine's socket."""
 
+from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 from pydantic import ValidationInfo
@@ -17,13 +18,21 @@ def host_folder(path: str, info: ValidationInfo, receiver: str) -> str:
     ``receiver`` says who would get that: ``to every job``.
     """
     found = absolute(path, info)
-    # A link may lead there by another name; on another machine's engine it cannot be followed.
-    for way in {found, str(Path(found).resolve())}:
-        if way in _SOCKET_FOLDERS or way.endswith(_SOCKETS):
-            raise ValueError(f"would hand the engine's socket, and so the host, {receiver}")
+    # Without a context the config comes from a stored spec, perhaps of another machine's file:
+    # what lies on this one says nothing.
+    ways = _ways(Path(found)) if info.context else [found]
+    if any(way in _SOCKET_FOLDERS or way.endswith(_SOCKETS) for way in ways):
+        raise ValueError(f"would hand the engine's socket, and so the host, {receiver}")
     return found
 
 
 def holds(folder: str, socket: str) -> bool:
     """Tell whether a folder of the host is, or is above, a socket."""
     return PurePosixPath(socket).is_relative_to(folder)
+
+
+def _ways(path: Path) -> Iterator[str]:
+    """Name a path as it is written, as its links lead, and the sockets that lie in it."""
+    yield str(path)
+    yield str(path.resolve())
+    yield from (str(path / name) for name in _SOCKETS if (path / name).is_socket())

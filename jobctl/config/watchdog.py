@@ -77,7 +77,7 @@ class Webhook(Section):
         description="How often a message that did not arrive is sent again, with growing waits. A "
         "receiver that is away holds up nothing else.",
     )
-    events: Annotated[tuple[Event, ...], Field(strict=False, min_length=1)] = Field(
+    events: Annotated[tuple[Event, ...], Field(strict=False)] = Field(
         default=EVENTS,
         description="What is sent: `finding` (something is wrong), `remedy` (what is done about "
         "it), `gave-up`, `recovered`.",
@@ -113,6 +113,8 @@ class Webhook(Section):
     @field_validator("events")
     @classmethod
     def _each_once(cls, events: tuple[Event, ...]) -> tuple[Event, ...]:
+        if not events:
+            raise ValueError("must not be empty")
         if twice := next((event for event in events if events.count(event) > 1), None):
             raise ValueError(f"names {twice} twice")
         return events

@@ -14,7 +14,10 @@ from jobctl.config.generate import ROOT, generated, main, stale
 from jobctl.config.models import Config
 from jobctl.config.reader import parse
 
-CLUSTERS = ("cluster.yaml", "templates/clusters/minimal.yaml", "templates/clusters/full.yaml")
+CLUSTERS = (
+    "cluster.yaml",
+    *(f"templates/clusters/{name}.yaml" for name in ("minimal", "full", "services")),
+)
 
 
 def content(name: str) -> Any:

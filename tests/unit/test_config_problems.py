@@ -4,14 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from jobctl.config import ConfigError, load, loads
-
-
-def problems(text: str) -> list[str]:
-    with pytest.raises(ConfigError) as caught:
-        loads(text)
-    assert str(caught.value) == "\n".join(map(str, caught.value.problems))
-    return [str(problem).removeprefix("cluster.yaml:") for problem in caught.value.problems]
+from jobctl.config import ConfigError, load
+from tests.support.config_problems import problems
 
 
 def test_every_mistake_is_told_at_once_in_the_order_of_the_file() -> None:
