@@ -32,6 +32,8 @@ class Wanted:
     arrays: Sequence[ArrayOrder] = ()
     steps: Mapping[str, str | ArrayOrder] = field(default_factory=dict)
     """The jobs of a flow by name, in the order of ``jobs``: a job's id, or an array."""
+    whole: bool = False
+    """All of them or none: their arrays are told of by their jobs."""
 
 
 def filled(value: Any, by: str | int) -> Any:
@@ -124,6 +126,10 @@ def flow(name: str, steps: Mapping[str, tuple[Spec, Any]], ids: Iterator[str]) -
             if said.array is None:
                 yield made | {"id": named[step]}
             else:
+                # The jobs of an array tell of it, so that nothing is sent before them.
+                made["array_size"] = said.array
+                if said.max_fails is not None:
+                    made["array_max_fails"] = said.max_fails
                 yield from members(made, range(said.array), named[step], ids)
 
-    return Wanted(jobs(), list(arrays.values()), {**named, **arrays})
+    return Wanted(jobs(), list(arrays.values()), {**named, **arrays}, whole=True)

@@ -18,6 +18,7 @@ from jobctl.cli.rates import telling_rate
 from jobctl.cli.specs import Spec
 from jobctl.client import ClientError, Unauthorized, new_id
 from jobctl.client.specs import is_function
+from jobctl.queue.spec import MAX_BATCH
 
 
 @dataclass(frozen=True)
@@ -117,6 +118,10 @@ def flow(name: str, first_id: str) -> Wanted:
     from jobctl.config.flows import load_flow, step_spec  # noqa: PLC0415 - pulls in pydantic
 
     loaded = load_flow(name)
+    size = sum(step.array or 1 for step in loaded.jobs.values())
+    if size > MAX_BATCH:
+        message = f"The flow {name} has {size} jobs; taken in as a whole, it may have {MAX_BATCH}."
+        raise CommandError(message, "submit its largest array by itself: jobctl submit --array N")
     steps = {name: (step_spec(step), step) for name, step in loaded.jobs.items()}
     return expand.flow(loaded.name, steps, numbered(first_id))
 
@@ -146,10 +151,10 @@ def send(session: Session, made: Wanted, first_id: str) -> list[str]:
 
     again = f"the same command with `submit --id {first_id}` goes on: no job is made twice"
     try:
-        for array in made.arrays:
+        for array in () if made.whole else made.arrays:
             session.client.open_array(array.id, array.size, array.max_fails)
         with telling_rate(session):
-            return session.client.submit_many(noted(), accepted=count)
+            return session.client.submit_many(noted(), accepted=count, whole=made.whole)
     except KeyboardInterrupt:
         message = (
             f"Stopped submitting; at least {done} jobs are in{_span(given[:done])}, and go on."

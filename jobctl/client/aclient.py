@@ -30,6 +30,7 @@ from jobctl.client.types import (
     Schedule,
     Worker,
 )
+from jobctl.queue.spec import MAX_BATCH
 
 T = TypeVar("T")
 
@@ -98,9 +99,20 @@ class AsyncClient:
         *,
         chunk: int = 500,
         accepted: Callable[[int], None] | None = None,
+        whole: bool = False,
     ) -> list[str]:
         """See `Client.submit_many`."""
         done: list[str] = []
+        if whole:
+            parts: list[Chunk] = []
+            async for one in _chunks(specs, MAX_BATCH):
+                parts.append(one)
+                if len(parts) > 1:
+                    break
+            done = await self._transport.run(submitting.send_whole(self._link, parts))
+            if accepted:
+                accepted(len(done))
+            return done
         async for one in _chunks(specs, chunk):
             done += await self._transport.run(submitting.send(self._link, one, len(done)))
             if accepted:

@@ -71,15 +71,16 @@ def submit(body: bytes) -> Request[Job]:
     return Request(method="POST", path="/jobs", content=body, persist=True, read=_json)
 
 
-def submit_lines(body: bytes) -> Request[list[str]]:
-    """Many jobs, one a line."""
+def submit_lines(body: bytes, *, whole: bool = False) -> Request[list[str]]:
+    """Many jobs, one a line; as a ``whole`` all of them or none."""
     return Request(
         method="POST",
         path="/jobs:batch",
+        params={"whole": "true"} if whole else None,
         content=body,
         content_type="application/x-ndjson",
         persist=True,
-        await_rate=False,  # part of them may be in: see `submitting`
+        await_rate=whole,  # otherwise part of them may be in: see `submitting`
         read=_field("ids"),
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
@@ -30,6 +31,7 @@ from jobctl.client.types import (
     Schedule,
     Worker,
 )
+from jobctl.queue.spec import MAX_BATCH
 
 T = TypeVar("T")
 
@@ -116,13 +118,21 @@ class Client:
         *,
         chunk: int = 500,
         accepted: Callable[[int], None] | None = None,
+        whole: bool = False,
     ) -> list[str]:
         """Submit jobs from any iterable, ``chunk`` at a time; return their ids in order.
 
         ``accepted`` is told the number so far after each chunk. An error tells how many are in
         (``details["accepted"]``); Invalid names the first bad job, and all before it are accepted.
+        With ``whole`` either all of them, at most 500, are accepted or none.
         """
         done: list[str] = []
+        if whole:
+            parts = list(itertools.islice(chunks(specs, MAX_BATCH), 2))
+            done = self._transport.run(submitting.send_whole(self._link, parts))
+            if accepted:
+                accepted(len(done))
+            return done
         for one in chunks(specs, chunk):
             done += self._transport.run(submitting.send(self._link, one, len(done)))
             if accepted:

@@ -14,6 +14,7 @@ from jobctl.client.script import Link, Patience, Script, perform, wait_for_rate
 from jobctl.client.specs import Chunk, Work, of_item
 from jobctl.client.types import ArrayInfo
 from jobctl.queue.ids import new_id
+from jobctl.queue.spec import MAX_BATCH
 
 
 def send(link: Link, chunk: Chunk, before: int) -> Script[list[str]]:
@@ -45,6 +46,22 @@ def send(link: Link, chunk: Chunk, before: int) -> Script[list[str]]:
         except ClientError as error:
             raise counted(error, before + len(ids)) from error
     return ids
+
+
+def send_whole(link: Link, parts: Sequence[Chunk]) -> Script[list[str]]:
+    """Submit the jobs of the only chunk there may be, all or none, and return their ids."""
+    if len(parts) > 1:
+        message = f"Jobs that are submitted as a whole are at most {MAX_BATCH}, or 4 MiB."
+        raise Invalid(message, "submit them without whole=True", details={"accepted": 0})
+    if not parts:
+        return []
+    body = b"".join(parts[0].lines)
+    try:
+        return (yield from perform(link, calls.submit_lines(body, whole=True)))
+    except ClientError as error:
+        line = error.details.get("line")
+        told = str(error).replace(f"Line {line}: ", f"Job {line}: ", 1)
+        raise type(error)(told, error.hint, error.code, error.details) from error
 
 
 def counted(error: ClientError, before: int) -> ClientError:

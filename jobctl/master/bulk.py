@@ -2,7 +2,7 @@
 
 Jobs are handed to the queue in chunks, each accepted whole or not at all; while Redis takes one,
 the next is read. The answer to a stream that breaks off says how many were accepted before; as ids
-are the client's, it may send all again.
+are the client's, it may send all again. A batch that is to be accepted whole is one chunk.
 """
 
 import asyncio
@@ -172,13 +172,53 @@ class Batch:
                 self.ids.add(one.id)
 
     def _broken(self, error: ApiError, line: int | None) -> ApiError:
-        where = f"Line {line}: " if line else ""
-        accepted = self.submitted
-        return ApiError(
-            error.status_code,
-            error.code,
-            f"{where}{error.message} {accepted} jobs of this batch were accepted.",
-            _AGAIN if line else error.hint,
-            headers=error.headers,
-            extra=error.extra | {"accepted": accepted} | ({"line": line} if line else {}),
-        )
+        told = f"{self.submitted} jobs of this batch were accepted."
+        return _refusal(error, line, self.submitted, told, _AGAIN if line else error.hint)
+
+
+async def take_whole(
+    queue: AsyncQueue,
+    stream: AsyncIterable[bytes],
+    defaults: JobDefaults,
+    limits: Limits,
+    *,
+    client: str = "",
+) -> list[Submitted]:
+    """Submit all lines in one call; raises ApiError, and then none of them was accepted."""
+    specs: list[JobSpec] = []
+    number = size = 0
+    try:
+        async for line in lines(stream, limits.body_bytes):
+            number += 1
+            if not line.strip():
+                continue
+            size += len(line)
+            if len(specs) == limits.batch_chunk or size > 2 * limits.batch_chunk_bytes:
+                most = f"{limits.batch_chunk} jobs, or {limits.batch_chunk_bytes >> 19} MiB"
+                message = f"A batch that is taken in as a whole holds at most {most}."
+                raise ApiError(413, "too-large", message, "send it without ?whole=true")
+            specs.append(parse(line, defaults))
+    except LineTooLongError:
+        raise _none_taken(too_large(limits.body_bytes), number + 1) from None
+    except ApiError as error:
+        raise _none_taken(error, number) from error
+    try:
+        return await queue.submit(specs, client=client) if specs else []
+    except QueueError as error:
+        raise _none_taken(from_queue(error), None) from error
+
+
+def _none_taken(error: ApiError, line: int | None) -> ApiError:
+    return _refusal(error, line, 0, "Nothing of this batch was accepted.", error.hint)
+
+
+def _refusal(error: ApiError, line: int | None, accepted: int, told: str, hint: str) -> ApiError:
+    where = f"Line {line}: " if line else ""
+    return ApiError(
+        error.status_code,
+        error.code,
+        f"{where}{error.message} {told}",
+        hint,
+        headers=error.headers,
+        extra=error.extra | {"accepted": accepted} | ({"line": line} if line else {}),
+    )

@@ -100,6 +100,7 @@ class FakeClient:
         self.queue_rows: list[dict[str, Any]] = []
         self.schedule_rows: list[dict[str, Any]] = []
         self.complete = True
+        self.whole = False
         self.on_rate: Callable[[float], None] = lambda _seconds: None
         self.closed = False
 
@@ -108,8 +109,12 @@ class FakeClient:
         return job(spec.get("id", A))
 
     def submit_many(
-        self, specs: Iterable[dict[str, Any]], accepted: Callable[[int], None] | None = None
+        self,
+        specs: Iterable[dict[str, Any]],
+        accepted: Callable[[int], None] | None = None,
+        whole: bool = False,
     ) -> list[str]:
+        self.whole = whole
         for spec in specs:
             self.submitted.append(spec)
         return [spec["id"] for spec in self.submitted]

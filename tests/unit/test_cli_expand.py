@@ -113,7 +113,8 @@ def test_a_flow_names_what_it_waits_for_by_id() -> None:
     ids = [one.pop("id") for one in jobs]
     assert (ids[0], ids[3], len({*ids, b})) == (a, c, 5)
     policy = {"after_policy": "finished"}
-    member = {"name": "bee", "after": [a], **policy, "array": b}
+    told = {"array": b, "array_size": 2, "array_max_fails": 1}
+    member = {"name": "bee", "after": [a], **policy, **told}
     assert jobs == [
         {"name": "f/a", "argv": ["a"]},
         {"argv": ["b", "0"], **member, "array_index": 0},

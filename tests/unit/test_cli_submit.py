@@ -103,7 +103,8 @@ def test_a_flow_is_submitted_in_its_order_and_again_under_the_same_ids(tmp_path:
     parts = FakeParts()
     ran = run("submit", "--flow", str(file), "--id", A, "--output", "json", parts=parts)
     client = parts.fake_client
-    assert client.calls == [("open_array", A, 2, None)]
+    assert (client.calls, client.whole) == ([], True)
+    assert [job.get("array_size") for job in client.submitted] == [2, 2, None]
     assert [job["argv"] for job in client.submitted] == [["a"], ["a"], ["b"]]
     assert client.submitted[-1]["after"] == [A]
     data = ran.envelope["data"]
@@ -125,9 +126,21 @@ def test_a_flow_that_is_wrong_is_told_with_its_line(tmp_path: Path) -> None:
     assert f"{file}:2: jobs.a.after[0]: a job cannot wait for itself" in ran.err
 
 
+def test_a_flow_that_is_too_large_for_a_whole_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "flow.yaml"
+    file.write_text("jobs:\n  a: {argv: [a], array: 500}\n  b: {argv: [b], after: [a]}\n")
+    parts = FakeParts()
+    ran = run("submit", "--flow", str(file), parts=parts)
+    assert (ran.code, parts.fake_client.submitted) == (1, [])
+    assert "has 501 jobs" in ran.err
+    assert "next: " in ran.err
+    file.write_text("jobs:\n  a: {argv: [a], array: 500}\n")
+    assert run("submit", "--flow", str(file), parts=parts).code == 0
+
+
 def test_many_specs_are_made_as_they_are_sent() -> None:
     class Reading(FakeClient):
-        def submit_many(self, specs: Any, accepted: Any = None) -> list[str]:
+        def submit_many(self, specs: Any, accepted: Any = None, whole: bool = False) -> list[str]:
             stream = iter(specs)
             assert next(stream)["array_index"] == 0
             assert next(stream)["array_index"] == 1
@@ -144,7 +157,9 @@ class CutShort(FakeClient):
         super().__init__()
         self.error = error
 
-    def submit_many(self, specs: Iterable[dict[str, Any]], accepted: Any = None) -> list[str]:
+    def submit_many(
+        self, specs: Iterable[dict[str, Any]], accepted: Any = None, whole: bool = False
+    ) -> list[str]:
         for spec, _ in zip(specs, range(5), strict=False):
             self.submitted.append(spec)
         accepted(5)
@@ -183,9 +198,9 @@ class Rated(FakeClient):
         self._wait()
         return super().submit(spec)
 
-    def submit_many(self, specs: Iterable[dict[str, Any]], accepted: Any = None) -> list[str]:
+    def submit_many(self, specs: Iterable[dict[str, Any]], *options: Any, **more: Any) -> list[str]:
         self._wait()
-        return super().submit_many(specs, accepted)
+        return super().submit_many(specs, *options, **more)
 
     def _wait(self) -> None:
         for seconds in (2.0, 3.0, 4.0):

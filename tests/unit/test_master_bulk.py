@@ -7,7 +7,7 @@ from typing import Any, cast
 
 import pytest
 
-from jobctl.master.bulk import Batch, Ids
+from jobctl.master.bulk import Batch, Ids, take_whole
 from jobctl.master.errors import ApiError
 from jobctl.master.settings import JobDefaults, Limits
 from jobctl.queue import (
@@ -67,6 +67,53 @@ def take(
 
 def jobs(*ids: str, **fields: Any) -> list[dict[str, Any] | bytes]:
     return [{"id": name, "argv": ["true"], **fields} for name in ids]
+
+
+def take_all(queue: Taking, lines: list[dict[str, Any] | bytes], **limits: Any) -> list[Submitted]:
+    settings = Limits(batch_chunk=3, **limits)
+    whole = take_whole(
+        cast("AsyncQueue", queue), stream(lines), JobDefaults(), settings, client="me"
+    )
+    return asyncio.run(whole)
+
+
+def test_a_whole_is_one_call() -> None:
+    ids = [new_id() for _ in range(3)]
+    queue = Taking()
+    taken = take_all(queue, [*jobs(*ids[:2]), b"", *jobs(ids[2], name="old")])
+    assert (queue.chunks, queue.clients) == ([ids], {"me"})
+    assert [(one.id, one.created) for one in taken] == [
+        (job_id, job_id != ids[2]) for job_id in ids
+    ]
+    assert take_all(queue, [b""]) == []
+
+
+@pytest.mark.parametrize(
+    ("last", "limits", "status", "said"),
+    [
+        (b"{}", {}, 422, "Line 3: "),
+        (b'{"argv": ["true"]}\n{"argv": ["true"]}', {}, 413, "at most 3 jobs"),
+        (b" " * 200, {"body_bytes": 100}, 413, "Line 3: "),
+        (b'{"argv": ["true"]}', {"batch_chunk_bytes": 50}, 413, "a whole"),
+    ],
+)
+def test_of_a_whole_that_is_refused_nothing_is_taken(
+    last: bytes, limits: dict[str, int], status: int, said: str
+) -> None:
+    queue = Taking()
+    with pytest.raises(ApiError) as refused:
+        take_all(queue, [*jobs(new_id(), new_id()), last], **limits)
+    assert (refused.value.status_code, queue.chunks) == (status, [])
+    assert said in refused.value.message
+    assert refused.value.message.endswith("Nothing of this batch was accepted.")
+    assert refused.value.extra["accepted"] == 0
+
+
+def test_a_whole_that_the_queue_refuses_says_so() -> None:
+    with pytest.raises(ApiError) as refused:
+        take_all(Taking(QueueClosed("default"), bad=1), jobs(new_id()))
+    assert refused.value.code == "queue-closed"
+    assert refused.value.message.endswith("Nothing of this batch was accepted.")
 
 
 def test_the_lines_arrive_in_order_chunk_by_chunk() -> None:

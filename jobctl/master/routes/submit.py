@@ -7,7 +7,7 @@ from fastapi import APIRouter, Query, Request
 from starlette.responses import Response, StreamingResponse
 from typing_extensions import TypedDict
 
-from jobctl.master.bulk import Batch, Ids, parse
+from jobctl.master.bulk import Batch, Ids, parse, take_whole
 from jobctl.master.errors import ApiError
 from jobctl.master.reply import Json
 from jobctl.master.service import Service, ServiceDep
@@ -90,13 +90,22 @@ async def submit_batch(
     request: Request,
     service: ServiceDep,
     ids: Annotated[bool, Query(description="false: count them only, and take any number")] = True,
+    whole: Annotated[bool, Query(description="true: all of them, at most 500, or none")] = False,
 ) -> Response:
     """Submit many jobs, as a stream of lines of JSON.
 
-    A bad line is answered with 422 and its number; the lines before it are accepted.
+    A bad line is answered with 422 and its number; the lines before it are accepted, unless all
+    are to be taken in as a whole.
     """
     settings = service.settings
     client = _client(request)
+    if whole:
+        taken = await take_whole(
+            service.queue, request.stream(), settings.defaults, settings.limits, client=client
+        )
+        service.keeper.stir()
+        made = {"submitted": len(taken), "created": sum(one.created for one in taken)}
+        return Json({**made, "ids": [one.id for one in taken] if ids else None}, 202)
     batch = Batch(service.queue, settings.defaults, settings.limits, client=client, ids=ids)
     await batch.take(request.stream())
     service.keeper.stir()

@@ -211,6 +211,31 @@ def test_a_rate_is_waited_for_within_the_patience_and_told_beyond_it(
         assert told.value.details["accepted"] == client.stats()["queued"] - 40
 
 
+def test_a_whole_is_accepted_or_refused_as_one(either: Client) -> None:
+    array = new_id()
+    last = {"argv": ["z"], "queue": "shut", "after": [array]}
+    specs: list[dict[str, Any]] = [
+        {"argv": ["a"], "array": array, "array_index": index, "array_size": 2} for index in (0, 1)
+    ]
+    either.drain_queue("shut")
+    with pytest.raises(QueueClosed, match="Nothing of this batch was accepted"):
+        either.submit_many([*specs, last], whole=True)
+    with pytest.raises(Invalid, match=r"^Job 3: .* Nothing of this batch was accepted[.]$"):
+        either.submit_many([*specs, {"argv": []}], whole=True)
+    with pytest.raises(Invalid, match="at most 500"):
+        either.submit_many(({"argv": ["a"]} for _ in range(501)), whole=True)
+    assert sum(either.stats().values()) == 0
+    with pytest.raises(NotFound):
+        either.array(array)
+    either.resume("shut")
+    counts: list[int] = []
+    ids = either.submit_many([*specs, last], whole=True, accepted=counts.append)
+    assert counts == [3]
+    assert either.job(ids[2])["status"] == "blocked"
+    assert either.array(array)["size"] == 2
+    assert either.submit_many([], whole=True) == []
+
+
 def test_an_async_client_takes_an_async_stream_of_jobs(master: RunningMaster) -> None:
     async def jobs() -> AsyncIterator[dict[str, Any]]:
         for number in range(25):
