@@ -112,10 +112,12 @@ class Scheduler:
 
     async def run(self) -> None:
         """Fire for ever; what was missed while Redis was away is made up for, by the policy."""
-        while self.schedules:
+        while True:
             await self._keeper.steady()
             try:
                 await self._catch_up()
+                if not self.schedules:
+                    return
                 while self._keeper.ready:
                     await self._fire_due()
                     await self._sleep(self._rest())
@@ -127,7 +129,12 @@ class Scheduler:
         return round(self._clock() * 1000)
 
     async def _catch_up(self) -> None:
-        """Learn what was fired last. A schedule that is new begins now, which is noted."""
+        """Learn what was fired last. A schedule that is new begins now, which is noted.
+
+        One that is no longer in cluster.yaml is forgotten, or it would make up for all the time
+        without it if it came back.
+        """
+        await self._queue.keep_schedules([schedule.name for schedule in self.schedules])
         fired = await self._queue.schedules()
         for schedule in self.schedules:
             if schedule.name not in fired:

@@ -123,6 +123,7 @@ class ProducerMoves(QueueMoves):
         assert (done is None) == fired
         assert done is None or (done.id, done.created) == (job_id, made)
         assert self.queue.fire("hourly", self.ticks, again) is None
+        self.queue.keep_schedules(["hourly"])
 
     def cancel(self, job: ModelJob, fate: str) -> None:
         if job.status.terminal:

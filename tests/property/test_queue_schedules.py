@@ -50,6 +50,15 @@ def test_a_refused_tick_is_not_lost(lab: Lab, queue: Queue) -> None:
     assert fired(queue.fire("nightly", 1000, job)) == (job.id, True)
 
 
+def test_only_the_schedules_there_are_are_remembered(lab: Lab, queue: Queue) -> None:
+    for name in ("nightly", "hourly", "yearly"):
+        queue.fire(name, 1000, None)
+    queue.keep_schedules(["hourly", "new"])
+    assert queue.schedules() == {"hourly": 1000}
+    queue.keep_schedules([])
+    assert queue.schedules() == {}
+
+
 def test_a_schedules_job_may_have_a_key(lab: Lab, queue: Queue) -> None:
     first = spec(key="only one")
     queue.fire("nightly", 1000, first)

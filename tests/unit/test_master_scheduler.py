@@ -61,6 +61,9 @@ class World:
     async def schedules(self) -> dict[str, int]:
         return dict(self.last)
 
+    async def keep_schedules(self, names: list[str]) -> None:
+        self.last = {name: at for name, at in self.last.items() if name in names}
+
     async def fire(self, name: str, tick: int, spec: JobSpec | None) -> Submitted | None:
         if spec and self.refusals:
             raise self.refusals.pop(0)
@@ -127,6 +130,22 @@ def test_a_new_schedule_is_noted_so_that_its_first_tick_can_be_missed() -> None:
     later.last = world.last
     play(later, said)
     assert later.fired == [("hourly", "14:00")]
+
+
+def test_a_schedule_that_was_taken_away_for_a_while_makes_up_for_nothing() -> None:
+    world = World("11:30:00", "12:30:00", hourly="08:00:00")
+    play(world, settings(other={"cron": "0 0 * * *"}))
+    assert world.last.keys() == {"other"}
+    later = World("13:30:00", "14:30:00")
+    later.last = world.last
+    play(later, settings(hourly={"cron": "0 * * * *", "missed": "all"}))
+    assert later.fired == [("hourly", "14:00")]
+
+
+def test_without_any_schedule_all_are_forgotten() -> None:
+    world = World("11:30:00", "12:30:00", hourly="08:00:00")
+    asyncio.run(Scheduler(cast("AsyncQueue", world), cast("Keeper", world), settings()).run())
+    assert world.last == {}
 
 
 def test_a_tick_that_another_master_fired_is_not_fired_again() -> None:

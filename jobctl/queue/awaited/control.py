@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import builtins
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from .. import calls
@@ -81,6 +81,10 @@ class Control(Sender):
     async def fire(self, schedule: str, tick_ms: int, spec: JobSpec | None) -> Submitted | None:
         """See `Queue.fire`."""
         return await self._call(calls.fire(schedule, tick_ms, spec))
+
+    async def keep_schedules(self, names: Collection[str]) -> None:
+        """See `Queue.keep_schedules`."""
+        await self._call(calls.keep_schedules(names))
 
     async def restore(self, records: Sequence[Mapping[str, Any]]) -> int:
         """See `Queue.restore`."""

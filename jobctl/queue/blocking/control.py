@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import builtins
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from .. import calls
@@ -90,6 +90,10 @@ class Control(Sender):
     def fire(self, schedule: str, tick_ms: int, spec: JobSpec | None) -> Submitted | None:
         """Submit a schedule's job for a tick; None if that or a later one was fired."""
         return self._call(calls.fire(schedule, tick_ms, spec))
+
+    def keep_schedules(self, names: Collection[str]) -> None:
+        """Forget all schedules but these: one that comes back begins as a new one."""
+        self._call(calls.keep_schedules(names))
 
     def restore(self, records: Sequence[Mapping[str, Any]]) -> int:
         """Put back records of a backup; how many were not there yet."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from .. import codec
@@ -133,6 +133,11 @@ def fire(schedule: str, tick_ms: int, spec: JobSpec | None) -> Call[Submitted | 
         return submitted(spec.id, reply) if spec and reply is not None else None
 
     return Call("fire", (schedule, tick_ms, *words), decode)
+
+
+def keep_schedules(names: Collection[str]) -> Call[None]:
+    """Forget when any other schedule was fired last."""
+    return Call("keep_schedules", tuple(names), nothing)
 
 
 def restore(records: Sequence[Mapping[str, Any]]) -> Call[int]:

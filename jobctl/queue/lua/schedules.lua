@@ -3,6 +3,21 @@
 -- Keys:
 --   schedules   hash  name -> the last tick that was fired (ms)
 
+-- names of the schedules there are; the others are forgotten
+define('keep_schedules', SHRINKS, function(ctx, args)
+  local kept, gone = {}, {}
+  for _, name in ipairs(args) do
+    kept[name] = true
+  end
+  for _, name in ipairs(redis.call('HKEYS', ctx.p .. 'schedules')) do
+    if not kept[name] then
+      gone[#gone + 1] = name
+    end
+  end
+  in_chunks('HDEL', ctx.p .. 'schedules', gone)
+  return 1
+end)
+
 -- schedule, tick in ms, then the words of one job. Nil when that tick or a later one was
 -- fired before, so each fires once whoever is alive and however often this is called. Without
 -- a job the tick is only noted: a new schedule begins there.
