@@ -31,6 +31,44 @@ def test_a_command_that_looks_like_a_function_follows_two_dashes() -> None:
     assert submitted("echo", "a:b", "--arg") == [{"argv": ["echo", "a:b", "--arg"]}]
 
 
+@pytest.mark.parametrize(
+    ("argv", "near"),
+    [
+        (["mypkg.tasks.resize"], "mypkg.tasks:resize"),
+        (["mypkg.tasks.resize", "--arg", "path=a.png"], "mypkg.tasks:resize"),
+        (["mypkg.tasks.resize", "--queue", "big", "--arg=path=a.png"], "mypkg.tasks:resize"),
+        (["resize", "--arg", "path=a.png"], "package.module:name"),
+    ],
+)
+def test_a_function_without_its_colon_is_refused(argv: list[str], near: str) -> None:
+    parts = FakeParts()
+    ran = run("submit", *argv, parts=parts)
+    assert (ran.code, parts.fake_client.submitted) == (2, [])
+    assert ran.err == (
+        f"error: {argv[0]!r} is no function: these have a colon.\n"
+        f"next: jobctl -p demo submit {near}; if it is a command: "
+        f"jobctl -p demo submit -- {argv[0]}\n"
+    )
+
+
+def test_what_may_be_a_command_is_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    (tmp_path / "report.sh").touch(mode=0o755)
+    for argv in (
+        ["report.sh"],
+        ["my.tool", "all"],
+        ["uptime"],
+        ["./my.tool"],
+        ["jq", "--arg", "name", "value"],
+    ):
+        assert submitted(*argv) == [{"argv": argv}]
+    assert submitted("--", "mypkg.tasks.resize") == [{"argv": ["mypkg.tasks.resize"]}]
+    (tmp_path / "report.sh").rename(tmp_path / "other.sh")
+    monkeypatch.chdir("/")
+    assert submitted("other.sh") == [{"argv": ["other.sh"]}]
+
+
 def test_every_option_of_when_and_in_what_order() -> None:
     [spec] = submitted(
         *("--priority", "-5", "--delay", "10m", "--key", "k", "--limit-key", "c7", "--limit", "2"),

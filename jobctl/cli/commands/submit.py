@@ -242,7 +242,9 @@ def _work(
         raise UsageError("--arg is for a function; there is none.", hint)
     if function is not None:
         if not is_function(function):
-            raise UsageError(f"{function!r} is no function.", "write package.module:name")
+            near = ":".join(function.rsplit(".", 1)) if "." in function else "package.module:name"
+            hint = f"jobctl submit {near}; if it is a command: jobctl submit -- {function}"
+            raise UsageError(f"{function!r} is no function: these have a colon.", hint)
         if argv or template is not None or shell:
             other = f"the words {' '.join(argv)!r}" if argv else "a shell or template"
             message = f"{function} is a function; {other} cannot go with it."
