@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from jobctl.queue import Queue, QueueClosed, QueueState, Status, WorkerInfo
@@ -67,7 +69,19 @@ def test_queues_tell_state_depth_and_age(lab: Lab, queue: Queue) -> None:
         QueueState.PAUSED,
         QueueState.OPEN,
     ]
-    assert queue.stats() == queue.queues()
+
+
+def test_very_many_queues_are_told_in_several_calls(lab: Lab, queue: Queue) -> None:
+    names = [f"q{number:04}" for number in range(1200)]
+    for at in range(0, 1200, 400):
+        queue.submit([spec(queue=name) for name in names[at : at + 400]])
+    behind: Any = lab.redis
+    behind.config_resetstat()
+    found = queue.queues()
+    assert [(info.name, info.queued) for info in found] == [(name, 1) for name in names]
+    assert all(info.oldest_at for info in found)
+    # The names, and then at most 500 of them a call.
+    assert behind.info("commandstats")["cmdstat_fcall"]["calls"] == 4
 
 
 def test_what_is_in_already_may_be_sent_again_to_a_draining_queue(lab: Lab, queue: Queue) -> None:

@@ -39,7 +39,7 @@ QueueName = Annotated[str, Depends(_queue_name)]
 @router.get("/queues", response_model=QueuesView)
 async def listing(service: ServiceDep) -> Json:
     """List the queues."""
-    found = sorted(await service.queue.queues(), key=lambda queue: queue.name)
+    found = await service.queue.queues()
     return Json({"queues": [queue_view(queue) for queue in found]})
 
 

@@ -47,11 +47,12 @@ class Reading(Sender):
 
     async def queues(self) -> builtins.list[QueueInfo]:
         """See `Queue.queues`."""
-        return await self._call(calls.queues())
-
-    async def stats(self) -> builtins.list[QueueInfo]:
-        """See `Queue.stats`."""
-        return await self._call(calls.stats())
+        names = await self._call(calls.queue_names())
+        found: builtins.list[QueueInfo] = []
+        for at in range(0, len(names), calls.QUEUES_PAGE):
+            some = await self._call(calls.queues(names[at : at + calls.QUEUES_PAGE]))
+            found += some
+        return found
 
     async def array(self, array_id: str) -> ArrayInfo:
         """See `Queue.array`."""

@@ -49,12 +49,16 @@ class Reading(Sender):
         return self._call(calls.workers())
 
     def queues(self) -> builtins.list[QueueInfo]:
-        """All queues that have queued jobs, a state or a rate."""
-        return self._call(calls.queues())
+        """All queues that have jobs, a state or a rate, by name.
 
-    def stats(self) -> builtins.list[QueueInfo]:
-        """Depth and oldest job of the queues, for metrics."""
-        return self._call(calls.stats())
+        Of very many, not all at the same moment.
+        """
+        names = self._call(calls.queue_names())
+        found: builtins.list[QueueInfo] = []
+        for at in range(0, len(names), calls.QUEUES_PAGE):
+            some = self._call(calls.queues(names[at : at + calls.QUEUES_PAGE]))
+            found += some
+        return found
 
     def array(self, array_id: str) -> ArrayInfo:
         """How an array stands. Raises `UnknownJob`."""

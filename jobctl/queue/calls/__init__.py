@@ -36,6 +36,7 @@ from .controlling import (
 )
 from .producers import cancel, retry, retry_dead, submit
 from .reading import (
+    QUEUES_PAGE,
     array,
     backup_page,
     counts,
@@ -44,9 +45,9 @@ from .reading import (
     get,
     get_many,
     listing,
+    queue_names,
     queues,
     schedules,
-    stats,
     workers,
 )
 from .working import (
@@ -63,6 +64,7 @@ from .working import (
 )
 
 __all__ = [
+    "QUEUES_PAGE",
     "array",
     "backup_page",
     "cancel",
@@ -93,6 +95,7 @@ __all__ = [
     "open_array",
     "pause",
     "prune",
+    "queue_names",
     "queues",
     "read_gauges",
     "register",
@@ -106,7 +109,6 @@ __all__ = [
     "retry_dead",
     "schedules",
     "start",
-    "stats",
     "submit",
     "take_litter",
     "tick",

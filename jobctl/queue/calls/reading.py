@@ -64,14 +64,18 @@ def workers() -> Call[list[Worker]]:
     return Call("workers", (), decode)
 
 
-def queues() -> Call[list[QueueInfo]]:
-    """All queues that have jobs, a state or a rate."""
-    return Call("queues", (), answers.queues)
+QUEUES_PAGE = 500
+"""Of how many queues one call tells: Redis does nothing else meanwhile."""
 
 
-def stats() -> Call[list[QueueInfo]]:
-    """Depth and age of the queues, for metrics."""
-    return Call("stats", (), answers.queues)
+def queue_names() -> Call[list[str]]:
+    """Names of the queues that have jobs, a state or a rate, or that a worker serves."""
+    return Call("queue_names", (), lambda reply: sorted(set(reply)))
+
+
+def queues(names: Sequence[str]) -> Call[list[QueueInfo]]:
+    """How at most `QUEUES_PAGE` queues stand."""
+    return Call("queues", tuple(names), answers.queues)
 
 
 def array(array_id: str) -> Call[ArrayInfo]:

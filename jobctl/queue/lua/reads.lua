@@ -141,41 +141,32 @@ define('workers', READS, function(ctx)
   return workers
 end)
 
--- Queues that have jobs (be they parked), a state or a rate, or that a worker serves.
-local function queue_names(ctx)
-  local names, seen = {}, {}
-  local function note(name)
-    if name and not seen[name] then
-      seen[name] = true
-      names[#names + 1] = name
-    end
-  end
-  for _, queue in ipairs(redis.call('SMEMBERS', ctx.p .. 'queues')) do
-    note(queue)
-  end
+-- Names of the queues that have jobs (be they parked), a state or a rate, or that a worker
+-- serves; some more than once.
+define('queue_names', READS, function(ctx)
+  local names = redis.call('SMEMBERS', ctx.p .. 'queues')
   for _, key in ipairs({ 'queues-state', 'parked-counts' }) do
     for _, queue in ipairs(redis.call('HKEYS', ctx.p .. key)) do
-      note(queue)
+      names[#names + 1] = queue
     end
   end
   for _, rate in ipairs(redis.call('HKEYS', ctx.p .. 'rates')) do
-    note(string.match(rate, '^%a+:(.*)$'))
+    names[#names + 1] = string.match(rate, '^%a+:(.*)$')
   end
   for _, incarnation in ipairs(redis.call('HVALS', ctx.p .. 'workers')) do
     local queues = redis.call('HGET', ctx.p .. 'worker:' .. incarnation, 'queues') or ''
     for queue in string.gmatch(queues, '%S+') do
-      note(queue)
+      names[#names + 1] = queue
     end
   end
-  table.sort(names)
   return names
-end
+end)
 
--- When the oldest queued job was submitted. At each priority that is the first one, because
--- what comes back goes to the head.
-local function oldest_at(ctx, queue)
+-- When the oldest of n queued jobs was submitted, '' for none. At each priority that is the
+-- first one, because what comes back goes to the head.
+local function oldest_at(ctx, queue, n)
   local oldest, least = nil, '-inf'
-  for _ = 1, MOST_PRIORITIES do
+  for _ = 1, math.min(n, MOST_PRIORITIES) do
     local first = redis.call('ZRANGEBYSCORE', ctx.p .. 'queue:' .. queue, least, '+inf',
       'WITHSCORES', 'LIMIT', 0, 1)
     if not first[1] then
@@ -186,27 +177,30 @@ local function oldest_at(ctx, queue)
     local level = math.floor((tonumber(first[2]) + STRIDE / 2) / STRIDE)
     least = string.format('%.0f', (level + 1) * STRIDE - STRIDE / 2)
   end
-  return oldest
+  return oldest and string.format('%.0f', oldest) or ''
 end
 
-local function all_queues(ctx)
+-- names. How each of these queues stands: the caller asks for some at a time.
+define('queues', READS, function(ctx, args)
+  local rates = {}
+  for i, queue in ipairs(args) do
+    rates[2 * i - 1], rates[2 * i] = 'start:' .. queue, 'submit:' .. queue
+  end
+  rates = redis.call('HMGET', ctx.p .. 'rates', unpack(rates))
+  local states = redis.call('HMGET', ctx.p .. 'queues-state', unpack(args))
+  local parked = redis.call('HMGET', ctx.p .. 'parked-counts', unpack(args))
   local found = {}
-  for i, queue in ipairs(queue_names(ctx)) do
-    local rates = redis.call('HMGET', ctx.p .. 'rates', 'start:' .. queue, 'submit:' .. queue)
-    local oldest = oldest_at(ctx, queue)
+  for i, queue in ipairs(args) do
+    local queued = redis.call('ZCARD', ctx.p .. 'queue:' .. queue)
     found[i] = {
-      'name', queue, 'state', state_of(ctx, queue),
-      'queued', tostring(redis.call('ZCARD', ctx.p .. 'queue:' .. queue)),
-      'parked', redis.call('HGET', ctx.p .. 'parked-counts', queue) or '0',
-      'oldest_at', oldest and string.format('%.0f', oldest) or '',
-      'start_rate', rates[1] or '', 'submit_rate', rates[2] or '',
+      'name', queue, 'state', states[i] or 'open',
+      'queued', tostring(queued), 'parked', parked[i] or '0',
+      'oldest_at', oldest_at(ctx, queue, queued),
+      'start_rate', rates[2 * i - 1] or '', 'submit_rate', rates[2 * i] or '',
     }
   end
   return found
-end
-
-define('queues', READS, all_queues)
-define('stats', READS, all_queues)
+end)
 
 -- array
 define('array', READS, function(ctx, args)
