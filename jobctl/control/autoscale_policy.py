@@ -18,7 +18,7 @@ class Policy:
     slots: int = 1
     target_backlog_per_worker: float | None = None
     target_wait: float | None = None
-    up_cooldown: float = 15.0
+    up_cooldown: float = 5.0
     down_cooldown: float = 60.0
     step_up: int = 0
     step_down: int = 0
