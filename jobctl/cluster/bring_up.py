@@ -14,13 +14,14 @@ from jobctl.cluster.desired import Desired, desired
 from jobctl.cluster.events import OnEvent, ignore
 from jobctl.cluster.executor import Executor
 from jobctl.cluster.host_folders import check_mounts
-from jobctl.cluster.images import SERVICE_ROLES, ensure_images, image_tags
+from jobctl.cluster.images import ensure_images, image_tags, roles_of
 from jobctl.cluster.observed import Observed, observe
 from jobctl.cluster.plan import check_names, plan
 from jobctl.cluster.pool_images import ensure_pool_images, pool_tags
 from jobctl.cluster.ready import wait_ready
 from jobctl.cluster.seed import Seed
-from jobctl.cluster.spec import Spec
+from jobctl.cluster.socket_probe import candidates, find_socket
+from jobctl.cluster.spec import Socket, Spec
 from jobctl.cluster.state import Connection
 from jobctl.cluster.torn_file import torn_at_start
 from jobctl.engine.protocol import Engine
@@ -93,10 +94,12 @@ def plan_up(
     """Return what `up` would do, and do none of it."""
     check_mounts(config, engine)
     named = image_tags(config)
-    tags: dict[str, str] = {role: named[role] for role in SERVICE_ROLES}
+    tags: dict[str, str] = {role: named[role] for role in roles_of(config)}
     tags |= pool_tags(engine, config, tags[names.WORKER])
     seen = observe(engine, config.name, images=() if build else tuple(tags.values()))
-    wanted = _wanted(config, tags, seen, reset_scale, file)
+    # Looking for the socket would take a container, and here nothing may be made.
+    socket = _kept_socket(config, engine, seen) or Socket(_places(config, engine)[0], 0)
+    wanted = _wanted(config, tags, seen, reset_scale, file, socket)
     found = plan(wanted, seen)
     if build:
         # They may well be there: that is not why they are built.
@@ -120,6 +123,7 @@ class _Up:
         self._on_event = on_event
         self._file = file
         self._tags: dict[str, str] = {}
+        self._socket: Socket | None = None
         self.done: list[Action] = []
         self.overrides: dict[str, int] = {}
         self.expected: set[str] = set()
@@ -127,10 +131,11 @@ class _Up:
 
     def ensure_images(self, build: bool) -> None:
         """Have the images."""
+        roles = roles_of(self._config)
         reports = ensure_images(
-            self._engine, self._config, SERVICE_ROLES, force=build, on_event=self._on_event
+            self._engine, self._config, roles, force=build, on_event=self._on_event
         )
-        self._tags = {role: reports[role].tag for role in SERVICE_ROLES}
+        self._tags = {role: reports[role].tag for role in roles}
         self._tags |= ensure_pool_images(
             self._engine,
             self._config,
@@ -148,7 +153,7 @@ class _Up:
             if _kept_but_closed(seen):
                 seed = stack.enter_context(self._open_volumes(seen))
                 seen = replace(seen, stored=seed.read())
-            wanted = _wanted(self._config, self._tags, seen, self._reset_scale, self._file)
+            wanted = self._wanted(seen)
             found = plan(wanted, seen)
             executor = Executor(project, self._engine, seen.connection, self._on_event, seed)
             try:
@@ -162,6 +167,16 @@ class _Up:
             self.connection = replace(self.connection, token=secrets.token)
             state.save(project, self.connection)
 
+    def _wanted(self, seen: Observed) -> Desired:
+        config = self._config
+        if config.controller.run == "container":
+            self._socket = self._socket or _kept_socket(config, self._engine, seen)
+            if self._socket is None:
+                worker = self._tags[names.WORKER]
+                places = _places(config, self._engine)
+                self._socket = find_socket(self._engine, config.name, worker, places)
+        return _wanted(config, self._tags, seen, self._reset_scale, self._file, self._socket)
+
     @property
     def revived(self) -> frozenset[str]:
         """The containers that were there before and were started again or thawed."""
@@ -171,7 +186,7 @@ class _Up:
     def _open_volumes(self, seen: Observed) -> Seed:
         """Return a seed to read kept volumes through, all of which exist with our labels."""
         project = self._config.name
-        wanted = _wanted(self._config, self._tags, seen, self._reset_scale, self._file)
+        wanted = _wanted(self._config, self._tags, seen, self._reset_scale, self._file, None)
         check_names(wanted, seen, [])
         for volume in wanted.volumes:
             # A container that mounts a missing one would have it made without our labels.
@@ -185,8 +200,26 @@ def _kept_but_closed(seen: Observed) -> bool:
     return seen.stored is None and names.volume(seen.project, "control") in seen.volumes
 
 
+def _places(config: "Config", engine: Engine) -> list[str]:
+    """Return where the engine's socket may be on its host."""
+    return candidates(config.controller.socket, engine.info().endpoint)
+
+
+def _kept_socket(config: "Config", engine: Engine, seen: Observed) -> Socket | None:
+    """Return the socket that an earlier `up` found, if it is where it is to be looked for."""
+    if config.controller.run != "container" or seen.generation is None:
+        return None
+    kept = seen.generation.spec.socket
+    return kept if kept and kept.path in _places(config, engine) else None
+
+
 def _wanted(
-    config: "Config", tags: dict[str, str], seen: Observed, reset_scale: bool, file: str
+    config: "Config",
+    tags: dict[str, str],
+    seen: Observed,
+    reset_scale: bool,
+    file: str,
+    socket: Socket | None,
 ) -> Desired:
     """Return the desired cluster: the config, with the replicas that `scale` set and we keep."""
     kept = seen.generation.spec.overrides if seen.generation and not reset_scale else {}
@@ -195,7 +228,8 @@ def _wanted(
         for pool, count in sorted(kept.items())
         if pool in config.workers and count != config.workers[pool].replicas
     }
-    spec = Spec(config.model_dump(mode="json"), tags, overrides, caller_of(config))
+    held = socket if config.controller.run == "container" else None
+    spec = Spec(config.model_dump(mode="json"), tags, overrides, caller_of(config), held)
     return desired(spec, config, file or str(Path.cwd() / "cluster.yaml"))
 
 

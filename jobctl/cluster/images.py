@@ -14,6 +14,7 @@ from jobctl.engine.protocol import Engine
 
 ROLES: tuple[Role, ...] = ("base", "redis", "master", "worker", "controller")
 SERVICE_ROLES: tuple[Role, ...] = ("redis", "master", "worker")
+"""Those that every cluster runs."""
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,12 @@ class ImageReport:
     tag: str
     built: bool
     way: str
+
+
+def roles_of(config: Config) -> tuple[Role, ...]:
+    """Return the images that a cluster's own parts run."""
+    with_controller = config.controller.run == "container"
+    return (*SERVICE_ROLES, "controller") if with_controller else SERVICE_ROLES
 
 
 def image_tags(config: Config) -> dict[Role, str]:

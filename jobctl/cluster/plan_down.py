@@ -5,8 +5,17 @@ from jobctl.cluster.action import Action, Plan, PlanBuilder
 from jobctl.cluster.containers import SHORT_STOP, stop_timeout
 from jobctl.cluster.observed import Observed
 from jobctl.cluster.removal import remove_container
+from jobctl.engine.model import Container
 
 _CAUSE = "the cluster goes down"
+
+
+def _controllers(seen: Observed) -> list[Container]:
+    return [
+        row
+        for _, row in sorted(seen.containers.items())
+        if row.labels.get(labels.SERVICE) == names.CONTROLLER
+    ]
 
 
 def plan_down(seen: Observed, *, volumes: bool, grace: float, drained: bool = False) -> Plan:
@@ -21,17 +30,24 @@ def plan_down(seen: Observed, *, volumes: bool, grace: float, drained: bool = Fa
     builder = PlanBuilder()
     force = drained and volumes
     seconds = stop_timeout(grace)
+    # Before anything that it would bring back.
     removed = [
-        remove_container(builder, row, _CAUSE, seconds=seconds, force=force) for row in seen.workers
+        remove_container(builder, row, _CAUSE, seconds=SHORT_STOP, force=force)
+        for row in _controllers(seen)
+    ]
+    first = tuple(removed)
+    removed += [
+        remove_container(builder, row, _CAUSE, seconds=seconds, after=first, force=force)
+        for row in seen.workers
     ]
     if seen.seed is not None:
         cause = "an unfinished `up` left it"
         builder.add(Action("remove", "container", "seed", cause, seen.seed.name))
     workers_gone = builder.ids("stop")
     for _, row in sorted(seen.containers.items()):
-        if labels.POOL not in row.labels:
+        if labels.POOL not in row.labels and row not in _controllers(seen):
             needed = row.labels.get(labels.SERVICE) == names.REDIS
-            after = workers_gone if needed else ()
+            after = [*first, *workers_gone] if needed else first
             removed.append(
                 remove_container(builder, row, _CAUSE, seconds=SHORT_STOP, after=after, force=force)
             )

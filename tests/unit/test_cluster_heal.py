@@ -100,7 +100,7 @@ def test_the_controller_is_part_of_what_should_be(demo: ClusterInMemory) -> None
     spec = seen.generation.spec
     images = {**spec.images, "controller": "controller:1"}
     found = type(spec)(spec.config, images, {}, None, Socket("/run/docker.sock", 106))
-    config = demo.config({"controller": {"replicas": 2}})
+    config = demo.config({"controller": {"run": "container", "replicas": 2}})
     plan = plan_heal(desired(found, config, "cluster.yaml"), seen)
     assert plan.lines() == [
         "create controller-1: it is missing",
