@@ -35,7 +35,8 @@ class Model(Flow):
     def claim(self, worker: str, room: int, queues: list[str], prefetch: int = 0) -> list[str]:
         limit = room
         if prefetch:
-            share = math.ceil(sum(len(self.waiting(q)) for q in queues) / len(self.names))
+            waiting = sum(len(self.waiting(q)) for q in queues if not self.paused(q))
+            share = math.ceil(waiting / len(self.names))
             limit = min(room + prefetch, max(room, share))
         claimed: list[str] = []
         suspects = False

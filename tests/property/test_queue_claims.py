@@ -71,6 +71,16 @@ def test_the_share_is_of_all_queues_asked_for(lab: Lab, queue: Queue) -> None:
     assert [job.queue for job in claims.jobs] == ["default"] * 10 + ["other"] * 10
 
 
+def test_what_is_paused_is_nobodys_share(lab: Lab, queue: Queue) -> None:
+    functions(lab, 10)
+    functions(lab, 30, queue="other")
+    queue.pause("other")
+    lab.worker("inc-1")
+    lab.worker("inc-2", "worker-2")
+    claims = queue.claim("inc-1", 1, ["default", "other"], prefetch=99)
+    assert [job.queue for job in claims.jobs] == ["default"] * 5
+
+
 def test_claims_say_when_the_next_job_is_due(lab: Lab, queue: Queue) -> None:
     lab.worker("inc-1")
     assert queue.claim("inc-1", 1, ["default"]).next_due is None

@@ -104,7 +104,9 @@ local function fair_share(ctx, room, prefetch, args, first, last)
   if prefetch > 0 then
     local waiting = 0
     for i = first, last do
-      waiting = waiting + redis.call('ZCARD', ctx.p .. 'queue:' .. args[i])
+      if state_of(ctx, args[i]) ~= 'paused' then
+        waiting = waiting + redis.call('ZCARD', ctx.p .. 'queue:' .. args[i])
+      end
     end
     local share = math.ceil(waiting / redis.call('HLEN', ctx.p .. 'workers'))
     room = math.min(room + prefetch, math.max(room, share))
