@@ -36,7 +36,7 @@ def print_schema(session: Session) -> None:
 def init(
     session: Session,
     template: Annotated[
-        str, typer.Option(metavar="minimal|full", help="full has every field, explained.")
+        str, typer.Option(metavar="minimal|services|full", help="full has every field, explained.")
     ] = "minimal",
     name: Annotated[
         str | None, typer.Option(metavar="NAME", help="The cluster's name. [this folder's]")
