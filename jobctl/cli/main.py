@@ -5,6 +5,7 @@ import os
 import shlex
 import sys
 from collections.abc import Callable, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Annotated, NoReturn
 
@@ -119,10 +120,13 @@ def run() -> NoReturn:
     os._exit(code)
 
 
+# All commands, read from their functions once; running one leaves nothing behind in it.
+_program = cache(lambda: typer.main.get_command(app))
+
+
 def _run(arguments: list[str], session: Session) -> int:
     try:
-        program = typer.main.get_command(app)
-        code = program.main(arguments, prog_name="jobctl", standalone_mode=False, obj=session)
+        code = _program().main(arguments, prog_name="jobctl", standalone_mode=False, obj=session)
     except typer.TyperException as error:
         # The line was not understood, so neither was its --output.
         if _asks_for_json(arguments):

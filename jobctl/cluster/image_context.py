@@ -6,6 +6,7 @@ same from a checkout and from a wheel in any folder.
 
 import hashlib
 from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Literal
 
@@ -56,8 +57,16 @@ def context(files: Mapping[str, bytes]) -> bytes:
     return pack(File(path, data, 0, 0, _FILE_MODE) for path, data in sorted(files.items()))
 
 
-def _tree(folder: Path) -> Iterator[tuple[str, bytes]]:
-    """Yield the files under a folder, without what interpreters and editors leave behind."""
+@cache
+def _tree(folder: Path) -> tuple[tuple[str, bytes], ...]:
+    """Return the files under a folder, without what interpreters and editors leave behind.
+
+    Read once: `up` asks several times, and the code that runs does not change under it either.
+    """
+    return tuple(_read(folder))
+
+
+def _read(folder: Path) -> Iterator[tuple[str, bytes]]:
     for path in sorted(folder.rglob("*")):
         inside = path.relative_to(folder)
         leftover = path.suffix == ".pyc" or path.name.endswith("~")

@@ -1,6 +1,7 @@
 """The JSON Schema of cluster.yaml (draft 2020-12), by which editors complete and check it."""
 
 import json
+from functools import cache
 from typing import Any
 
 from pydantic.json_schema import GenerateJsonSchema
@@ -40,6 +41,7 @@ def _tidy(node: dict[str, Any], default: object, is_section: bool) -> None:
         node["additionalProperties"] = False
 
 
+@cache
 def schema_text() -> str:
     """Return the JSON Schema as the text of its file."""
     return json.dumps(schema(), indent=2, ensure_ascii=False) + "\n"

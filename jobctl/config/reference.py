@@ -1,6 +1,7 @@
 """docs/cluster-yaml.md: every setting with its type, default and meaning, from the models."""
 
 import json
+from functools import cache
 from typing import Any
 
 from jobctl.config.fields import Setting, default_of, settings
@@ -39,6 +40,7 @@ _KINDS = {
 }
 
 
+@cache
 def reference() -> str:
     """Return the text of the reference."""
     document = schema()

@@ -5,6 +5,7 @@
 
 import json
 import sys
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ def document() -> dict[str, Any]:
     return create_app(settings, connect_async("redis", project="any")).openapi()
 
 
+@cache
 def rendered() -> str:
     """Return the document as it is committed."""
     return json.dumps(document(), indent=2, sort_keys=True) + "\n"
