@@ -161,6 +161,18 @@ def place(tmp_path: Path) -> Iterator[FunctionPlace]:
     place.lane.close()
 
 
+@pytest.fixture(scope="module")
+def warm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FunctionPlace]:
+    """An executor that many tests share, for what depends on nothing before it.
+
+    It must live through all of them: a job that ended it would spoil the next ones' past.
+    """
+    place = FunctionPlace(tmp_path_factory.mktemp("warm"), CODE)
+    yield place
+    assert place.count("executor-ended") == 0
+    place.lane.close()
+
+
 def success(result: str = "") -> Outcome:
     return Outcome(True, exit_code=0, result=result)
 
@@ -199,13 +211,13 @@ def test_a_batch_ends_in_order_each_with_its_own_result(place: FunctionPlace) ->
     ],
     ids=lambda value: value.function + value.args if hasattr(value, "function") else None,
 )
-def test_arguments_and_results(place: FunctionPlace, job: object, result: str) -> None:
-    assert place.outcome(job) == success(result)  # type: ignore[arg-type]
+def test_arguments_and_results(warm: FunctionPlace, job: object, result: str) -> None:
+    assert warm.outcome(job) == success(result)  # type: ignore[arg-type]
 
 
-def test_the_context_stands_where_its_parameter_does(place: FunctionPlace) -> None:
+def test_the_context_stands_where_its_parameter_does(warm: FunctionPlace) -> None:
     job = call("middle", 1, 2)
-    assert place.outcome(job) == success(f'["{job.id}",1,2]')
+    assert warm.outcome(job) == success(f'["{job.id}",1,2]')
 
 
 @pytest.mark.parametrize(
@@ -228,8 +240,8 @@ def test_child_processes_find_the_pools_code_too(place: FunctionPlace) -> None:
     )
 
 
-def test_one_loop_serves_all_coroutines(place: FunctionPlace) -> None:
-    first, second = place.run(call("loops"), call("loops"))
+def test_one_loop_serves_all_coroutines(warm: FunctionPlace) -> None:
+    first, second = warm.run(call("loops"), call("loops"))
     assert first.outcome == second.outcome
 
 
@@ -260,34 +272,34 @@ def test_tasks_end_with_the_job_that_made_them(place: FunctionPlace, tmp_path: P
     ids=lambda value: value.function if hasattr(value, "function") else None,
 )
 def test_failures_say_why_and_leave_the_traceback(
-    place: FunctionPlace, job: object, reason: str
+    warm: FunctionPlace, job: object, reason: str
 ) -> None:
-    outcome = place.outcome(job)  # type: ignore[arg-type]
+    outcome = warm.outcome(job)  # type: ignore[arg-type]
     assert (outcome.cause, outcome.exit_code) == (Cause.EXIT, 1)
     assert reason in outcome.reason
-    log = place.log(job)  # type: ignore[arg-type]
+    log = warm.log(job)  # type: ignore[arg-type]
     assert "in perform" not in log
     assert log != "" or "Odd" in reason
 
 
-def test_a_result_of_just_the_size_is_kept(place: FunctionPlace) -> None:
-    assert len(place.outcome(call("big", MAX_RESULT - 2)).result) == MAX_RESULT
+def test_a_result_of_just_the_size_is_kept(warm: FunctionPlace) -> None:
+    assert len(warm.outcome(call("big", MAX_RESULT - 2)).result) == MAX_RESULT
 
 
 @pytest.mark.parametrize(("code", "outcome"), [(0, 0), (None, 0), (3, 3), (256, 1), ("sorry", 1)])
-def test_exit_codes(place: FunctionPlace, code: object, outcome: int) -> None:
+def test_exit_codes(warm: FunctionPlace, code: object, outcome: int) -> None:
     job = call("leaves", code)
-    ended = place.outcome(job)
+    ended = warm.outcome(job)
     assert (ended.succeeded, ended.exit_code) == (outcome == 0, outcome)
-    assert place.log(job) == ("sorry\n" if code == "sorry" else "")
+    assert warm.log(job) == ("sorry\n" if code == "sorry" else "")
 
 
 @pytest.mark.parametrize(("function", "args"), [("nonsense", ""), ("m:", ""), ("m:add", "3")])
 def test_a_job_that_can_never_work_is_rejected(
-    place: FunctionPlace, function: str, args: str
+    warm: FunctionPlace, function: str, args: str
 ) -> None:
     job = a_job(function=function, args=args)
-    assert place.outcome(job).cause is Cause.REJECTED
+    assert warm.outcome(job).cause is Cause.REJECTED
 
 
 def test_what_a_function_says_of_itself(place: FunctionPlace) -> None:
@@ -300,15 +312,15 @@ def test_what_a_function_says_of_itself(place: FunctionPlace) -> None:
     ]
 
 
-def test_what_an_earlier_attempt_left_and_the_place_in_the_array(place: FunctionPlace) -> None:
+def test_what_an_earlier_attempt_left_and_the_place_in_the_array(warm: FunctionPlace) -> None:
     job = call("resumes", fields={"checkpoint": '{"at": 9}', "array_index": 4})
-    assert place.outcome(job) == success('[{"at":9},4]')
+    assert warm.outcome(job) == success('[{"at":9},4]')
 
 
-def test_outputs_are_where_the_function_made_them(place: FunctionPlace) -> None:
+def test_outputs_are_where_the_function_made_them(warm: FunctionPlace) -> None:
     job = call("makes")
-    place.run(job)
-    assert (place.settings.paths.jobs / job.id / "1/output/result").read_text() == "x"
+    warm.run(job)
+    assert (warm.settings.paths.jobs / job.id / "1/output/result").read_text() == "x"
 
 
 def test_nothing_is_made_for_a_function_that_is_silent(place: FunctionPlace) -> None:
@@ -324,9 +336,9 @@ def test_the_context_is_of_no_use_after_the_job(place: FunctionPlace, how: str) 
     assert place.outcome(call("uses_kept", "cancelled")) == success("true")
 
 
-def test_a_jobs_environment_is_its_own(place: FunctionPlace) -> None:
+def test_a_jobs_environment_is_its_own(warm: FunctionPlace) -> None:
     mine = call("environment", "MINE", fields={"env": {"MINE": "yes"}})
-    results = place.run(mine, call("environment", "MINE"))
+    results = warm.run(mine, call("environment", "MINE"))
     assert [r.outcome for r in results] == [success('"yes"'), success()]
 
 
