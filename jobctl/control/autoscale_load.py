@@ -5,7 +5,7 @@ Pure; durations and instants are seconds.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import exp
 
 GAP = 60.0
@@ -66,10 +66,7 @@ class Sample:
 
 @dataclass(frozen=True)
 class Load:
-    """Running averages. `busy` slot-seconds per `ended` job are the service time.
-
-    While nothing ended yet, what ran so far is a lower bound of it.
-    """
+    """Running averages: slot-seconds that jobs ran, jobs that ended, slots' work that arrives."""
 
     before: Sample | None = None
     busy: float = 0.0
@@ -77,25 +74,26 @@ class Load:
     offered: float = 0.0
 
     @property
-    def service_time(self) -> float | None:
-        """Seconds per job; None before anything ran."""
-        return self.busy / max(1.0, self.ended) if self.busy > 0 else None
+    def service_time(self) -> float:
+        """Seconds a job: what ran, over what ended, and one imagined job of a second.
+
+        So it is a second before anything ran, and grows while jobs run and none ends.
+        """
+        return (self.busy + 1.0) / (self.ended + 1.0)
 
 
 def measure(load: Load, sample: Sample) -> Load:
     """Return the averages with one sample more."""
     before, passed = load.before, sample.since(load.before)
     if before is None or not 0 < passed <= GAP:
-        return Load(sample, load.busy, load.ended, load.offered)
+        return replace(load, before=sample)
     running = (before.busy_slots + sample.busy_slots) / 2
-    memory = min(max(_SHORTEST_MEMORY, load.service_time or 0.0), _LONGEST_MEMORY)
+    memory = min(max(_SHORTEST_MEMORY, load.service_time), _LONGEST_MEMORY)
     fade = exp(-passed / memory)
     # An idle pool forgets nothing about its jobs.
     kept = fade if running or sample.ended else 1.0
-    busy = load.busy * kept + running * passed
-    ended = load.ended * kept + sample.ended
-    service_time = busy / max(1.0, ended)
+    seen = Load(sample, load.busy * kept + running * passed, load.ended * kept + sample.ended)
     # What arrives is what runs and what the queue grows by: also true while all slots are busy.
-    arriving = running + service_time * (sample.queued - before.queued) / passed
+    arriving = running + seen.service_time * (sample.queued - before.queued) / passed
     offered = max(0.0, load.offered * fade + (1 - fade) * arriving)
-    return Load(sample, busy, ended, offered)
+    return replace(seen, offered=offered)

@@ -40,9 +40,7 @@ def need(policy: Policy, load: Load, sample: Sample, wanted: int) -> Need:
         return Need(0.0, _idle(sample))
     if policy.target_wait is None:
         return _by_backlog(policy, sample, policy.target_backlog_per_worker or 1.0)
-    if load.service_time is None:
-        return Need(max(_SOME, wanted), f"{sample.queued} queued, nothing known of them yet")
-    workers, reason = _by_wait(load, sample, policy.target_wait, load.service_time)
+    workers, reason = _by_wait(load, sample, policy.target_wait)
     workers /= policy.slots
     if _is_late(sample, policy.target_wait):
         # More slots than there are jobs would help none of them.
@@ -58,8 +56,9 @@ def _by_backlog(policy: Policy, sample: Sample, target: float) -> Need:
     return Need(workers, f"{sample.queued} queued at {target:g} per worker, {busy:.4g} busy")
 
 
-def _by_wait(load: Load, sample: Sample, target: float, service_time: float) -> tuple[float, str]:
+def _by_wait(load: Load, sample: Sample, target: float) -> tuple[float, str]:
     """In slots."""
+    service_time = load.service_time
     queued, offered = sample.queued, load.offered
     spare = min(_FEW_WAIT * sqrt(offered), _SHORT_WAIT * service_time / target)
     in_time = min(offered + queued, queued * service_time / target)

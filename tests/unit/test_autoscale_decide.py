@@ -155,13 +155,13 @@ def test_back_from_zero_with_the_first_sample_that_sees_a_job(
     assert decide(policy, state, sample, PLENTY)[1].replicas >= 1
 
 
-@given(policy=policies(), wanted=st.integers(1, 200))
+@given(policy=policies(), wanted=st.integers(1, 60))
 def test_to_the_minimum_when_nothing_is_to_do_and_to_zero_only_where_that_is_it(
     policy: Policy, wanted: int
 ) -> None:
     nothing = [
         Sample(now=float(now), queues=(Backlog(0),), workers=wanted, idle=wanted)
-        for now in range(0, 60 * 300, 30)
+        for now in range(0, 60 * 80, 30)
     ]
     assert play(policy, nothing, wanted)[-1].replicas == policy.minimum
 
