@@ -61,19 +61,28 @@ def facts(job_id: str, reply: Sequence[Any]) -> Facts:
     if job is None:
         raise UnknownJob(job_id)
     f = pairs(flat)
-    wait = maybe(f, "rate_wait")
     parents = json.loads(f.get("parents", "{}")) or {}
+    arrays = json.loads(f.get("arrays", "{}")) or {}
     return Facts(
         job=job,
         now_ms=int(f["now"]),
         queue_state=QueueState(f.get("queue_state", "open")),
-        rate_wait=None if wait is None else wait / 1000,
+        rate_wait=_seconds(f, "rate_wait"),
         holders=tuple(json.loads(f.get("holders", "[]"))),
         parked=f.get("parked") == "1",
         parents={i: Status(status) if status else None for i, status in parents.items()},
+        arrays={i: (over, size) for i, (over, size) in arrays.items()},
         serving=tuple(json.loads(f.get("serving", "[]"))),
         ahead=maybe(f, "ahead"),
+        lease=_seconds(f, "lease") or 0.0,
+        silence=_seconds(f, "silence"),
+        lease_left=_seconds(f, "lease_left"),
     )
+
+
+def _seconds(f: Fields, name: str) -> float | None:
+    ms = maybe(f, name)
+    return None if ms is None else ms / 1000
 
 
 def records(reply: Sequence[str]) -> list[dict[str, Any]]:

@@ -16,6 +16,9 @@ from .status import LOSSES, MAX_CRASHES, Cause, Status
 
 _FEW = 5  # names in one sentence
 
+# A worker that was not heard of for this part of its lease missed two heartbeats.
+_SILENT = 0.6
+
 
 class Why(StrEnum):
     """What kind of reason it is."""
@@ -31,6 +34,7 @@ class Why(StrEnum):
     CLAIMED = "claimed"
     RUNNING = "running"
     CANCELLING = "cancelling"
+    SILENT = "silent"
     ENDED = "ended"
 
 
@@ -54,7 +58,10 @@ class Explanation:
 def explain(facts: Facts, now_ms: int) -> Explanation:
     """What `facts` say of their job at an instant (ms since 1970)."""
     job = facts.job
-    return Explanation(f"Job {job.id} {_SUMMARIES[job.status]}.", tuple(_reasons(facts, now_ms)))
+    said = _SUMMARIES[job.status]
+    if job.status.held and _is_silent(facts):
+        said += ", but nothing was heard of its worker for a while"
+    return Explanation(f"Job {job.id} {said}.", tuple(_reasons(facts, now_ms)))
 
 
 _SUMMARIES = {
@@ -92,7 +99,7 @@ def _blocked(facts: Facts, now_ms: int) -> Iterator[Reason]:
     ids = sorted(facts.parents)
     for parent in ids[:_FEW]:
         status = facts.parents[parent]
-        what = f"job {parent}, which is {status}" if status else f"the jobs of array {parent}"
+        what = f"job {parent}, which is {status}" if status else _array(facts, parent)
         hint = f"jobctl explain {parent}" if status else f"jobctl jobs --array {parent}"
         yield Reason(Why.BLOCKED, f"It waits for {what}.", hint)
     if len(ids) > _FEW:
@@ -101,6 +108,12 @@ def _blocked(facts: Facts, now_ms: int) -> Iterator[Reason]:
     if due is not None and due > now_ms:
         wait = span((due - now_ms) / 1000)
         yield Reason(Why.DELAY, f"Also then it will not start before {wait} from now.")
+
+
+def _array(facts: Facts, array: str) -> str:
+    over, size = facts.arrays.get(array, (0, 0))
+    told = f": {over} of {size} are over" if size else ""
+    return f"the jobs of array {array}{told}"
 
 
 def _scheduled(job: Job, now_ms: int) -> Reason:
@@ -152,8 +165,25 @@ def _served_by(workers: tuple[str, ...]) -> str:
 # -- on a worker -------------------------------------------------------------------
 
 
+def _is_silent(facts: Facts) -> bool:
+    return facts.silence is not None and facts.silence > _SILENT * facts.lease
+
+
+def _silent(facts: Facts) -> Reason:
+    left = facts.lease_left or 0.0
+    ends = f"ends in {span(left)}" if left > 0 else "has ended"
+    return Reason(
+        Why.SILENT,
+        f"Its worker {facts.job.worker} was last heard of {span(facts.silence or 0.0)} ago; the "
+        f"lease {ends}, and if nothing is heard before, another worker gets the job.",
+        "jobctl ps",
+    )
+
+
 def _held(facts: Facts, now_ms: int) -> Iterator[Reason]:
     job = facts.job
+    if _is_silent(facts):
+        yield _silent(facts)
     if job.cancelling:
         yield Reason(
             Why.CANCELLING,

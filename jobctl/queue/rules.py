@@ -95,8 +95,11 @@ class Facts:
 
     `rate_wait` is in how many seconds its queue may start a job again (None: now),
     `holders` the jobs that have the places of its concurrency key, `parents` the ids in
-    `after` that are not over (an array has no status), `serving` the names of the living
-    workers that take from its queue, `ahead` how many queued jobs come before it.
+    `after` that are not over (an array has no status), `arrays` how many of how many jobs of
+    the arrays among them are, `serving` the names of the living workers that take from its
+    queue, `ahead` how many queued jobs come before it. Of a job that is held, `silence` is how
+    many seconds ago its worker was last heard of, and `lease_left` in how many its lease ends,
+    of the `lease` it had then.
     """
 
     job: Job
@@ -106,5 +109,9 @@ class Facts:
     holders: tuple[str, ...] = ()
     parked: bool = False
     parents: Mapping[str, Status | None] = field(default_factory=dict)
+    arrays: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     serving: tuple[str, ...] = ()
     ahead: int | None = None
+    lease: float = 0.0
+    silence: float | None = None
+    lease_left: float | None = None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from jobctl.queue import Queue, QueueRates, QueueState, Rate, Status, UnknownJob, new_id
+from jobctl.queue.explain import Why, explain
 from tests.support.flows import end, submit
 from tests.support.queue_lab import LEASE, Lab
 
@@ -37,9 +38,43 @@ def test_a_blocked_job(lab: Lab, queue: Queue) -> None:
     job = submit(lab, after=(parent, over, array))
     end(lab, over)
     assert queue.facts(job).parents == {parent: Status.QUEUED, array: None}
+    assert queue.facts(job).arrays == {array: (0, 1)}
     queue.cancel_array(array)
     assert queue.facts(job).parents == {}  # cancelled, so it waits for nobody
     queue.cancel_array(array)
+
+
+def test_a_job_that_waits_for_an_array_knows_how_far_it_is(lab: Lab, queue: Queue) -> None:
+    array = new_id()
+    first, second, _ = [submit(lab, array=array, array_size=9) for _ in range(3)]
+    job = submit(lab, after=(array,))
+    end(lab, first)
+    queue.cancel(second)
+    assert queue.facts(job).arrays == {array: (2, 9)}
+
+
+def test_a_job_whose_worker_is_silent(lab: Lab, queue: Queue) -> None:
+    job, _ = lab.running("inc-1")
+    facts = queue.facts(job)
+    assert facts.lease == LEASE
+    assert facts.silence is not None
+    assert facts.silence < LEASE / 2
+    lab.silence("inc-1", 0.8)
+    facts = queue.facts(job)
+    assert facts.silence is not None
+    assert facts.silence >= 0.8 * LEASE
+    assert facts.lease_left is not None
+    assert 0 < facts.lease_left <= LEASE
+    assert explain(facts, facts.now_ms).reasons[0].kind is Why.SILENT
+    lab.expire("inc-1")
+    left = queue.facts(job).lease_left
+    assert left is not None
+    assert left < 0
+    lab.redis.hset(f"{lab.prefix}meta", "grace_until", str(lab.now_ms() + 30_000))
+    left = queue.facts(job).lease_left
+    assert left is not None
+    assert 0 < left <= 30
+    lab.end_grace()
 
 
 def test_a_parked_job(lab: Lab, queue: Queue) -> None:

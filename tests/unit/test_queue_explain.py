@@ -46,6 +46,13 @@ def test_blocked_names_what_it_waits_for() -> None:
     assert reasons(Status.BLOCKED, {"parents": many})[-1] == (Why.BLOCKED, "It waits for 3 others.")
 
 
+def test_blocked_tells_how_far_an_array_is() -> None:
+    facts = {"parents": {"C": None}, "arrays": {"C": (3, 10)}}
+    assert reasons(Status.BLOCKED, facts) == [
+        (Why.BLOCKED, "It waits for the jobs of array C: 3 of 10 are over.")
+    ]
+
+
 def test_delay_and_backoff_are_told_apart() -> None:
     assert reasons(Status.SCHEDULED, due_at=NOW + 90_000) == [
         (Why.DELAY, "It was submitted for later: it is due in 1m30s.")
@@ -82,6 +89,24 @@ def test_queued_and_nothing_wrong() -> None:
         (Why.WAITING_ITS_TURN, "It is the next in default; served by worker-1.")
     ]
     assert reasons(Status.QUEUED, {"ahead": 7})[0][1].startswith("7 jobs are before it in default")
+
+
+@pytest.mark.parametrize("status", [Status.CLAIMED, Status.RUNNING])
+def test_a_silent_worker_comes_first(status: Status) -> None:
+    heard = {"lease": 10.0, "silence": 7.0, "lease_left": 3.0}
+    (kind, text), second = reasons(status, heard, worker="worker-2")
+    assert (kind, second[0]) == (Why.SILENT, Why(status))
+    assert text == (
+        "Its worker worker-2 was last heard of 7s ago; the lease ends in 3s, and if nothing is "
+        "heard before, another worker gets the job."
+    )
+    job = Job(id=ID, status=status, worker="worker-2")
+    said = explain(Facts(job=job, now_ms=NOW, lease=10.0, silence=6.5), NOW).summary
+    assert "nothing was heard" in said
+    heard["lease_left"] = -0.5
+    assert "the lease has ended" in reasons(status, heard)[0][1]
+    heard["silence"] = 5.9
+    assert kinds(status, heard) == [Why(status)]
 
 
 def test_held_jobs_name_their_worker() -> None:

@@ -216,15 +216,22 @@ define('schedules', READS, function(ctx)
   return redis.call('HGETALL', ctx.p .. 'schedules')
 end)
 
--- Parents of a blocked job that are not over: id -> status, '' for an array.
+-- Parents of a blocked job that are not over: id -> status, '' for an array; and of the arrays
+-- among them, id -> how many jobs are over, of how many.
 local function open_parents(ctx, job)
-  local open = {}
+  local open, arrays = {}, {}
   for _, parent in ipairs(cjson.decode(redis.call('HGET', job.key, 'after'))) do
     if parent_state(ctx, parent) == 'open' then
       open[parent] = (find(ctx, parent) or { status = '' }).status
+      local array = open[parent] == '' and find_array(ctx, parent)
+      if array then
+        local there = redis.call('ZCARD', ctx.p .. 'members:' .. parent) + array.gone
+        arrays[parent] =
+          { array.succeeded + array.failed + array.cancelled, math.max(array.size, there) }
+      end
     end
   end
-  return open
+  return open, arrays
 end
 
 -- Names of living workers that take from a queue.
@@ -273,7 +280,19 @@ define('facts', READS, function(ctx, args)
     add_fact('ahead', tostring(ahead))
   end
   if job.status == 'blocked' then
-    add_fact('parents', cjson.encode(open_parents(ctx, job)))
+    local parents, arrays = open_parents(ctx, job)
+    add_fact('parents', cjson.encode(parents))
+    add_fact('arrays', cjson.encode(arrays))
+  end
+  if HELD[job.status] then
+    local heard = redis.call('HGET', ctx.p .. 'worker:' .. job.incarnation, 'heartbeat_at')
+    local ends = redis.call('ZSCORE', ctx.p .. 'leases', job.incarnation)
+    add_fact('lease', string.format('%.0f', ctx.lease))
+    if heard and ends then
+      add_fact('silence', string.format('%.0f', ctx.now - heard))
+      -- No lease ends before the grace after a gap is over (see may_end).
+      add_fact('lease_left', string.format('%.0f', math.max(ends, ctx.grace_until) - ctx.now))
+    end
   end
   return { read(ctx, job.id), facts }
 end)
