@@ -2,13 +2,14 @@
 
 import json
 from functools import cache
+from inspect import cleandoc
 from typing import Any
 
 from jobctl.config.fields import Setting, default_of, settings
 from jobctl.config.json_schema import schema
 from jobctl.config.models import Config
 from jobctl.config.types import Section
-from jobctl.config.units import RATE_PATTERN
+from jobctl.config.units import RATE_PATTERN, SHARE_PATTERN
 
 _TOP = """\
 <!-- Generated from jobctl/config/models.py by `python -m jobctl.config.generate`. -->
@@ -36,8 +37,9 @@ _KINDS = {
     '["integer", "string"]': "size",
     '["number", "string"]': "duration",
     '["object", "array"]': "section or list",
-    "rate": "rate",
 }
+_LISTS = {"array": "list of commands"}
+_PATTERNS = {RATE_PATTERN: "rate", SHARE_PATTERN: "number or share"}
 
 
 @cache
@@ -71,7 +73,7 @@ def _part(
     ]
     return "\n".join(
         [
-            *(f"## {title}", "", (section.__doc__ or "").strip().replace("``", "`"), ""),
+            *(f"## {title}", "", cleandoc(section.__doc__ or "").replace("``", "`"), ""),
             *("| setting | type | default | meaning |", "|---|---|---|---|", *rows, ""),
         ]
     )
@@ -101,8 +103,13 @@ def _kind(setting: Setting, node: dict[str, Any]) -> str:
         return _numbers(node)
     if "properties" in node:
         return "rules by cause"
-    named = "rate" if node.get("pattern") == RATE_PATTERN else json.dumps(node["type"])
-    return _KINDS[named]
+    shape = json.dumps(node["type"])
+    return _PATTERNS.get(node.get("pattern", ""), _LISTS.get(_items(node)) or _KINDS[shape])
+
+
+def _items(node: dict[str, Any]) -> str:
+    """Return the type of a list's items, "" for what is no list."""
+    return str(node.get("items", {}).get("type", ""))
 
 
 def _numbers(node: dict[str, Any]) -> str:
