@@ -17,7 +17,7 @@ from jobctl.cluster.host_folders import check_mounts
 from jobctl.cluster.images import ensure_images, image_tags, roles_of
 from jobctl.cluster.observed import Observed, observe
 from jobctl.cluster.plan import check_names, plan
-from jobctl.cluster.pool_images import ensure_pool_images, pool_tags
+from jobctl.cluster.pool_images import ensure_pool_images, pool_tags, remove_old_images
 from jobctl.cluster.ready import wait_ready
 from jobctl.cluster.seed import Seed
 from jobctl.cluster.socket_probe import candidates, find_socket
@@ -75,6 +75,7 @@ def up(
             on_event=on_event,
             revived=run.revived,
         )
+    run.tidy_images()
     torn = torn_at_start(engine, config.name) if wait else ""
     done = Plan(
         tuple(replace(action, after=()) for action in run.done), notes=(torn,) if torn else ()
@@ -143,6 +144,11 @@ class _Up:
             force=build,
             on_event=self._on_event,
         )
+
+    def tidy_images(self) -> None:
+        """Remove the images that what was done has replaced."""
+        if self.done:
+            remove_old_images(self._engine, self._config, self._tags)
 
     def attempt(self) -> None:
         """Observe, plan and apply once."""

@@ -15,6 +15,8 @@ from jobctl.engine.errors import EngineError
 from jobctl.engine.protocol import Engine
 
 ROLE_LABEL = "jobctl.role"
+BUILT_FOR = "jobctl.built-for"
+"""Whose image it is. Not the label of the project's parts: containers inherit an image's."""
 
 _CA_BUNDLE = "ca-bundle.crt"
 

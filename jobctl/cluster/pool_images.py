@@ -6,6 +6,7 @@ A pool without either runs in the worker's image.
 import os
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from jobctl.cluster import names
 from jobctl.cluster.archive import File
 from jobctl.cluster.errors import ClusterError
 from jobctl.cluster.events import Event, OnEvent
-from jobctl.cluster.image_build import ROLE_LABEL, ca_bundle
+from jobctl.cluster.image_build import BUILT_FOR, ROLE_LABEL, ca_bundle
 from jobctl.cluster.image_context import context, digest, image_tag, role_files
 from jobctl.cluster.pool_context import (
     code_files,
@@ -23,7 +24,7 @@ from jobctl.cluster.pool_context import (
 )
 from jobctl.config import Config, Pool
 from jobctl.data import data_path
-from jobctl.engine.errors import BuildFailed, EngineError
+from jobctl.engine.errors import BuildFailed, Conflict, EngineError
 from jobctl.engine.protocol import Engine
 
 _SAID = re.compile(r"^jobctl: (.+)$", re.MULTILINE)
@@ -74,10 +75,25 @@ def ensure_pool_images(
         found[names.pool_image(name)] = recipe.tag
         if recipe.tag not in built and (force or engine.image(recipe.tag) is None):
             if pool.image:
-                _ensure_runtime(engine, worker, on_event)
+                _ensure_runtime(engine, config, worker, on_event)
             _build(engine, config, recipe, force, on_event)
             built.add(recipe.tag)
     return found
+
+
+def remove_old_images(engine: Engine, config: Config, tags: Mapping[str, str]) -> None:
+    """Remove what was built for the project's pools earlier and no container uses; best effort.
+
+    ``tags`` are the images of now, by role.
+    """
+    ours = tuple(image_tag(kind, "") for kind in ("pool", "runtime"))
+    kept = {*tags.values(), _runtime_tag(tags[names.WORKER])}
+    with suppress(EngineError):
+        for image in engine.images({BUILT_FOR: config.name}):
+            for tag in image.tags:
+                if tag.startswith(ours) and tag not in kept:
+                    with suppress(Conflict):
+                        engine.remove_image(tag)
 
 
 def has_own(pool: Pool) -> bool:
@@ -111,13 +127,14 @@ def _runtime_tag(worker: str) -> str:
     return image_tag("runtime", digest(role_files("runtime"), worker))
 
 
-def _ensure_runtime(engine: Engine, worker: str, on_event: OnEvent) -> None:
+def _ensure_runtime(engine: Engine, config: Config, worker: str, on_event: OnEvent) -> None:
     """Have the runtime that images of the user's get; it is made from the worker's image."""
     tag = _runtime_tag(worker)
     if engine.image(tag) is None:
         on_event(Event("action", tag, "build", "started"))
         files = context(role_files("runtime"))
-        engine.build(tag, files, args={"WORKER": worker}, labels={ROLE_LABEL: "runtime"})
+        labels = {ROLE_LABEL: "runtime", BUILT_FOR: config.name}
+        engine.build(tag, files, args={"WORKER": worker}, labels=labels)
         on_event(Event("action", tag, "build", "done"))
 
 
@@ -141,7 +158,7 @@ def _build(engine: Engine, config: Config, recipe: Recipe, force: bool, on_event
             recipe.tag,
             pool_context(recipe.dockerfile, list(recipe.files), bundle),
             args=recipe.args,
-            labels={ROLE_LABEL: "pool"},
+            labels={ROLE_LABEL: "pool", BUILT_FOR: config.name},
             no_cache=force,
         )
     except BuildFailed as error:

@@ -3,10 +3,11 @@
 import io
 import json
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from jobctl.engine import failures, translate
-from jobctl.engine.docker import Docker
+from jobctl.engine.docker import Docker, by_label
 from jobctl.engine.errors import BuildFailed, EngineError, NotFound
 from jobctl.engine.model import Image
 from jobctl.engine.progress import Transcript
@@ -25,6 +26,17 @@ class DockerImages:
                 return translate.image(data)
         except NotFound:
             return None
+
+    def images(self, labels: Mapping[str, str]) -> list[Image]:
+        """List images by label, in one call."""
+        with self._docker.doing("list images"):
+            rows = self._docker.api.images(filters=by_label(labels))
+        return [translate.image(row) for row in rows]
+
+    def remove_image(self, tag: str) -> None:
+        """Remove a tag; the engine refuses while a container, running or not, uses its image."""
+        with suppress(NotFound), self._docker.doing(f"remove image {tag}"):
+            self._docker.api.remove_image(tag)
 
     def build(
         self,

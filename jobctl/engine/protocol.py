@@ -74,6 +74,17 @@ class Engine(Protocol):
         """Look up a local image by tag or id."""
         ...
 
+    def images(self, labels: Mapping[str, str]) -> list[Image]:
+        """List local images that carry all the labels."""
+        ...
+
+    def remove_image(self, tag: str) -> None:
+        """Remove a tag, and its image with the last one; success when it is already gone.
+
+        Conflict while a container uses it.
+        """
+        ...
+
     def create_network(
         self, name: str, labels: Mapping[str, str], subnet: str | None = None
     ) -> str:

@@ -179,9 +179,10 @@ def volume(row: Json) -> Volume:
 
 
 def image(data: Json) -> Image:
-    """Read ``GET /images/NAME/json``."""
-    labels = (data.get("Config") or {}).get("Labels") or {}
-    return Image(data["Id"], tuple(data.get("RepoTags") or ()), labels)
+    """Read ``GET /images/NAME/json``, or one row of ``GET /images/json``."""
+    labels = data.get("Labels") or (data.get("Config") or {}).get("Labels") or {}
+    tags = (tag for tag in data.get("RepoTags") or () if tag != "<none>:<none>")
+    return Image(data["Id"], tuple(tags), labels)
 
 
 def timestamp(text: str) -> float:

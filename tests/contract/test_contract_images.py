@@ -6,13 +6,13 @@ from pathlib import Path
 import docker
 import pytest
 
-from jobctl.engine.errors import BuildFailed, EngineError
+from jobctl.engine.errors import BuildFailed, Conflict, EngineError
 from tests.support.engine_lab import Lab, tar_of
 
 
 @pytest.fixture
 def tag(lab: Lab) -> Iterator[str]:
-    """Name an image for one test and remove it afterwards (no part of jobctl removes images)."""
+    """Name an image for one test and remove it afterwards, whatever the test left of it."""
     yield f"{lab.run}/image:1"
     if lab.engine.info().endpoint.startswith("memory:"):
         return
@@ -94,6 +94,22 @@ def test_a_tag_is_another_name_of_an_image(lab: Lab, tag: str) -> None:
     image = lab.engine.image(other)
     assert image is not None
     assert image.id == made
+
+
+def test_images_are_listed_by_label_and_removed_unless_a_container_uses_them(
+    lab: Lab, tag: str
+) -> None:
+    mine = lab.labels | {"of": lab.run}
+    lab.engine.build(tag, _context(lab, "COPY file /work/y"), args={"BASE": lab.image}, labels=mine)
+    assert [one.tags for one in lab.engine.images(mine)] == [(tag,)]
+    assert lab.engine.images(mine | {"of": "others"}) == []
+    box = lab.create("box", image=tag)
+    with pytest.raises(Conflict):
+        lab.engine.remove_image(tag)
+    lab.engine.remove(box, force=True)
+    lab.engine.remove_image(tag)
+    assert lab.engine.image(tag) is None
+    lab.engine.remove_image(tag)
 
 
 def test_an_image_that_is_nowhere(lab: Lab) -> None:

@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from string import Template
 
-from jobctl.engine.errors import BuildFailed, EngineError, NotFound
+from jobctl.engine.errors import BuildFailed, Conflict, EngineError, NotFound
 from jobctl.engine.model import Image
 from tests.support import memory_files
 from tests.support.memory_world import World, mutating
@@ -20,6 +20,17 @@ class MemoryImages:
         with self.world.changed:
             images = self.world.images
             return images.get(ref) or next((i for i in images.values() if i.id == ref), None)
+
+    def images(self, labels: Mapping[str, str]) -> list[Image]:
+        with self.world.changed:
+            images = self.world.images.values()
+            return [one for one in images if labels.items() <= one.labels.items()]
+
+    @mutating
+    def remove_image(self, tag: str) -> None:
+        if any(box.spec.image == tag for box in self.world.boxes.values()):
+            raise Conflict(f"The image {tag} is in use.")
+        self.world.images.pop(tag, None)
 
     @mutating
     def build(

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from jobctl.engine.errors import Conflict
 from tests.support.cluster_in_memory import PROJECT, ClusterInMemory
 
 
@@ -39,6 +40,38 @@ def test_code_that_changed_replaces_the_workers_of_its_pool_alone(
     touched = {a.subject for a in report.plan.actions if a.kind == "container"}
     assert touched == {"worker-functions-1", "worker-functions-2"}
     assert "stop worker-functions-1: its image changed" in report.plan.lines()
+
+
+def pool_tags(demo: ClusterInMemory) -> list[str]:
+    return [tag for tag in demo.world.images if tag.startswith(("jobctl-pool:", "jobctl-runtime:"))]
+
+
+def test_an_up_removes_the_images_of_pools_that_it_replaced(
+    demo: ClusterInMemory, code: Path
+) -> None:
+    demo.world.add_image("team/app:1")
+    demo.world.add_image("jobctl-pool:anothers")
+    wanted = pools(
+        functions={"replicas": 1, "code": str(code)}, mine={"replicas": 1, "image": "team/app:1"}
+    )
+    demo.up(wanted)
+    first = pool_tags(demo)
+    assert len(first) == 4
+    (code / "tasks.py").write_text("def g(): ...\n")
+    demo.up(wanted)
+    second = pool_tags(demo)
+    [gone] = set(first) - set(second)
+    assert gone.startswith("jobctl-pool:")
+    assert len(second) == 4
+    # One that a container uses stays, and what cannot be done makes no difference.
+    (code / "tasks.py").write_text("def h(): ...\n")
+    demo.world.fail("remove_image", error=Conflict("in use"))
+    demo.up(wanted)
+    assert set(pool_tags(demo)) > set(second)
+    (code / "tasks.py").write_text("def i(): ...\n")
+    demo.world.fail("remove_image", nth=2)
+    demo.up(wanted)
+    assert len(pool_tags(demo)) == 5
 
 
 def test_a_dry_run_names_the_image_that_would_be_built_and_builds_none(
