@@ -7,7 +7,18 @@ from typing import Literal
 from jobctl.cluster.spec import Spec
 from jobctl.engine.model import ContainerSpec
 
-Verb = Literal["build", "create", "write", "start", "unpause", "undrain", "drain", "stop", "remove"]
+Verb = Literal[
+    "build",
+    "create",
+    "write",
+    "start",
+    "await",
+    "unpause",
+    "undrain",
+    "drain",
+    "stop",
+    "remove",
+]
 Kind = Literal["image", "network", "volume", "spec", "container"]
 
 

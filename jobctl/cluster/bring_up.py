@@ -20,6 +20,7 @@ from jobctl.cluster.plan import check_names, plan
 from jobctl.cluster.pool_images import ensure_pool_images, pool_tags, remove_old_images
 from jobctl.cluster.ready import wait_ready
 from jobctl.cluster.seed import Seed
+from jobctl.cluster.service_images import ensure_service_images
 from jobctl.cluster.socket_probe import candidates, find_socket
 from jobctl.cluster.spec import Socket, Spec
 from jobctl.cluster.state import Connection
@@ -100,7 +101,7 @@ def plan_up(
     seen = observe(engine, config.name, images=() if build else tuple(tags.values()))
     # Looking for the socket would take a container, and here nothing may be made.
     socket = _kept_socket(config, engine, seen) or Socket(_places(config, engine)[0], 0)
-    wanted = _wanted(config, tags, seen, reset_scale, file, socket)
+    wanted = _wanted(config, tags, seen, reset_scale=reset_scale, file=file, socket=socket)
     found = plan(wanted, seen)
     if build:
         # They may well be there: that is not why they are built.
@@ -137,6 +138,7 @@ class _Up:
             self._engine, self._config, roles, force=build, on_event=self._on_event
         )
         self._tags = {role: reports[role].tag for role in roles}
+        ensure_service_images(self._engine, self._config, self._on_event)
         self._tags |= ensure_pool_images(
             self._engine,
             self._config,
@@ -181,7 +183,17 @@ class _Up:
                 worker = self._tags[names.WORKER]
                 places = _places(config, self._engine)
                 self._socket = find_socket(self._engine, config.name, worker, places)
-        return _wanted(config, self._tags, seen, self._reset_scale, self._file, self._socket)
+        return self._desired(seen, self._socket)
+
+    def _desired(self, seen: Observed, socket: Socket | None) -> Desired:
+        return _wanted(
+            self._config,
+            self._tags,
+            seen,
+            reset_scale=self._reset_scale,
+            file=self._file,
+            socket=socket,
+        )
 
     @property
     def revived(self) -> frozenset[str]:
@@ -192,7 +204,7 @@ class _Up:
     def _open_volumes(self, seen: Observed) -> Seed:
         """Return a seed to read kept volumes through, all of which exist with our labels."""
         project = self._config.name
-        wanted = _wanted(self._config, self._tags, seen, self._reset_scale, self._file, None)
+        wanted = self._desired(seen, None)
         check_names(wanted, seen, [])
         for volume in wanted.volumes:
             # A container that mounts a missing one would have it made without our labels.
@@ -223,6 +235,7 @@ def _wanted(
     config: "Config",
     tags: dict[str, str],
     seen: Observed,
+    *,
     reset_scale: bool,
     file: str,
     socket: Socket | None,
@@ -232,7 +245,7 @@ def _wanted(
     overrides = {
         pool: count
         for pool, count in sorted(kept.items())
-        if pool in config.workers and count != config.workers[pool].replicas
+        if pool in config.workers and count != config.workers[pool].first_replicas
     }
     held = socket if config.controller.run == "container" else None
     spec = Spec(config.model_dump(mode="json"), tags, overrides, caller_of(config), held)

@@ -19,7 +19,8 @@ def cause_of_change(
     """Say why a container of a service must be made anew."""
     if not same_image:
         return "its image changed"
-    sections = (f"workers.{pool}", *_POOL_SECTIONS) if pool else _SECTIONS[service]
+    own = (f"services.{service}", "logs")
+    sections = (f"workers.{pool}", *_POOL_SECTIONS) if pool else _SECTIONS.get(service, own)
     changed = _changed(old or {}, new, sections)
     if not old or not changed:
         return "its configuration changed"

@@ -167,6 +167,38 @@ def controller(config: "Config", image: str, socket: "Socket") -> ContainerSpec:
     )
 
 
+def service(config: "Config", name: str) -> ContainerSpec:
+    """Return what one of the user's services runs as: as confined as our own, but for its root."""
+    settings = config.services[name]
+    check = settings.health
+    return _spec(
+        config,
+        image=settings.image,
+        command=settings.command,
+        cpus=settings.cpus,
+        memory=settings.memory,
+        pids=settings.pids,
+        env=settings.env,
+        mounts=(
+            *(
+                Mount("volume", names.volume(config.name, volume), path)
+                for volume, path in settings.volumes.items()
+            ),
+            *(Mount("bind", m.host, m.path, read_only=not m.write) for m in settings.mounts),
+        ),
+        ports=tuple(Port("127.0.0.1", host, inside) for host, inside in settings.ports),
+        user=settings.user or "",
+        # Images of all kinds write where they like.
+        read_only=False,
+        restart="unless-stopped" if settings.restart == "always" else "no",
+        health=HealthCheck(
+            check.command, check.interval, check.timeout, check.retries, check.start_period
+        )
+        if check
+        else None,
+    )
+
+
 def stop_timeout(grace: float) -> int:
     """Return the whole seconds a worker gets to end when its jobs get ``grace`` seconds."""
     return int(grace) + 5

@@ -72,6 +72,14 @@ class PoolDesired:
 
 
 @dataclass(frozen=True)
+class ServiceDesired:
+    """One of the user's services; ``needs`` maps services to whether they must be healthy first."""
+
+    template: Template
+    needs: Mapping[str, bool]
+
+
+@dataclass(frozen=True)
 class Volume:
     """A volume that should be."""
 
@@ -92,12 +100,18 @@ class Desired:
     redis: Template
     master: Template
     pools: Mapping[str, PoolDesired]
+    extra: Mapping[str, ServiceDesired]
     controller: Template | None = None
     controllers: int = 0
 
     def services(self) -> list[tuple[Template, int]]:
-        """Return everything but the workers, each with how many of it there are to be."""
+        """Return everything but the workers, each with how many of it there are to be.
+
+        The user's come after those that they need, and the controller last.
+        """
+        # The master first: it takes longest to come up, and the engine starts few at a time.
         found = [(self.master, 1), (self.redis, 1)]
+        found += [(service.template, 1) for service in self.extra.values()]
         return [*found, (self.controller, self.controllers)] if self.controller else found
 
     @property
@@ -124,10 +138,17 @@ def desired(spec: Spec, config: "Config", file: str) -> Desired:
         subnet=config.network.subnet,
         volumes=tuple(
             Volume(names.volume(project, role), labels.for_volume(project, role))
-            for role in names.VOLUME_ROLES
+            for role in [*names.VOLUME_ROLES, *_own_volumes(config)]
         ),
         redis=template(names.REDIS, "", containers.redis(config, spec.images[names.REDIS])),
         master=template(names.MASTER, "", containers.master(config, spec.images[names.MASTER])),
+        extra={
+            name: ServiceDesired(
+                template(name, "", containers.service(config, name)),
+                {need: how == "healthy" for need, how in config.services[name].depends_on.items()},
+            )
+            for name in _in_order(config)
+        },
         controller=_controller(spec, config, template),
         controllers=config.controller.replicas,
         pools={
@@ -137,12 +158,32 @@ def desired(spec: Spec, config: "Config", file: str) -> Desired:
                     name,
                     containers.worker(config, name, _image(spec, name), spec.caller),
                 ),
-                spec.overrides.get(name, pool.replicas),
+                spec.overrides.get(name, pool.first_replicas),
                 pool.grace,
             )
             for name, pool in config.workers.items()
         },
     )
+
+
+def _own_volumes(config: "Config") -> list[str]:
+    """Return the names of the volumes of the user's services."""
+    return sorted({volume for found in config.services.values() for volume in found.volumes})
+
+
+def _in_order(config: "Config") -> list[str]:
+    """Return the user's services, each after those that it needs; there are no cycles."""
+    ordered: list[str] = []
+
+    def add(name: str) -> None:
+        if name in config.services and name not in ordered:
+            for need in config.services[name].depends_on:
+                add(need)
+            ordered.append(name)
+
+    for name in sorted(config.services):
+        add(name)
+    return ordered
 
 
 def _controller(

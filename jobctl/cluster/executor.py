@@ -9,6 +9,7 @@ from jobctl.cluster.action import Action, Plan
 from jobctl.cluster.drainer import Drainer
 from jobctl.cluster.errors import ClusterError, PortTaken
 from jobctl.cluster.events import Event, OnEvent
+from jobctl.cluster.health import await_health
 from jobctl.cluster.master_api import MasterApi
 from jobctl.cluster.secrets import Secrets
 from jobctl.cluster.seed import Seed
@@ -24,6 +25,7 @@ _PAST = {
     "create": "created",
     "write": "written",
     "start": "started",
+    "await": "healthy",
     "unpause": "thawed",
     "undrain": "takes jobs again",
     "drain": "drained",
@@ -128,6 +130,7 @@ class Executor:
             ("create", "container"): lambda engine: engine.create(_spec(action)),
             ("write", "spec"): lambda engine: self._write(engine, action),
             ("start", "container"): lambda engine: _start(engine, action),
+            ("await", "container"): lambda engine: await_health(engine, action),
             ("unpause", "container"): lambda engine: engine.unpause(action.target),
             ("undrain", "container"): lambda _engine: self._undrain(action),
             ("stop", "container"): lambda engine: engine.stop(action.target, action.seconds or 0.0),

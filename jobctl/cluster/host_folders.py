@@ -16,14 +16,16 @@ def check_mounts(config: "Config", engine: Engine) -> None:
     The engine itself finds that out only when the former workers are gone. An engine elsewhere has
     folders of its own, which nobody can look for from here.
     """
+    users = [
+        *((f"pool {name}", pool.mounts) for name, pool in sorted(config.workers.items())),
+        *((f"service {name}", found.mounts) for name, found in sorted(config.services.items())),
+    ]
     missing = [
-        (name, mount.host)
-        for name, pool in sorted(config.workers.items())
-        for mount in pool.mounts
+        (user, mount.host)
+        for user, mounts in users
+        for mount in mounts
         if not Path(mount.host).exists()
     ]
     if missing and engine.info().endpoint.startswith("unix://"):
-        pool, host = missing[0]
-        raise ClusterError(
-            f"The pool {pool} mounts {host}, which is not there.", f"mkdir -p {host}"
-        )
+        user, host = missing[0]
+        raise ClusterError(f"The {user} mounts {host}, which is not there.", f"mkdir -p {host}")

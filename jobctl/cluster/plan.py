@@ -1,5 +1,7 @@
 """The plan of `up`: what leads from the observed cluster to the desired one. Pure."""
 
+from collections.abc import Iterable
+
 from jobctl.cluster import labels, names
 from jobctl.cluster.action import Action, Plan, PlanBuilder, Verb
 from jobctl.cluster.changes import cause_of_change
@@ -27,7 +29,6 @@ def plan(wanted: Desired, seen: Observed) -> Plan:
     """
     check_schema(seen)
     pools = {name: _Pool(pool, seen) for name, pool in wanted.pools.items()}
-    # The master first: it takes longest to come up, and the engine starts few at a time.
     instances = [
         _Wanted(template, number, wanted, seen)
         for template, count in wanted.services()
@@ -44,7 +45,9 @@ def plan(wanted: Desired, seen: Observed) -> Plan:
     for item in instances:
         if item.row is None or item.fault:
             cause = item.fault or _ABSENT
-            create_and_start(builder, item.instance, cause, after=gone.get(item.instance.name))
+            last = gone.get(item.instance.name)
+            needs = _needs(builder, wanted, seen, item.template)
+            create_and_start(builder, item.instance, cause, after=last, needs=needs)
         else:
             _revive(builder, seen, item.instance, item.row)
     return builder.plan()
@@ -271,6 +274,8 @@ def _revive(builder: PlanBuilder, seen: Observed, instance: Instance, row: Conta
         builder.add(Action(verb, "container", instance.name, cause, row.name), [after])
 
     load = seen.load(row)
+    if row.state == "exited" and instance.container.restart == "no":
+        return  # it did what it was for
     if row.state == "created":
         add("start", "it was never started", after="write spec")
     elif row.state == "exited":
@@ -282,18 +287,42 @@ def _revive(builder: PlanBuilder, seen: Observed, instance: Instance, row: Conta
         add("undrain", "it takes no jobs")
 
 
+def _needs(builder: PlanBuilder, wanted: Desired, seen: Observed, template: Template) -> list[str]:
+    """Return the ids of what must be done before a service is started, as its `needs` say."""
+    found: list[str] = []
+    service = wanted.extra.get(template.service)
+    for need, healthy in sorted(service.needs.items()) if service else ():
+        name = f"{need}-1"
+        target = names.container(wanted.project, name)
+        found.append(f"start {name}")
+        row = seen.containers.get(target)
+        fresh = f"start {name}" in builder.ids("start")
+        if healthy and (fresh or row is None or row.health != "healthy"):
+            cause = f"{template.service} needs it healthy"
+            wait = Action("await", "container", name, cause, target)
+            found.append(builder.add(wait, [f"start {name}"]))
+    return found
+
+
 def create_and_start(
-    builder: PlanBuilder, instance: Instance, cause: str, after: list[str] | None = None
+    builder: PlanBuilder,
+    instance: Instance,
+    cause: str,
+    after: list[str] | None = None,
+    needs: Iterable[str] = (),
 ) -> None:
-    """Add the making of a container; what it reads at its start is written before that."""
+    """Add the making of a container; what it reads at its start is written before that.
+
+    It is made after the actions ``after`` and started after those that it ``needs``.
+    """
     ground = [i for i in builder.ids("create") if i.startswith(("create network", "create volume"))]
-    needs = [*(after or []), *ground, *builder.ids("build")]
+    before = [*(after or []), *ground, *builder.ids("build")]
     target = instance.container.name
     created = builder.add(
         Action("create", "container", instance.name, cause, target, container=instance.container),
-        after=needs,
+        after=before,
     )
     builder.add(
         Action("start", "container", instance.name, "it was just created", target),
-        after=[created, "write spec"],
+        after=[created, "write spec", *needs],
     )

@@ -60,5 +60,5 @@ def _mend(builder: PlanBuilder, wanted: Desired, seen: Observed, instance: Insta
         cause = "it is half removed" if wanted.network in seen.networks else "its network is gone"
         gone = remove_container(builder, row, cause, seconds=0.0, force=True)
         create_and_start(builder, instance, cause, after=[gone])
-    elif row.state in ("created", "exited"):
+    elif row.state == "created" or (row.state == "exited" and instance.container.restart != "no"):
         builder.add(Action("start", "container", instance.name, _ENDED, target))

@@ -126,9 +126,17 @@ def _watch(
     for name in sorted(expected & rows.keys()):
         row = rows[name]
         ended = row.state in ("exited", "dead", "restarting")
+        if ended and _did_its_work(engine, row):
+            continue
         if ended or (row.health == "unhealthy" and name not in revived):
             raise _failed(engine, project, row)
     return rows
+
+
+def _did_its_work(engine: Engine, row: Container) -> bool:
+    """Tell whether a container that ended was one that is to run once, and did well."""
+    detail = engine.inspect(row.id)
+    return detail is not None and detail.restart == "no" and detail.exit_code == 0
 
 
 def _failed(engine: Engine, project: str, row: Container) -> StartFailed:

@@ -97,7 +97,8 @@ def _wanted(seen: Observed, pools: Mapping[str, int]) -> Desired:
                 f"jobctl scale {service}={MAX_REPLICAS}",
             )
         overrides[name] = count
-    overrides = {p: n for p, n in sorted(overrides.items()) if n != config.workers[p].replicas}
+    kept = {p: n for p, n in overrides.items() if n != config.workers[p].first_replicas}
+    overrides = dict(sorted(kept.items()))
     return desired(replace(spec, overrides=overrides), config, labels.file_of(seen.master.labels))
 
 

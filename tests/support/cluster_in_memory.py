@@ -1,11 +1,14 @@
 """A cluster on the in-memory engine, with a fake master: the bed of the tests of jobctl.cluster."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from jobctl.cluster import DownReport, Plan, ScaleReport, UpReport, down, plan_up, scale, up
+from jobctl.cluster.desired import Desired, desired
 from jobctl.cluster.events import Event
 from jobctl.cluster.images import image_tags
+from jobctl.cluster.observed import observe
 from jobctl.config import Config
 from tests.support.fake_master import FakeMaster
 from tests.support.memory_engine import MemoryEngine
@@ -45,6 +48,13 @@ class ClusterInMemory:
     def plan(self, settings: Mapping[str, Any] | None = None, **options: Any) -> Plan:
         """Return what `up` would do."""
         return plan_up(self.config(settings), self.engine, file="/home/me/cluster.yaml", **options)
+
+    def wanted(self, replicas: int = 3) -> Desired:
+        """Return what the stored spec wants, with so many workers in the pool."""
+        generation = observe(self.engine, PROJECT).generation
+        assert generation is not None
+        spec = replace(generation.spec, overrides={"default": replicas})
+        return desired(spec, Config.model_validate(spec.config), "/home/me/cluster.yaml")
 
     def scale(self, pools: Mapping[str, int], **options: Any) -> ScaleReport:
         """Run `scale`; not waiting for readiness unless told to."""

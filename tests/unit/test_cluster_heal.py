@@ -1,12 +1,12 @@
 """Plans of the controller compared as text: what it mends, and what it leaves alone."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from jobctl.cluster.desired import Desired, desired
+from jobctl.cluster.desired import desired
 from jobctl.cluster.observed import observe
 from jobctl.cluster.plan_heal import plan_heal
 from jobctl.cluster.spec import Socket
@@ -23,18 +23,8 @@ def demo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ClusterInM
         yield ClusterInMemory(world, master)
 
 
-def wanted(demo: ClusterInMemory, replicas: int = 3) -> Desired:
-    """What the stored spec wants."""
-    generation = observe(demo.engine, PROJECT).generation
-    assert generation is not None
-    overrides: Mapping[str, int] = {"default": replicas}
-    spec = generation.spec
-    changed = type(spec)(spec.config, spec.images, overrides, spec.caller, spec.socket)
-    return desired(changed, demo.config(), "/home/me/cluster.yaml")
-
-
 def healed(demo: ClusterInMemory, *alone: str, **options: Any) -> list[str]:
-    return plan_heal(wanted(demo, **options), observe(demo.engine, PROJECT), alone).lines()
+    return plan_heal(demo.wanted(**options), observe(demo.engine, PROJECT), alone).lines()
 
 
 def test_a_sound_cluster_is_left_as_it_is(demo: ClusterInMemory) -> None:
