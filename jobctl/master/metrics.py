@@ -5,11 +5,11 @@ Written by hand: a few gauges do not pay for a client library's import time and 
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from jobctl.queue import QueueInfo, QueueState, Status, Worker
+from jobctl.queue import Gauges, QueueInfo, QueueState, Status, Worker
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _WORKER_STATUSES = ("idle", "busy", "draining", "drained", "lost")
@@ -27,6 +27,7 @@ class Standing:
     counts: Mapping[Status, int]
     queues: Iterable[QueueInfo]
     workers: Iterable[Worker]
+    gauges: Mapping[str, Gauges] = field(default_factory=dict)
 
 
 class HttpCounter:
@@ -74,7 +75,7 @@ def render(standing: Standing | None, requests: HttpCounter) -> str:
     up: list[Sample] = [({}, 0 if standing is None else 1)]
     lines = _family("jobctl_redis_up", "gauge", "Redis answers (1) or not (0).", up)
     if standing is not None:
-        lines += _jobs(standing) + _queues(standing) + _workers(standing)
+        lines += _jobs(standing) + _queues(standing) + _workers(standing) + _measured(standing)
     lines += _family(
         "jobctl_http_requests_total", "counter", "Requests answered.", requests.samples()
     )
@@ -113,6 +114,12 @@ def _queues(standing: Standing) -> list[str]:
             [({"queue": q.name}, q.queued) for q in queues],
         )
         + _family(
+            "jobctl_queue_parked",
+            "gauge",
+            "Jobs waiting for a place of their concurrency key.",
+            [({"queue": q.name}, q.parked) for q in queues],
+        )
+        + _family(
             "jobctl_queue_oldest_seconds",
             "gauge",
             "Since when the oldest waiting job was submitted.",
@@ -143,6 +150,37 @@ def _workers(standing: Standing) -> list[str]:
             "gauge",
             "Jobs each worker runs at once.",
             [({"worker": w.name, "pool": w.pool}, w.concurrency) for w in workers],
+        )
+        + _family(
+            "jobctl_worker_attempts_ended_total",
+            "counter",
+            "Attempts that each worker ended since it registered.",
+            [({"worker": w.name, "pool": w.pool}, w.ended) for w in workers],
+        )
+    )
+
+
+def _measured(standing: Standing) -> list[str]:
+    """What a controller measured of the workers' containers; nothing without one."""
+    found = sorted(standing.gauges.items())
+    return (
+        _family(
+            "jobctl_worker_cpu_seconds_total",
+            "counter",
+            "Processor time each worker's container used since it started.",
+            [({"worker": name}, gauges.cpu_seconds) for name, gauges in found],
+        )
+        + _family(
+            "jobctl_worker_memory_bytes",
+            "gauge",
+            "Memory each worker's container uses.",
+            [({"worker": name}, gauges.memory_bytes) for name, gauges in found],
+        )
+        + _family(
+            "jobctl_worker_throttled_seconds_total",
+            "counter",
+            "Time each worker's container was held up by its processor limit.",
+            [({"worker": name}, gauges.throttled_seconds) for name, gauges in found],
         )
     )
 

@@ -17,7 +17,7 @@ from jobctl.master.metrics import HttpCounter, Standing, render
 from jobctl.master.reply import Json, parsed
 from jobctl.master.settings import SettingsError, load_settings
 from jobctl.master.views import iso
-from jobctl.queue import QueueInfo, QueueState, Status
+from jobctl.queue import Gauges, QueueInfo, QueueState, Status
 
 # -- settings
 
@@ -235,10 +235,11 @@ def test_metrics_tell_of_each_queue_and_of_who_came_too_fast() -> None:
     requests.answered["POST", "/jobs:batch", 429] = 3
     requests.answered["POST", "/jobs", 202] = 9
     queues = [
-        QueueInfo(name="late", state=QueueState.PAUSED, queued=7, oldest_at=1_500),
+        QueueInfo(name="late", state=QueueState.PAUSED, queued=7, parked=2, oldest_at=1_500),
         QueueInfo(name="empty"),
     ]
-    page = render(Standing(10_000, {Status.FAILED: 3}, queues, []), requests)
+    gauges = {"worker-1": Gauges(12.5, 4096, 0.25)}
+    page = render(Standing(10_000, {Status.FAILED: 3}, queues, [], gauges), requests)
     for line in (
         'jobctl_jobs{status="failed"} 3',
         'jobctl_queue_depth{queue="late"} 7',
@@ -246,6 +247,10 @@ def test_metrics_tell_of_each_queue_and_of_who_came_too_fast() -> None:
         'jobctl_queue_oldest_seconds{queue="empty"} 0.0',
         'jobctl_queue_state{queue="late",state="paused"} 1',
         'jobctl_queue_state{queue="empty",state="paused"} 0',
+        'jobctl_queue_parked{queue="late"} 2',
+        'jobctl_worker_cpu_seconds_total{worker="worker-1"} 12.5',
+        'jobctl_worker_memory_bytes{worker="worker-1"} 4096',
+        'jobctl_worker_throttled_seconds_total{worker="worker-1"} 0.25',
         "jobctl_rate_limited_total 5",
     ):
         assert f"{line}\n" in page

@@ -103,5 +103,7 @@ async def metrics(service: ServiceDep) -> Response:
 
 
 async def _standing(queue: AsyncQueue) -> Standing:
-    counts, queues, workers = await asyncio.gather(queue.counts(), queue.queues(), queue.workers())
-    return Standing(time.time_ns() // 1_000_000, counts, queues, workers)
+    counts, queues, workers, gauges = await asyncio.gather(
+        queue.counts(), queue.queues(), queue.workers(), queue.read_gauges()
+    )
+    return Standing(time.time_ns() // 1_000_000, counts, queues, workers, gauges)
