@@ -102,12 +102,21 @@ def test_never_lowered_below_what_the_busy_need(policy: Policy, seen: list[Sampl
             assert decision.replicas >= min(sample.busy_slots / policy.slots, policy.maximum)
 
 
-@given(policy=policies(), seen=st.lists(samples(), min_size=1, max_size=40))
-def test_cooldowns_and_steps_are_kept(policy: Policy, seen: list[Sample]) -> None:
-    state = State(wanted=policy.minimum)
-    raised = changed = -math.inf
-    for sample in seen:
-        was, (state, _) = state.wanted, decide(policy, state, sample, PLENTY)
+@given(
+    policy=policies(),
+    seen=st.lists(st.tuples(samples(), st.floats(1, 20)), min_size=10, max_size=40),
+    wanted=st.integers(1, 50),
+)
+def test_cooldowns_and_steps_are_kept(
+    policy: Policy, seen: list[tuple[Sample, float]], wanted: int
+) -> None:
+    policy = replace(policy, minimum=0, maximum=100)
+    state = State(wanted=wanted)
+    raised, changed, now = -math.inf, 0.0, 0.0
+    for sample, passed in seen:
+        now += passed
+        was = state.wanted
+        state, _ = decide(policy, state, replace(sample, now=now), PLENTY)
         if state.wanted > was:
             assert was == 0 or state.clock - raised >= policy.up_cooldown
             assert not policy.step_up or state.wanted - was <= policy.step_up

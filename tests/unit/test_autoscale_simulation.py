@@ -52,15 +52,14 @@ def test_workers_that_go_finish_what_they_run() -> None:
     assert (pool.ready, pool.draining, pool.busy) == (2, 0, 0)
 
 
-def test_workers_take_their_time_to_start() -> None:
-    pool = Pool(Service(1.0), Host(startup=3.0, starts_per_second=2.0), random.Random(5), ready=0)
+def test_workers_take_their_time_to_start_and_start_one_by_one() -> None:
+    pool = Pool(Service(1.0), Host(startup=3.0, starts_per_second=0.2), random.Random(5), ready=0)
     pool.scale(4)
-    for _ in range(8):
+    ready = []
+    while pool.ready < 4:
         pool.step(0)
-    assert pool.ready == 0
-    for _ in range(4 * 8):
-        pool.step(0)
-    assert pool.ready == 4
+        ready.append(pool.ready)
+    assert [ready.index(count) * pool.tick // 5 for count in (1, 2, 3, 4)] == [1, 2, 3, 4]
 
 
 def test_turns_counts_changes_of_direction_not_changes() -> None:
