@@ -57,7 +57,7 @@ class FakePlace:
 
     def queue(self, seen: Observed) -> Queue:
         del seen
-        return cast(Queue, self.fake)
+        return cast("Queue", self.fake)
 
 
 @dataclass
