@@ -62,6 +62,7 @@ from .spec import (
     JobSpec,
     RetryRule,
     is_queue_name,
+    own_queue,
 )
 from .status import Cause, Status, Verdict
 
@@ -141,6 +142,7 @@ __all__ = [
     "is_id",
     "is_queue_name",
     "new_id",
+    "own_queue",
 ]
 
 

@@ -21,7 +21,7 @@ from typing import Any
 from .errors import DamagedBackup
 from .ids import is_id
 from .library import SCHEMA
-from .spec import compact, is_queue_name
+from .spec import compact, is_queue_name, own_queue
 from .status import Status
 
 Record = Mapping[str, Any]
@@ -36,6 +36,7 @@ BATCH = 100
 """How many records one `restore` should take: a job can weigh a MiB."""
 
 _STATUSES = frozenset(Status)
+_OWN = own_queue("")
 _GZIP = 31  # zlib's word for: with a gzip header, largest window
 _MAX_LINE = 16 << 20
 
@@ -163,7 +164,7 @@ def _is_job(fields: object) -> bool:
     return (
         isinstance(fields, dict)
         and is_id(str(fields.get("id")))
-        and is_queue_name(str(fields.get("queue")))
+        and is_queue_name(str(fields.get("queue")).removeprefix(_OWN))
         and str(fields.get("status")) in _STATUSES
     )
 

@@ -11,7 +11,7 @@ from dataclasses import asdict
 from functools import cache
 from pathlib import Path
 
-from .spec import Backoff
+from .spec import Backoff, own_queue
 from .status import FAILURES, HELD, INDEXED, LOSSES, MAX_CRASHES, TERMINAL, TRANSITIONS
 
 SCHEMA = 2
@@ -74,6 +74,7 @@ def _words() -> str:
     return "\n".join(
         [
             f"local SCHEMA, LIBRARY, MAX_CRASHES = {SCHEMA}, '{LIBRARY}', {MAX_CRASHES}",
+            f"local OWN = {_quote(own_queue(''))}",
             f"local HELD, TERMINAL = {_set(HELD)}, {_set(TERMINAL)}",
             f"local INDEXED = {_set(INDEXED)}",
             f"local FAILURES, LOSSES = {_set(FAILURES)}, {_set(LOSSES)}",

@@ -57,6 +57,11 @@ def is_queue_name(name: str) -> bool:
     return _QUEUE.fullmatch(name) is not None
 
 
+def own_queue(worker: str) -> str:
+    """The queue that this worker alone serves; no job can be submitted to it (see `canary`)."""
+    return f"@{worker}"
+
+
 class AfterPolicy(StrEnum):
     """When a job that waits for others may run; otherwise it is cancelled with them."""
 

@@ -31,6 +31,8 @@ class Delivery:
     incarnation: str
     reporter: Reporter
     journal: Journal
+    own_queue: str | None = None
+    """Looked into last, and only with empty hands: a call that ends jobs costs what it cost."""
 
     def exchange(self, ends: Sequence[Ended], wanted: Wanted | None) -> Claims | None:
         """Tells all ends and then claims, in one call if it can be; None if nothing was asked.
@@ -79,7 +81,8 @@ class Delivery:
             return (self.queue.finish(me, finishes)[0] if finishes else []), None
         room, prefetch, queues = wanted.room, wanted.prefetch, wanted.queues
         if not finishes:
-            return [], self.queue.claim(me, room, queues, prefetch=prefetch)
+            own = () if self.own_queue is None else (self.own_queue,)
+            return [], self.queue.claim(me, room, (*queues, *own), prefetch=prefetch)
         return self.queue.finish(me, finishes, room=room, prefetch=prefetch, queues=queues)
 
     def _hand_back(self, backs: list[Attempt], cause: Cause | None) -> None:

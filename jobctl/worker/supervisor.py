@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 
-from jobctl.queue import QueueError
+from jobctl.queue import QueueError, own_queue
 
 from .attempt import Activity, Held
 from .bell import LONGEST
@@ -55,10 +55,11 @@ class Supervisor:
         self._drain = Drain(settings.grace, time.monotonic)
         incarnation = settings.incarnation
         self._reporter = Reporter(queue, incarnation)
+        own = own_queue(settings.name)
         self._lane_of = lanes(Shop(settings, self._reporter, journal, Activity()))
         self._slots = Slots(settings.concurrency)
         self._exchange = Exchange(
-            Delivery(queue, incarnation, self._reporter, journal),
+            Delivery(queue, incarnation, self._reporter, journal, own),
             self._slots,
             self._held,
             settings.queues,
@@ -75,7 +76,7 @@ class Supervisor:
             lost=self._exchange.orders_came,
             ended=self._fail,
         )
-        self._doorbell = Doorbell(queue, settings.queues, self._exchange)
+        self._doorbell = Doorbell(queue, (*settings.queues, own), self._exchange)
         self._litter = Litter(queue, settings.paths.jobs, settings.reader_gid, journal)
         self._inbox = Inbox(
             queue,

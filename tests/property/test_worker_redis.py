@@ -85,6 +85,20 @@ def log(folder: Path, job_id: str, attempt: int) -> bytes:
     return (folder / "jobs" / job_id / str(attempt) / "log").read_bytes()
 
 
+def test_a_canary_runs_on_the_worker_it_is_for(
+    redis: RedisServer, queue: Queue, tmp_path: Path
+) -> None:
+    with WorkerProcess(redis.socket, tmp_path) as worker:
+        eventually(lambda: queue.workers())
+        first = end_of(queue, queue.canary("worker-1"))
+        # The worker is idle now, and waits for this one as for any job.
+        second = end_of(queue, queue.canary("worker-1"))
+        assert worker.stop() == 0
+    for job in (first, second):
+        assert (job.status, job.worker) == (Status.SUCCEEDED, "worker-1")
+        assert job.result.startswith('"3.')
+
+
 def test_success_failure_retry_and_timeout(
     redis: RedisServer, queue: Queue, tmp_path: Path
 ) -> None:

@@ -41,7 +41,7 @@ class Bench:
         self.rests = 0
         self.unknown = 0
         self.exchange = Exchange(
-            Delivery(queue, "me", Reporter(queue, "me"), silent),
+            Delivery(queue, "me", Reporter(queue, "me"), silent, "@me"),
             self.slots,
             self.held,
             queues,
@@ -95,7 +95,7 @@ def test_at_first_only_what_can_run_is_claimed(queue: MemoryQueue) -> None:
     queue.waiting = functions(10)
     bench = Bench(queue, slots=2)
     bench.exchange.begin()
-    assert queue.claims == [(2, 0, ("default",))]
+    assert queue.claims == [(2, 0, ("default", "@me"))]
     assert len(bench.batch(0)) == len(bench.batch(1)) == 1
 
 
@@ -267,7 +267,7 @@ def test_a_token_taken_while_closing_is_passed_on(queue: MemoryQueue) -> None:
     queue.waiting = functions(1)
     bench.exchange.close()
     bench.exchange.woken()
-    assert queue.claims[-1] == (0, 0, ("default",))
+    assert queue.claims[-1] == (0, 0, ("default", "@me"))
     assert bench.exchange.idle
 
 

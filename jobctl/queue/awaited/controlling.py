@@ -37,6 +37,10 @@ class Controlling(Sender):
         """See `Queue.drop_guard`."""
         await self._call(calls.drop_guard(holder))
 
+    async def canary(self, worker: str, timeout: float = 30.0) -> str:
+        """See `Queue.canary`."""
+        return await self._call(calls.canary(worker, timeout))
+
     async def gauges(self, measured: Mapping[str, Gauges]) -> None:
         """See `Queue.gauges`."""
         await self._call(calls.gauges(measured))

@@ -50,6 +50,13 @@ class Controlling(Sender):
         """Let another have the guard at once, if `holder` has it."""
         self._call(calls.drop_guard(holder))
 
+    def canary(self, worker: str, timeout: float = 30.0) -> str:
+        """Submit a small function that only this worker runs, when it is idle; the job's id.
+
+        It is cancelled when the worker goes. Raises `UnknownWorker`, `Full`.
+        """
+        return self._call(calls.canary(worker, timeout))
+
     def gauges(self, measured: Mapping[str, Gauges]) -> None:
         """Write what was measured of the workers, by name; it is told for a minute."""
         self._call(calls.gauges(measured))

@@ -26,6 +26,7 @@ from .control import (
     undrain,
 )
 from .controlling import (
+    canary,
     drop_guard,
     extend_lease,
     gauges,
@@ -67,6 +68,7 @@ __all__ = [
     "QUEUES_PAGE",
     "array",
     "backup_page",
+    "canary",
     "cancel",
     "cancel_array",
     "claim",

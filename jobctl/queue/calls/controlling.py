@@ -8,7 +8,10 @@ from typing import Any
 from .. import codec
 from ..call import Arg, Call
 from ..fleet import Gauges
+from ..ids import new_id
+from ..spec import JobSpec, own_queue
 from ..status import Cause
+from ..submission import submission
 from .shapes import nothing
 
 
@@ -36,6 +39,18 @@ def guard(holder: str, seconds: float) -> Call[bool]:
 def drop_guard(holder: str) -> Call[None]:
     """Let another have the guard at once."""
     return Call("drop_guard", (holder,), nothing)
+
+
+CANARY = "platform:python_version"
+"""The function of a canary: it is always there, takes nothing and has something to say."""
+
+
+def canary(worker: str, timeout: float) -> Call[str]:
+    """Submit a small job to a worker's own queue; its id."""
+    spec = JobSpec(id=new_id(), function=CANARY, name="canary", timeout=timeout)
+    words = submission(spec)
+    words[1] = own_queue(worker)
+    return Call("canary", (worker, *words), str)
 
 
 def gauges(measured: Mapping[str, Gauges]) -> Call[None]:

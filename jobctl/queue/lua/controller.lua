@@ -34,6 +34,15 @@ define('drop_guard', SHRINKS, function(ctx, args)
   return 1
 end)
 
+-- worker, then the words of a job that is for it alone
+define('canary', GROWS, function(ctx, args)
+  if redis.call('HEXISTS', ctx.p .. 'workers', args[1]) == 0 then
+    return redis.error_reply('UNKNOWNWORKER ' .. args[1])
+  end
+  submit_one(ctx, args, 2)
+  return args[2]
+end)
+
 -- worker and its gauges in turn; who is not among them has none any more
 define('gauges', SHRINKS, function(ctx, args)
   local key = ctx.p .. 'gauges'

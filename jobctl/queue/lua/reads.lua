@@ -241,6 +241,7 @@ local function serving(ctx, queue)
     local key = ctx.p .. 'worker:' .. incarnation
     local f = redis.call('HMGET', key, 'name', 'queues', 'draining')
     local takes = string.find(' ' .. (f[2] or '') .. ' ', ' ' .. queue .. ' ', 1, true)
+      or queue == OWN .. f[1]
     if takes and not f[3] and not is_lost(ctx, key) then
       names[#names + 1] = f[1]
     end

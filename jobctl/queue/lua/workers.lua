@@ -8,10 +8,19 @@ local function silent_for(ctx, heartbeat_at, n)
   return ctx.now - math.max(tonumber(heartbeat_at), ctx.grace_until - ctx.lease) > n * ctx.lease
 end
 
+-- A worker's own queue is served by nobody else (see canary in controller.lua).
+local function drop_own(ctx, name)
+  write_places(ctx)
+  for _, id in ipairs(redis.call('ZRANGE', ctx.p .. 'queue:' .. OWN .. name, 0, CHUNK)) do
+    revoke(ctx, find(ctx, id), 'its worker is gone')
+  end
+end
+
 local function forget(ctx, incarnation)
   local name = redis.call('HGET', ctx.p .. 'worker:' .. incarnation, 'name')
   if name and redis.call('HGET', ctx.p .. 'workers', name) == incarnation then
     redis.call('HDEL', ctx.p .. 'workers', name)
+    drop_own(ctx, name)
   end
   redis.call('DEL', ctx.p .. 'worker:' .. incarnation, ctx.p .. 'inbox:' .. incarnation)
   redis.call('ZREM', ctx.p .. 'leases', incarnation)
