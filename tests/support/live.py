@@ -176,7 +176,9 @@ class LiveCluster:
     def close(self) -> None:
         """Remove everything of this project from the engine."""
         mine = {"com.docker.compose.project": self.project}
-        for container in self.engine.containers(mine):
+        # First what would bring the others back.
+        found = sorted(self.engine.containers(mine), key=lambda c: "-controller-" not in c.name)
+        for container in found:
             self.engine.remove(container.name, force=True)
         self.engine.remove(f"{self.project}-seed", force=True)
         for network in self.engine.networks(mine):
