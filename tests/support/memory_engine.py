@@ -82,7 +82,7 @@ class MemoryEngine(MemoryNetworks, MemoryImages):
             return
         if box.state == "paused":
             raise Conflict(f"Container {name} is paused.")
-        box.restart_cancelled, box.restart_count = False, 0
+        box.restart_count = 0
         memory_life.begin(self.world, box)
 
     @mutating
@@ -92,22 +92,21 @@ class MemoryEngine(MemoryNetworks, MemoryImages):
             self._end_by(box, "SIGTERM")
             memory_life.tell(self.world, box, "stop")
         elif box.state == "restarting":
-            box.state, box.restart_cancelled = "exited", True
+            box.state = "exited"
 
     @mutating
     def kill(self, name: str, signal: str = "SIGKILL") -> None:
         box = self.world.box(name)
         if box.state == "restarting":
-            box.state, box.restart_cancelled = "exited", True
+            box.state = "exited"
         elif box.state not in ALIVE:
             raise Conflict(f"Container {name} is not running.")
         else:
             self._end_by(box, signal)
 
     def _end_by(self, box: Box, signal: str) -> None:
-        """Any signal through the engine ends the program, and cancels the restart policy."""
+        """End the program by a signal through the engine, which cancels the restart policy."""
         number = _SIGNALS[signal]
-        box.restart_cancelled = True
         memory_life.tell(self.world, box, "kill", signal=number)
         memory_life.end(self.world, box, 128 + number)
 

@@ -43,8 +43,6 @@ class Box:
     started_at: float = 0.0
     finished_at: float = 0.0
     restart_count: int = 0
-    # Whoever kills or stops through the engine cancels the restart policy, until the next start.
-    restart_cancelled: bool = False
     stats: Stats = _IDLE
     log: list[tuple[float, bytes]] = field(default_factory=list)
     aliases: dict[str, tuple[str, ...]] = field(default_factory=dict)
