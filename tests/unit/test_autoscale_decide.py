@@ -219,3 +219,16 @@ def test_a_refusal_says_what_the_host_lacks() -> None:
 def test_a_policy_that_makes_no_sense_is_refused(wrong: dict[str, int]) -> None:
     with pytest.raises(ValueError, match="autoscale needs"):
         Policy(**wrong)
+
+
+def test_the_oldest_job_far_beyond_its_wait_adds_workers_unless_one_is_idle_or_starting() -> None:
+    policy = Policy(minimum=1, maximum=50, target_wait=10)
+    late = Sample(
+        now=0.0, queues=(Backlog(8, oldest_age=21.0),), workers=10, busy_slots=10, ended=100
+    )
+    assert play(policy, [late], wanted=10)[-1].replicas == 15
+    assert play(policy, [replace(late, idle=1)], wanted=10)[-1].replicas == 10
+    assert play(policy, [replace(late, starting=1)], wanted=10)[-1].replicas == 10
+    # No more slots than there are jobs, running or queued.
+    few = replace(late, queues=(Backlog(1, oldest_age=21.0),))
+    assert play(policy, [few], wanted=10)[-1].replicas == 11
