@@ -300,6 +300,10 @@ class AsyncClient:
         """See `Client.undrain`."""
         await self._ask(calls.undrain(name))
 
+    async def canary(self, name: str) -> str:
+        """See `Client.canary`."""
+        return await self._ask(calls.canary(name))
+
     async def stats(self) -> dict[str, int]:
         """See `Client.stats`."""
         return await self._ask(calls.stats())

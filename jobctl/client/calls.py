@@ -229,6 +229,11 @@ def undrain(name: str) -> Request[None]:
     return Request(method="POST", path=f"/workers/{_segment(name)}/undrain", read=_nothing)
 
 
+def canary(name: str) -> Request[str]:
+    """Submit a small function for one worker; the job's id."""
+    return Request(method="POST", path=f"/workers/{_segment(name)}/canary", read=_field("id"))
+
+
 def stats() -> Request[dict[str, int]]:
     """How many jobs there are in each status."""
     return Request(method="GET", path="/stats", read=_field("counts"))

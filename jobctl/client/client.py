@@ -341,6 +341,10 @@ class Client:
         """Let a drained worker claim again."""
         self._ask(calls.undrain(name))
 
+    def canary(self, name: str) -> str:
+        """Submit a small function that only this worker runs, when it is idle; the job's id."""
+        return self._ask(calls.canary(name))
+
     def stats(self) -> dict[str, int]:
         """Return how many jobs there are in each status."""
         return self._ask(calls.stats())

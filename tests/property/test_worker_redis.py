@@ -89,7 +89,7 @@ def test_a_canary_runs_on_the_worker_it_is_for(
     redis: RedisServer, queue: Queue, tmp_path: Path
 ) -> None:
     with WorkerProcess(redis.socket, tmp_path) as worker:
-        eventually(lambda: queue.workers())
+        eventually(queue.workers)
         first = end_of(queue, queue.canary("worker-1"))
         # The worker is idle now, and waits for this one as for any job.
         second = end_of(queue, queue.canary("worker-1"))

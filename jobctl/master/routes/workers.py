@@ -23,6 +23,12 @@ class NameView(TypedDict):
     name: str
 
 
+class CanaryView(TypedDict):
+    """The job that shows whether a worker can run anything."""
+
+    id: str
+
+
 @router.get("/workers", response_model=WorkersView)
 async def listing(service: ServiceDep) -> JSONResponse:
     """List the registered workers."""
@@ -42,3 +48,9 @@ async def undrain(name: str, service: ServiceDep) -> JSONResponse:
     """Let a drained worker claim again."""
     await service.queue.undrain(name)
     return JSONResponse({"name": name})
+
+
+@router.post("/workers/{name}/canary", response_model=CanaryView, status_code=202)
+async def canary(name: str, service: ServiceDep) -> JSONResponse:
+    """Submit a small function that only this worker runs, as soon as it is idle."""
+    return JSONResponse({"id": await service.queue.canary(name)}, status_code=202)

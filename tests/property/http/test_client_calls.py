@@ -65,6 +65,16 @@ def test_workers_are_drained_through_the_client(master: RunningMaster, client: C
     assert client.ready()["workers"][0]["name"] == "worker-1"
 
 
+def test_a_canary_is_a_job_for_one_worker(master: RunningMaster, client: Client) -> None:
+    with pytest.raises(NotFound):
+        client.canary("worker-1")
+    PlayedWorker(master)
+    job = client.job(client.canary("worker-1"))
+    assert (job["queue"], job["status"]) == ("@worker-1", "queued")
+    with pytest.raises(Invalid):
+        client.submit(argv=["a"], queue="@worker-1")
+
+
 def test_each_refusal_is_an_error_of_its_own(
     master: RunningMaster, client: Client, tmp_path: Path
 ) -> None:
