@@ -5,11 +5,11 @@ from contextlib import closing
 
 import pytest
 
-from jobctl.engine.model import EngineEvent
 from jobctl.engine.protocol import EventStream
 from tests.support.engine_lab import Lab
 from tests.support.eventually import eventually
 from tests.support.memory_engine import MemoryEngine
+from tests.support.told import until
 
 
 @pytest.fixture
@@ -35,16 +35,6 @@ def run_out_of_memory(lab: Lab, suffix: str) -> str:
         lab.engine.world.crash(name, 137, oom=True)
         return name
     return lab.start(suffix, "sh", "-c", "x=aaaaaaaa; while :; do x=$x$x; done", memory=16 << 20)
-
-
-def until(stream: EventStream, *last: str) -> list[EngineEvent]:
-    """Read on until all of that has happened."""
-    seen: list[EngineEvent] = []
-    for event in stream:
-        seen.append(event)
-        if set(last) <= {event.action for event in seen}:
-            return seen
-    raise AssertionError(f"the stream ended without {last}: {seen}")
 
 
 def test_the_restart_policy_brings_back_what_dies_from_inside(

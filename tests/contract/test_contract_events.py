@@ -9,16 +9,7 @@ import pytest
 from jobctl.engine.model import EngineEvent, HealthCheck
 from jobctl.engine.protocol import EventStream
 from tests.support.engine_lab import Lab
-
-
-def until(stream: EventStream, action: str) -> list[EngineEvent]:
-    """Read on until something happens, and return everything up to it."""
-    seen: list[EngineEvent] = []
-    for event in stream:
-        seen.append(event)
-        if event.action == action:
-            return seen
-    raise AssertionError(f"the stream ended without {action}: {seen}")
+from tests.support.told import until
 
 
 def actions(events: list[EngineEvent]) -> list[str]:
