@@ -18,6 +18,8 @@ from jobctl.control.incident import Incident
 EventName = Literal["finding", "remedy", "gave-up", "recovered"]
 Format = Literal["generic", "slack"]
 
+EVENTS: frozenset[EventName] = frozenset({"finding", "remedy", "gave-up", "recovered"})
+
 FINAL: frozenset[EventName] = frozenset({"gave-up", "recovered"})
 """The events that end an incident: when there is no room, they are kept longest."""
 
