@@ -88,6 +88,10 @@ class _Round:
 
     def mend_one(self) -> None:
         """Begin the remedy of whoever waits longest, if no other restart is under way."""
+        if self._seen.mending and self._restarting not in self._seen.mending:
+            # It took longer than its cooldown, or was begun by an earlier controller: what it
+            # mends is to settle like any other.
+            self._restarting = min(self._seen.mending)
         if self._restarting is not None and self._is_under_way(self._restarting):
             return
         self._restarting = None
@@ -97,7 +101,7 @@ class _Round:
             if (record := self._records[target.instance]).waits_since is not None
             and not self._is_held(target)
         ]
-        if not waiting or self._seen.mending:
+        if not waiting:
             return
         _, instance = min(waiting)
         target, record = self._targets[instance], self._records[instance]

@@ -156,6 +156,17 @@ def test_nothing_while_a_remedy_is_being_carried_out() -> None:
     assert short(cluster.round("worker-1")) == ["recovered master-1", "graceful worker-1"]
 
 
+def test_a_remedy_that_is_heard_of_late_holds_up_the_others_all_the_same() -> None:
+    cluster = Cluster(MASTER, WORKER)
+    cluster.rounds(3, "master-1")
+    cluster.rounds(2, "master-1", "worker-1")
+    cluster.mending = frozenset({"master-1"})
+    assert short(cluster.round("master-1", "worker-1")) == ["found worker-1"]
+    cluster.mending = frozenset()
+    assert cluster.round("master-1", "worker-1") == []
+    assert short(cluster.round("master-1", "worker-1")) == ["graceful worker-1"]
+
+
 def test_nothing_while_a_command_holds_the_lock() -> None:
     cluster = Cluster(MASTER)
     cluster.rounds(2, "master-1")
