@@ -26,6 +26,12 @@ def plan_heal(wanted: Desired, seen: Observed, left_alone: Collection[str] = ())
     for instance in _instances(wanted, seen):
         if instance.name not in left_alone:
             _mend(builder, wanted, seen, instance)
+    return builder.plan()
+
+
+def plan_shrink(wanted: Desired, seen: Observed, left_alone: Collection[str] = ()) -> Plan:
+    """Return the way out of workers that are too many, which lasts as long as their jobs do."""
+    builder = PlanBuilder()
     for name, pool in wanted.pools.items():
         existing = seen.pool(name)
         cause = f"the pool {name} wants {pool.replicas} workers, not {len(existing)}"

@@ -8,7 +8,7 @@ import pytest
 
 from jobctl.cluster.desired import desired
 from jobctl.cluster.observed import observe
-from jobctl.cluster.plan_heal import plan_heal
+from jobctl.cluster.plan_heal import plan_heal, plan_shrink
 from jobctl.cluster.spec import Socket
 from tests.support.cluster_in_memory import PROJECT, ClusterInMemory
 from tests.support.fake_master import FakeMaster
@@ -54,12 +54,14 @@ def test_a_pause_is_not_undone(demo: ClusterInMemory) -> None:
 
 def test_workers_that_are_too_many_go_when_their_jobs_have_ended(demo: ClusterInMemory) -> None:
     demo.up()
-    assert healed(demo, replicas=2) == [
+    assert healed(demo, replicas=2) == []
+    seen = observe(demo.engine, PROJECT)
+    assert plan_shrink(demo.wanted(2), seen).lines() == [
         "drain worker-3: the pool default wants 2 workers, not 3",
         "stop worker-3: the pool default wants 2 workers, not 3",
         "remove worker-3: the pool default wants 2 workers, not 3",
     ]
-    assert healed(demo, "worker-3", replicas=2) == []
+    assert plan_shrink(demo.wanted(2), seen, {"worker-3"}).empty
 
 
 def test_a_changed_setting_is_not_the_controllers_business(demo: ClusterInMemory) -> None:

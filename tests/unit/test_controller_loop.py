@@ -26,6 +26,7 @@ class FakeQueue:
 
     released: list[tuple[str, Cause]] = field(default_factory=list)
     registered: list[Worker] = field(default_factory=list)
+    extended: list[tuple[str, int]] = field(default_factory=list)
     broken: bool = False
 
     def release_container(self, container: str, before_ms: int, cause: Cause, reason: str) -> int:
@@ -38,6 +39,10 @@ class FakeQueue:
 
     def workers(self) -> list[Worker]:
         return self.registered
+
+    def extend_lease(self, incarnation: str, until_ms: int) -> bool:
+        self.extended.append((incarnation, until_ms))
+        return True
 
     def close(self) -> None:
         pass
@@ -75,6 +80,7 @@ class Running:
             self.place,
             lambda event, **facts: self.said.append((event, facts)),
             alive=rounds.set,
+            clock=self.place.cluster.world.now,
         )
         thread = threading.Thread(target=controller.run)
         thread.start()
@@ -91,6 +97,21 @@ class Running:
 def control(demo: ClusterInMemory) -> Running:
     demo.up(QUICK)
     return Running(FakePlace(demo))
+
+
+def registered(name: str, container: str) -> Worker:
+    return Worker(
+        name=name,
+        pool="default",
+        container=container,
+        incarnation=f"inc-{name}",
+        status=WorkerStatus.BUSY,
+        concurrency=2,
+        queues=("default",),
+        jobs=("01",),
+        started_at=1,
+        heartbeat_at=1,
+    )
 
 
 def short(demo: ClusterInMemory, name: str) -> str:
@@ -162,19 +183,7 @@ def test_a_cut_subscription_is_made_again_and_misses_no_death(
     demo: ClusterInMemory, control: Running
 ) -> None:
     container = short(demo, "worker-2")
-    lost = Worker(
-        name="worker-2",
-        pool="default",
-        container=container,
-        incarnation="inc",
-        status=WorkerStatus.BUSY,
-        concurrency=2,
-        queues=("default",),
-        jobs=("01",),
-        started_at=1,
-        heartbeat_at=1,
-        ended=0,
-    )
+    lost = registered("worker-2", container)
     with control():
         control.place.fake.registered.append(lost)
         demo.world.drops_events = True
@@ -216,3 +225,58 @@ def test_a_start_that_fails_is_tried_again(demo: ClusterInMemory, control: Runni
         demo.engine.kill("demo-worker-2")
         eventually(lambda: runs(demo, "worker-2"))
     assert "not-done" in [event for event, _ in control.said]
+
+
+def test_the_lease_of_a_paused_worker_is_extended_for_as_long_as_patience_lasts(
+    demo: ClusterInMemory, control: Running
+) -> None:
+    fake = control.place.fake
+    fake.registered.append(registered("worker-1", short(demo, "worker-1")))
+    with control():
+        demo.engine.pause("demo-worker-1")
+        eventually(lambda: fake.extended)
+        demo.engine.unpause("demo-worker-1")
+    [(incarnation, until_ms), *again] = fake.extended
+    assert incarnation == "inc-worker-1"
+    assert {until for _, until in again} <= {until_ms}
+
+
+def test_a_container_that_keeps_dying_is_given_up(demo: ClusterInMemory) -> None:
+    often = {"backoff": "100ms", "max_backoff": "100ms", "give_up_after": 3}
+    demo.up({**QUICK, "healing": often})
+    control = Running(FakePlace(demo))
+
+    def die(name: str) -> None:
+        if name == "demo-worker-2":
+            demo.world.end(name, 1)
+
+    demo.world.on_start = die
+    with control():
+        demo.engine.kill("demo-worker-2")
+        eventually(lambda: [facts for event, facts in control.said if event == "condition"])
+        starts = len(demo.world.mutations)
+        demo.engine.kill("demo-worker-1")
+        eventually(lambda: runs(demo, "worker-1"))
+        assert len(demo.world.mutations) == starts + 2
+    [facts] = [facts for event, facts in control.said if event == "condition"]
+    assert (facts["name"], facts["instance"]) == ("CrashLoop", "worker-2")
+
+
+def test_a_worker_that_goes_slowly_keeps_nobody_from_coming_back(
+    demo: ClusterInMemory, control: Running
+) -> None:
+    everyone = ("worker-1", "worker-2", "worker-3")
+    demo.master.jobs = {name: ["01"] for name in everyone}
+    demo.master.reluctant = set(everyone)
+    with Seed(demo.engine, PROJECT, demo.world.boxes["demo-worker-1"].spec.image) as seed:
+        wanted = demo.wanted(2)
+        generation = seed.read().generation
+        assert generation is not None
+        seed.write(wanted.spec, generation.number)
+    with control():
+        eventually(lambda: demo.master.draining)
+        demo.engine.kill("demo-redis-1")
+        eventually(lambda: runs(demo, "redis-1"))
+        assert runs(demo, "worker-3")
+        demo.master.jobs = {}
+        eventually(lambda: "demo-worker-3" not in demo.states())

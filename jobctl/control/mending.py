@@ -1,0 +1,170 @@
+"""Bringing back what died or is missing: patiently with what keeps dying, at once with the rest."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import asdict
+
+from jobctl.cluster import labels
+from jobctl.cluster.action import Plan
+from jobctl.cluster.desired import Desired
+from jobctl.cluster.errors import ClusterError
+from jobctl.cluster.events import Event
+from jobctl.cluster.executor import Executor
+from jobctl.cluster.observed import Observed, instance_of
+from jobctl.cluster.plan_heal import plan_heal, plan_shrink
+from jobctl.config import Healing as Settings
+from jobctl.control import healing
+from jobctl.control.deaths import Evidence, cause_of
+from jobctl.control.drift import Drift
+from jobctl.control.healing import Condition, Died, Policy, Refused, Seen
+from jobctl.control.releases import Say
+from jobctl.engine.errors import Conflict, EngineError, NotFound
+from jobctl.engine.model import EngineEvent
+from jobctl.engine.protocol import Engine
+
+_TOLD_TO_END = 15
+"""SIGTERM through the engine is somebody's order; a container that got it did not just die."""
+
+_SOON = 0.05
+"""Seconds until the next look when somebody else is at work, or the engine about to say more."""
+
+_LAG = 2.0
+"""Seconds for which the engine may list a container as running that it said had died."""
+
+
+class Mender:
+    """Remembers deaths between rounds. `heard` comes from another thread than `mend`."""
+
+    def __init__(self, engine: Engine, say: Say, clock: Callable[[], float]) -> None:
+        self._engine = engine
+        self._say = say
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._signals: dict[str, int | None] = {}
+        self._died: dict[str, float] = {}
+        self._news: list[Died | Refused] = []
+        self._drift = Drift()
+        self._state = healing.State()
+        self._failing = ""
+        self._shrinking: threading.Thread | None = None
+        self.conditions: tuple[Condition, ...] = ()
+        """What is not as it should be, and is not simply about to be mended."""
+
+    def heard(self, event: EngineEvent) -> None:
+        """Take an event of a container of ours."""
+        name = event.labels.get(labels.INSTANCE)
+        if event.kind != "container" or name is None:
+            return
+        with self._lock:
+            if event.action == "kill":
+                self._signals[name] = event.signal
+            elif event.action == "start":
+                self._signals.pop(name, None)
+                self._died.pop(name, None)
+            elif event.action == "die":
+                self._ended(name, event)
+
+    def _ended(self, name: str, event: EngineEvent) -> None:
+        signal = self._signals.pop(name, None)
+        if signal == _TOLD_TO_END:
+            return
+        now = self._clock()
+        self._died[name] = now
+        worker = labels.POOL in event.labels
+        death = cause_of(Evidence(exit_code=event.exit_code, signal=signal, worker=worker))
+        self._news.append(Died(name, now, death.reason))
+
+    def mend(self, wanted: Desired, seen: Observed, settings: Settings) -> float | None:
+        """Act once; return in how many seconds there is more to do, None when there is not.
+
+        Raises Conflict and NotFound when somebody else was at work, and what the engine refuses.
+        """
+        now = self._clock()
+        died, healed = self._decide(wanted, seen, settings, now)
+        plans = (plan_heal(wanted, seen), plan_shrink(wanted, seen))
+        off = {a.subject for plan in plans for a in plan.actions if a.kind == "container"}
+        self._drift = self._drift.after(off, now)
+        alone = self._drift.young(died, now) | healed.left_alone
+        self._shrink(plan_shrink(wanted, seen, alone), seen)
+        self._failing = ""
+        try:
+            self._executor(seen, self._engine).execute(plan_heal(wanted, seen, alone))
+        except (Conflict, NotFound) as error:
+            if healing.condition_of(error) == "ImageMissing":
+                self._refused(error)
+            raise
+        except EngineError as error:
+            self._refused(error)
+            raise
+        if any(now - at < _LAG for name, at in died.items() if name not in off):
+            return _SOON
+        due = [until for until in healed.until.values() if until < healing.FOREVER]
+        if off and (settled := self._drift.due(died)) is not None:
+            due.append(settled)
+        return max(0.0, min(due) - now) if due else None
+
+    def _shrink(self, plan: Plan, seen: Observed) -> None:
+        """Let workers go, in a thread: their jobs may last for hours. One such plan at a time."""
+        if plan.empty or (self._shrinking is not None and self._shrinking.is_alive()):
+            return
+        engine = self._engine.clone()
+
+        def run() -> None:
+            try:
+                self._executor(seen, engine).execute(plan)
+            except (EngineError, ClusterError) as error:
+                self._say("not-done", reason=str(error))  # what is left is found at the next look
+            finally:
+                engine.close()
+
+        self._shrinking = threading.Thread(target=run, name="shrink", daemon=True)
+        self._shrinking.start()
+
+    def _executor(self, seen: Observed, engine: Engine) -> Executor:
+        return Executor(seen.project, engine, seen.connection, self._tell)
+
+    def _decide(
+        self, wanted: Desired, seen: Observed, settings: Settings, now: float
+    ) -> tuple[dict[str, float], healing.Healing]:
+        with self._lock:
+            died = dict(self._died)
+            news, self._news = tuple(self._news), []
+        running = {instance_of(r) for r in seen.containers.values() if r.state == "running"}
+        look = Seen(frozenset(instances(wanted, seen)), frozenset(running), news)
+        policy = Policy(
+            settings.backoff, settings.max_backoff, settings.give_up_after, settings.window
+        )
+        self._state, healed = healing.decide(self._state, look, policy, now)
+        for condition in healed.conditions:
+            if condition not in self.conditions:
+                self._say("condition", **asdict(condition))
+        self.conditions = healed.conditions
+        return died, healed
+
+    def _refused(self, error: EngineError) -> None:
+        """Remember what the engine did not do for the instance that failed first."""
+        if self._failing:
+            name, said = healing.condition_of(error), str(error)
+            refused = Refused(self._failing, self._clock(), name, said, error.hint or "jobctl up")
+            with self._lock:
+                self._news.append(refused)
+
+    def _tell(self, event: Event) -> None:
+        if event.state == "failed" and not self._failing:
+            self._failing = event.subject
+        self._say("action", subject=event.subject, text=event.text, state=event.state)
+
+
+def instances(wanted: Desired, seen: Observed) -> set[str]:
+    """Return the names of all that should be; of pools, of those that are there."""
+    services = {
+        f"{template.service}-{number}"
+        for template, count in wanted.services()
+        for number in range(1, count + 1)
+    }
+    pools = {
+        instance_of(row) for row in seen.workers if row.labels.get(labels.POOL) in wanted.pools
+    }
+    return services | pools
