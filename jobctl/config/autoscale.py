@@ -54,7 +54,7 @@ class Autoscale(Section):
         examples=["30s"],
     )
     up_cooldown: Duration = Field(
-        default=15.0, description="The shortest time between two changes to more workers."
+        default=5.0, description="The shortest time between two changes to more workers."
     )
     down_cooldown: Duration = Field(
         default=60.0,
