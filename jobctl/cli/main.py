@@ -19,6 +19,7 @@ from jobctl.cli.commands import (
     chaos,
     cluster,
     config,
+    controller,
     doctor,
     jobs,
     logs,
@@ -41,7 +42,7 @@ app = typer.Typer(
 )
 _PARTS = (
     *(cluster, submit, jobs, outcome, changes, logs, artifacts, queues, backup, chaos, config),
-    doctor,
+    *(controller, doctor),
 )
 for part in _PARTS:
     part.register(app)

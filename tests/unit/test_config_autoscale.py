@@ -25,7 +25,7 @@ def test_the_defaults_are_the_promised_ones() -> None:
     assert scale is not None
     assert (scale.min, scale.max, scale.target_wait) == (0, 9, 30.0)
     assert (scale.target_backlog_per_worker, scale.up_cooldown, scale.down_cooldown) == (
-        *(None, 15.0, 60.0),
+        *(None, 5.0, 60.0),
     )
     assert (scale.step.up, scale.step.down) == (0, 0)
 
