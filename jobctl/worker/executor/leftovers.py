@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -11,8 +12,11 @@ from pathlib import Path
 from ..cleanup import processes_of
 from ..settings import JobUser
 
-# More than this many in a row and they are made faster than they are killed.
+# New ones more often than this in a row, and they are made faster than they are killed.
 _ROUNDS = 20
+# A killed process needs the processor once more to die; on a loaded machine it waits for it.
+_PATIENCE = 5.0
+_POLL = 0.001
 
 
 def end_others(executor: int, user: JobUser | None, *, alone: bool) -> bool:
@@ -21,15 +25,22 @@ def end_others(executor: int, user: JobUser | None, *, alone: bool) -> bool:
     The slot's own UID tells. Where others share it, only the executor's session does,
     unless they are known to be idle.
     """
-    for _ in range(_ROUNDS):
-        found = False
-        for pid in _others(executor, user, alone=alone):
-            found = True
+    killed: set[int] = set()
+    rounds, deadline = 0, time.monotonic() + _PATIENCE
+    while found := set(_others(executor, user, alone=alone)):
+        if found <= killed:
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(_POLL)
+            continue
+        rounds += 1
+        if rounds > _ROUNDS:
+            return False
+        for pid in found - killed:
             with suppress(ProcessLookupError, PermissionError):
                 os.kill(pid, signal.SIGKILL)
-        if not found:
-            return True
-    return False
+        killed |= found
+    return True
 
 
 def _others(executor: int, user: JobUser | None, *, alone: bool) -> Iterator[int]:
