@@ -52,7 +52,7 @@ def config() -> Config:
 
 @pytest.fixture(scope="module")
 def built(engine: Engine, config: Config, tags: list[str]) -> Built:
-    reports = ensure_images(engine, config)
+    reports = ensure_images(engine, config, ROLES)
     tags += [report.tag for report in reports.values()]
     return reports
 
@@ -129,6 +129,15 @@ def test_the_master_has_the_web_parts_and_no_worker(built: Built, run: Run) -> N
     modules = ("redis", "fastapi", "uvicorn", "jobctl.master", "jobctl.worker", "jobctl.cli", "pip")
     found = run(built["master"].tag, *present(*modules), user="10001:10001")
     assert found.split() == ["redis", "fastapi", "uvicorn", "jobctl.master"]
+
+
+def test_the_controller_has_the_engines_client_and_no_shell_of_ours(built: Built, run: Run) -> None:
+    modules = ("docker", "hiredis", "redis", "jobctl.control", "jobctl.worker", "jobctl.cli", "pip")
+    found = run(built["controller"].tag, *present(*modules), user="10004:10004")
+    assert found.split() == ["docker", "hiredis", "jobctl.control"]
+    # It comes up as far as it can without a cluster.
+    main = ("python3", "-c", "import jobctl.control.serving, jobctl.control.place; print('whole')")
+    assert run(built["controller"].tag, *main, user="10004:10004") == "whole"
 
 
 # The asyncio side of the queue speaks to Redis by a package that the worker does without.
