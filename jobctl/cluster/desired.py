@@ -105,14 +105,16 @@ class Desired:
     controllers: int = 0
 
     def services(self) -> list[tuple[Template, int]]:
-        """Return everything but the workers, each with how many of it there are to be.
+        """Return everything but the workers, as templates and ordinals.
 
         The user's come after those that they need, and the controller last.
         """
         # The master first: it takes longest to come up, and the engine starts few at a time.
         found = [(self.master, 1), (self.redis, 1)]
         found += [(service.template, 1) for service in self.extra.values()]
-        return [*found, (self.controller, self.controllers)] if self.controller else found
+        if self.controller:
+            found += [(self.controller, number) for number in range(1, self.controllers + 1)]
+        return found
 
     @property
     def network_hash(self) -> str:

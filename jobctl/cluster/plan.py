@@ -1,6 +1,6 @@
 """The plan of `up`: what leads from the observed cluster to the desired one. Pure."""
 
-from collections.abc import Iterable
+from collections import Counter
 
 from jobctl.cluster import labels, names
 from jobctl.cluster.action import Action, Plan, PlanBuilder, Verb
@@ -8,6 +8,7 @@ from jobctl.cluster.changes import cause_of_change
 from jobctl.cluster.containers import SHORT_STOP
 from jobctl.cluster.desired import Desired, Instance, PoolDesired, Template
 from jobctl.cluster.errors import ClusterError, NameTaken
+from jobctl.cluster.making import create_and_start, needs_of
 from jobctl.cluster.observed import Observed, instance_of
 from jobctl.cluster.removal import remove_container, remove_worker
 from jobctl.config.units import parse_duration
@@ -29,11 +30,7 @@ def plan(wanted: Desired, seen: Observed) -> Plan:
     """
     check_schema(seen)
     pools = {name: _Pool(pool, seen) for name, pool in wanted.pools.items()}
-    instances = [
-        _Wanted(template, number, wanted, seen)
-        for template, count in wanted.services()
-        for number in range(1, count + 1)
-    ]
+    instances = [_Wanted(t, number, wanted, seen) for t, number in wanted.services()]
     for pool in pools.values():
         template = pool.desired.template
         instances += [_Wanted(template, number, wanted, seen) for number in pool.numbers]
@@ -46,7 +43,7 @@ def plan(wanted: Desired, seen: Observed) -> Plan:
         if item.row is None or item.fault:
             cause = item.fault or _ABSENT
             last = gone.get(item.instance.name)
-            needs = _needs(builder, wanted, seen, item.template)
+            needs = needs_of(builder, wanted, seen, item.template)
             create_and_start(builder, item.instance, cause, after=last, needs=needs)
         else:
             _revive(builder, seen, item.instance, item.row)
@@ -211,13 +208,13 @@ def _remove_superfluous(
         cause = f"the pool {name} wants {pool.desired.replicas} workers, not {len(pool.existing)}"
         for row in pool.going:
             remove_worker(builder, seen, row, cause, pool.desired.grace)
-    services = {template.service: count for template, count in wanted.services()}
+    services = Counter(template.service for template, _ in wanted.services())
     for _, row in sorted(seen.containers.items()):
         service = row.labels.get(labels.SERVICE, "")
-        surplus = labels.number_of(row.labels) > services.get(service, 0)
+        surplus = labels.number_of(row.labels) > services[service]
         if labels.POOL not in row.labels and surplus:
             cause = f"there is no service {service or instance_of(row)}"
-            if services.get(service):
+            if services[service]:
                 cause = f"there are to be {services[service]} of {service}"
             remove_container(builder, row, cause, seconds=SHORT_STOP)
 
@@ -285,44 +282,3 @@ def _revive(builder: PlanBuilder, seen: Observed, instance: Instance, row: Conta
     elif row.state == "running" and load and load.draining:
         # A `down` or `scale` that died half-way left it so: it would never take a job again.
         add("undrain", "it takes no jobs")
-
-
-def _needs(builder: PlanBuilder, wanted: Desired, seen: Observed, template: Template) -> list[str]:
-    """Return the ids of what must be done before a service is started, as its `needs` say."""
-    found: list[str] = []
-    service = wanted.extra.get(template.service)
-    for need, healthy in sorted(service.needs.items()) if service else ():
-        name = f"{need}-1"
-        target = names.container(wanted.project, name)
-        found.append(f"start {name}")
-        row = seen.containers.get(target)
-        fresh = f"start {name}" in builder.ids("start")
-        if healthy and (fresh or row is None or row.health != "healthy"):
-            cause = f"{template.service} needs it healthy"
-            wait = Action("await", "container", name, cause, target)
-            found.append(builder.add(wait, [f"start {name}"]))
-    return found
-
-
-def create_and_start(
-    builder: PlanBuilder,
-    instance: Instance,
-    cause: str,
-    after: list[str] | None = None,
-    needs: Iterable[str] = (),
-) -> None:
-    """Add the making of a container; what it reads at its start is written before that.
-
-    It is made after the actions ``after`` and started after those that it ``needs``.
-    """
-    ground = [i for i in builder.ids("create") if i.startswith(("create network", "create volume"))]
-    before = [*(after or []), *ground, *builder.ids("build")]
-    target = instance.container.name
-    created = builder.add(
-        Action("create", "container", instance.name, cause, target, container=instance.container),
-        after=before,
-    )
-    builder.add(
-        Action("start", "container", instance.name, "it was just created", target),
-        after=[created, "write spec", *needs],
-    )

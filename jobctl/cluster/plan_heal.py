@@ -8,8 +8,9 @@ from collections.abc import Collection
 
 from jobctl.cluster.action import Action, Plan, PlanBuilder
 from jobctl.cluster.desired import Desired, Instance
+from jobctl.cluster.making import create_and_start
 from jobctl.cluster.observed import Observed, instance_of
-from jobctl.cluster.plan import create_and_start, free_numbers, ground_names, leaving
+from jobctl.cluster.plan import free_numbers, ground_names, leaving
 from jobctl.cluster.removal import remove_container, remove_worker
 
 _MISSING = "it is missing"
@@ -43,11 +44,7 @@ def plan_shrink(wanted: Desired, seen: Observed, left_alone: Collection[str] = (
 
 def _instances(wanted: Desired, seen: Observed) -> list[Instance]:
     """Return all that should be: of a pool those that exist, and new ones up to its replicas."""
-    found = [
-        template.instance(number)
-        for template, count in wanted.services()
-        for number in range(1, count + 1)
-    ]
+    found = [template.instance(number) for template, number in wanted.services()]
     for name, pool in wanted.pools.items():
         existing = seen.pool(name)
         surplus = len(existing) - pool.replicas

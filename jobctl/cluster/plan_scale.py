@@ -2,8 +2,9 @@
 
 from jobctl.cluster.action import Plan, PlanBuilder
 from jobctl.cluster.desired import Desired
+from jobctl.cluster.making import create_and_start
 from jobctl.cluster.observed import Observed
-from jobctl.cluster.plan import check_names, create_and_start, free_numbers, leaving, write_spec
+from jobctl.cluster.plan import check_names, free_numbers, leaving, write_spec
 from jobctl.cluster.removal import remove_worker
 
 

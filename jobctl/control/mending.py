@@ -159,11 +159,7 @@ class Mender:
 
 def instances(wanted: Desired, seen: Observed) -> set[str]:
     """Return the names of all that should be; of pools, of those that are there."""
-    services = {
-        f"{template.service}-{number}"
-        for template, count in wanted.services()
-        for number in range(1, count + 1)
-    }
+    services = {f"{template.service}-{number}" for template, number in wanted.services()}
     pools = {
         instance_of(row) for row in seen.workers if row.labels.get(labels.POOL) in wanted.pools
     }
