@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from jobctl.cluster import containers, labels, names
 from jobctl.cluster.spec import Spec
+from jobctl.config.order import in_order
 from jobctl.engine.model import ContainerSpec
 
 if TYPE_CHECKING:
@@ -149,7 +150,7 @@ def desired(spec: Spec, config: "Config", file: str) -> Desired:
                 template(name, "", containers.service(config, name)),
                 {need: how == "healthy" for need, how in config.services[name].depends_on.items()},
             )
-            for name in _in_order(config)
+            for name in in_order({n: s.depends_on for n, s in config.services.items()})[0]
         },
         controller=_controller(spec, config, template),
         controllers=config.controller.replicas,
@@ -171,21 +172,6 @@ def desired(spec: Spec, config: "Config", file: str) -> Desired:
 def _own_volumes(config: "Config") -> list[str]:
     """Return the names of the volumes of the user's services."""
     return sorted({volume for found in config.services.values() for volume in found.volumes})
-
-
-def _in_order(config: "Config") -> list[str]:
-    """Return the user's services, each after those that it needs; there are no cycles."""
-    ordered: list[str] = []
-
-    def add(name: str) -> None:
-        if name in config.services and name not in ordered:
-            for need in config.services[name].depends_on:
-                add(need)
-            ordered.append(name)
-
-    for name in sorted(config.services):
-        add(name)
-    return ordered
 
 
 def _controller(

@@ -91,7 +91,8 @@ def _bad_dependencies(services: Mapping[str, Service]) -> list[Conflict]:
         for other, state in service.depends_on.items():
             place = ("services", name, "depends_on", other)
             if other not in known:
-                text = f"there is no service {other!r}; it can wait for {', '.join(known)}"
+                others = ", ".join(one for one in known if one != name)
+                text = f"there is no service {other!r}; it can wait for {others}"
                 found.append(Conflict(place, text, closest(other, known)))
             elif state == "healthy" and other in services and services[other].health is None:
                 text = f"can never be: {other} has no `health`; add it there, or wait for `started`"

@@ -20,7 +20,10 @@ def run(session: Session) -> None:
             raise
         text = "A controller on the host talks to Redis, and the package hiredis is not installed."
         raise CommandError(text, "python3 -m pip install 'jobctl[queue]'") from None
-    serve(session.engine(), OnHost(session.project))
+    engine, place = session.engine(), OnHost(session.project)
+    if place.look(engine, ask=False).generation is None:
+        raise CommandError(f"The cluster {session.project} is not up.", "jobctl up")
+    serve(engine, place)
 
 
 def register(app: typer.Typer) -> None:
