@@ -82,7 +82,7 @@ services:
         "6: services.worker-2b: is the name of a part of the cluster; take another one",
         "11: services.web.ports[0]: publishes port 8000 of the host, which the master has already",
         "14: services.web.depends_on.stor: there is no service 'stor'; it can wait for redis, "
-        "master, worker-2b, web, store, a, b, c, did you mean store?",
+        "master, worker-2b, store, a, b, c, did you mean store?",
         "15: services.web.depends_on.store: can never be: store has no `health`; add it there, or "
         "wait for `started`",
         "18: services.store.ports[0]: publishes port 8001 of the host, which web has already",
