@@ -35,7 +35,8 @@ def test_the_jobs_of_a_killed_worker_run_elsewhere_and_it_comes_back(
     watched: LiveCluster,
 ) -> None:
     ids = watched.submit("--array", "6", "--", "sleep", "5")
-    victims = eventually(lambda: running_on(watched, "worker-2"))
+    # As many as it runs at a time: no other can begin before it is killed.
+    victims = eventually(lambda: both(running_on(watched, "worker-2")))
     watched.engine.kill(f"{watched.project}-worker-2")
     watched.wait(*ids)
     jobs = {job_id: watched.job(job_id) for job_id in ids}
