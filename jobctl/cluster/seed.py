@@ -27,6 +27,10 @@ _FOLDERS = (
     File("seed/jobs", None, 0, secrets.MASTER_UID, 0o751),
     File("seed/redis", None, secrets.REDIS_UID, secrets.REDIS_UID, 0o700),
 )
+_OF_CONTROLLERS = File(
+    f"{spec.FOLDER}/{names.CONTROLLER}", None, secrets.CONTROLLER_UID, secrets.CONTROLLER_UID, 0o755
+)
+"""With every spec: the volume may be older than controllers are."""
 
 
 class Moved(Conflict):
@@ -80,7 +84,7 @@ class Seed:
         if not held.current:
             files += [*_FOLDERS, *secrets.files(kept, self._project)]
         if newer is None or newer.spec != wanted:
-            files.append(spec.file(Generation(held.highest + 1, wanted)))
+            files += [_OF_CONTROLLERS, spec.file(Generation(held.highest + 1, wanted))]
         if files:
             self._engine.put_archive(self._name, "/", pack(files))
         return kept

@@ -16,6 +16,7 @@ from jobctl.control.feed import Feed
 from jobctl.control.mending import Mender
 from jobctl.control.place import Place
 from jobctl.control.releases import Releases, Say
+from jobctl.control.traces import Traces
 from jobctl.engine.errors import Conflict, EngineError, NotFound
 from jobctl.engine.model import EngineEvent
 from jobctl.engine.protocol import Engine
@@ -48,8 +49,9 @@ class Controller:
         self._seen = Observed(place.project)
         self._wanted: tuple[int, Desired, Config] | None = None
         self._unheard = threading.Event()  # deaths may have gone unheard
-        self._releases = Releases(lambda: place.queue(self._seen), say)
-        self._mender = Mender(engine, say, clock)
+        self._traces = Traces()
+        self._releases = Releases(lambda: place.queue(self._seen), say, self._traces)
+        self._mender = Mender(engine, self._traces, say, clock)
         self._custody = Custody(engine, say, clock)
         self._feed = Feed(engine, place.project, connected=self._connected, heard=self._heard)
 
@@ -77,9 +79,11 @@ class Controller:
         self._wake.set()
 
     def _heard(self, event: EngineEvent) -> None:
-        # First the jobs: everything else can wait for the next round.
-        self._releases.heard(event)
-        self._mender.heard(event)
+        end = self._traces.heard(event)
+        if end is not None:
+            # First the jobs: everything else can wait for the next round.
+            self._releases.ended(end)
+        self._mender.heard(event, end)
         self._custody.heard(event)
         if event.action in _AT_ONCE:
             self._wake.set()

@@ -16,10 +16,11 @@ from jobctl.cluster.observed import Observed, instance_of
 from jobctl.cluster.plan_heal import plan_heal, plan_shrink
 from jobctl.config import Healing as Settings
 from jobctl.control import healing
-from jobctl.control.deaths import Evidence, cause_of
+from jobctl.control.deaths import Evidence, Orderer, cause_of
 from jobctl.control.drift import Drift
 from jobctl.control.healing import Condition, Died, Policy, Refused, Seen
 from jobctl.control.releases import Say
+from jobctl.control.traces import Ended, Traces
 from jobctl.engine.errors import Conflict, EngineError, NotFound
 from jobctl.engine.model import EngineEvent
 from jobctl.engine.protocol import Engine
@@ -37,12 +38,14 @@ _LAG = 2.0
 class Mender:
     """Remembers deaths between rounds. `heard` comes from another thread than `mend`."""
 
-    def __init__(self, engine: Engine, say: Say, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, engine: Engine, traces: Traces, say: Say, clock: Callable[[], float]
+    ) -> None:
         self._engine = engine
+        self._traces = traces
         self._say = say
         self._clock = clock
         self._lock = threading.Lock()
-        self._signals: dict[str, int | None] = {}
         self._died: dict[str, float] = {}
         self._news: list[Died | Refused] = []
         self._drift = Drift()
@@ -52,33 +55,29 @@ class Mender:
         self.conditions: tuple[Condition, ...] = ()
         """What is not as it should be, and is not simply about to be mended."""
 
-    def heard(self, event: EngineEvent) -> None:
-        """Take an event of a container of ours."""
+    def heard(self, event: EngineEvent, end: Ended | None) -> None:
+        """Take an event of a container of ours, and the end that it tells of."""
         name = event.labels.get(labels.INSTANCE)
         if event.kind != "container" or name is None:
             return
         with self._lock:
-            if event.action == "kill":
-                self._signals[name] = event.signal
-            elif event.action == "start":
-                self._signals.pop(name, None)
+            if event.action == "start":
                 self._died.pop(name, None)
-            elif event.action == "die":
-                self._ended(name, event)
+            elif end is not None and not _was_ordered(end.evidence):
+                now = self._clock()
+                self._died[name] = now
+                self._news.append(Died(name, now, cause_of(end.evidence).reason))
 
-    def _ended(self, name: str, event: EngineEvent) -> None:
-        signal = self._signals.pop(name, None)
-        if signal == _TOLD_TO_END:
-            return
-        now = self._clock()
-        self._died[name] = now
-        worker = labels.POOL in event.labels
-        death = cause_of(Evidence(exit_code=event.exit_code, signal=signal, worker=worker))
-        self._news.append(Died(name, now, death.reason))
-
-    def mend(self, wanted: Desired, seen: Observed, settings: Settings) -> float | None:
+    def mend(
+        self,
+        wanted: Desired,
+        seen: Observed,
+        settings: Settings,
+        others: frozenset[str] = frozenset(),
+    ) -> float | None:
         """Act once; return in how many seconds there is more to do, None when there is not.
 
+        ``others`` are the instances that somebody else sees to (the watchdog).
         Raises Conflict and NotFound when somebody else was at work, and what the engine refuses.
         """
         now = self._clock()
@@ -86,11 +85,12 @@ class Mender:
         plans = (plan_heal(wanted, seen), plan_shrink(wanted, seen))
         off = {a.subject for plan in plans for a in plan.actions if a.kind == "container"}
         self._drift = self._drift.after(off, now)
-        alone = self._drift.young(died, now) | healed.left_alone
+        alone = self._drift.young(died, now) | healed.left_alone | others
         self._shrink(plan_shrink(wanted, seen, alone), seen)
         self._failing = ""
         try:
-            self._executor(seen, self._engine).execute(plan_heal(wanted, seen, alone))
+            healer = Executor(seen.project, self._engine, seen.connection, self._tell)
+            healer.execute(plan_heal(wanted, seen, alone))
         except (Conflict, NotFound) as error:
             if healing.condition_of(error) == "ImageMissing":
                 self._refused(error)
@@ -110,10 +110,17 @@ class Mender:
         if plan.empty or (self._shrinking is not None and self._shrinking.is_alive()):
             return
         engine = self._engine.clone()
+        rows = {instance_of(row): row.id for row in seen.workers}
+
+        def tell(event: Event) -> None:
+            # The first step to end is its drain: whatever ends it from here on is this plan.
+            if event.state != "started" and event.subject in rows:
+                self._traces.ordered(rows[event.subject], Orderer.SCALE_DOWN)
+            self._tell(event)
 
         def run() -> None:
             try:
-                self._executor(seen, engine).execute(plan)
+                Executor(seen.project, engine, seen.connection, tell).execute(plan)
             except (EngineError, ClusterError) as error:
                 self._say("not-done", reason=str(error))  # what is left is found at the next look
             finally:
@@ -121,9 +128,6 @@ class Mender:
 
         self._shrinking = threading.Thread(target=run, name="shrink", daemon=True)
         self._shrinking.start()
-
-    def _executor(self, seen: Observed, engine: Engine) -> Executor:
-        return Executor(seen.project, engine, seen.connection, self._tell)
 
     def _decide(
         self, wanted: Desired, seen: Observed, settings: Settings, now: float
@@ -155,6 +159,10 @@ class Mender:
         if event.state == "failed" and not self._failing:
             self._failing = event.subject
         self._say("action", subject=event.subject, text=event.text, state=event.state)
+
+
+def _was_ordered(evidence: Evidence) -> bool:
+    return evidence.ordered_by is not None or evidence.signal == _TOLD_TO_END
 
 
 def instances(wanted: Desired, seen: Observed) -> set[str]:

@@ -11,17 +11,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from jobctl.cluster import labels, names, spec, state
+from jobctl.cluster import labels, names, spec
 from jobctl.cluster.observed import Observed, Stored, observe
 from jobctl.cluster.state import Connection
+from jobctl.control import state
 from jobctl.engine.protocol import Engine
 from jobctl.queue import Queue, connect
 
 CONTROL = Path("/jobctl/control")
 SECRETS = Path("/jobctl/secrets")
-FOLDER = "controller"
-"""What a controller writes, below the control volume."""
-
 _USER = "controller"
 _ANSWER_WITHIN = 5.0
 """Seconds without an answer of Redis after which it counts as deaf: a controller never blocks."""
@@ -60,7 +58,7 @@ class InCluster:
     @property
     def folder(self) -> Path:
         """The folder on the control volume that is the controller's own."""
-        return self.control / FOLDER
+        return self.control / state.FOLDER
 
     def look(self, engine: Engine, *, ask: bool) -> Observed:
         """Ask the engine; what is wanted comes from the mounted volume."""
@@ -96,7 +94,7 @@ class OnHost:
     @property
     def folder(self) -> Path:
         """A folder of this user's own."""
-        return state.path(self.project).parent / FOLDER
+        return state.host_folder(self.project)
 
     def look(self, engine: Engine, *, ask: bool) -> Observed:
         """Ask the engine, also for what the volumes hold."""

@@ -10,26 +10,14 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from jobctl.cluster import labels
 from jobctl.cluster.observed import Observed, instance_of
-from jobctl.control.deaths import Death, Evidence, Orderer, cause_of
-from jobctl.engine.model import ContainerDetail, EngineEvent
+from jobctl.control.deaths import Death, Evidence, cause_of
+from jobctl.control.traces import Ended, Traces
+from jobctl.engine.model import ContainerDetail
 from jobctl.queue import Cause, Queue, QueueError, Worker
 
 SHORT_ID = 12
-_FRESH = 5.0
-"""Seconds before its end in which an `oom` of a container says why it ended."""
-
 Say = Callable[..., None]
-
-
-@dataclass
-class _Trace:
-    """What the engine told of a container since its start. Times are the engine's."""
-
-    oom_at: float | None = None
-    signal: int | None = None
-    ordered_by: Orderer | None = None
 
 
 @dataclass(frozen=True)
@@ -44,34 +32,22 @@ class _Due:
 
 @dataclass
 class Releases:
-    """Remembers evidence, and releases what dead workers held. Safe from any thread."""
+    """Releases what dead workers held. Safe from any thread."""
 
     queue: Callable[[], Queue | None]
     say: Say
-    _traces: dict[str, _Trace] = field(default_factory=dict)
+    traces: Traces
     _due: list[_Due] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def ordered(self, container: str, by: Orderer) -> None:
-        """Remember that the cluster itself is about to end a container."""
-        with self._lock:
-            self._trace(container).ordered_by = by
-
-    def heard(self, event: EngineEvent) -> None:
-        """Take an event; the end of a worker releases its jobs before this returns."""
-        if event.kind != "container" or labels.POOL not in event.labels:
+    def ended(self, end: Ended) -> None:
+        """Take the end of a container; a worker's releases its jobs before this returns."""
+        if not end.pool:
             return
+        death = cause_of(end.evidence)
         with self._lock:
-            if event.action == "oom":
-                self._trace(event.id).oom_at = event.time
-            elif event.action == "kill":
-                self._trace(event.id).signal = event.signal
-            elif event.action in ("start", "destroy"):
-                self._traces.pop(event.id, None)
-            elif event.action == "die":
-                self._died(event)
-        if event.action == "die":
-            self.settle()
+            self._due.append(_Due(end.container, end.instance, _ms(end.at), death))
+        self.settle()
 
     def settle(self) -> None:
         """Tell Redis of all deaths it has not heard of; what fails is due again."""
@@ -118,29 +94,13 @@ class Releases:
                 death = cause_of(Evidence(exit_code=None))
                 self._note(_Due(worker.container, worker.name, _EVER, death))
             elif detail.state in ("exited", "dead"):
-                self._note(_Due(row.id, instance_of(row), _ms(detail.finished_at), _told(detail)))
+                death = cause_of(self.traces.evidence(detail))
+                self._note(_Due(row.id, instance_of(row), _ms(detail.finished_at), death))
             elif detail.started_at and worker.started_at < _ms(detail.started_at):
                 # It ended and was started again: this process of it is gone.
                 death = Death(Cause.WORKER_LOST, "its container was started again")
                 self._note(_Due(row.id, instance_of(row), _ms(detail.started_at), death))
         self.settle()
-
-    def _trace(self, container: str) -> _Trace:
-        return self._traces.setdefault(container, _Trace())
-
-    def _died(self, event: EngineEvent) -> None:
-        trace = self._traces.pop(event.id, None) or _Trace()
-        fresh = trace.oom_at is not None and event.time - trace.oom_at < _FRESH
-        death = cause_of(
-            Evidence(
-                exit_code=event.exit_code,
-                oom_event=fresh,
-                ordered_by=trace.ordered_by,
-                signal=trace.signal,
-            )
-        )
-        name = event.labels.get(labels.INSTANCE, event.name)
-        self._due.append(_Due(event.id, name, _ms(event.time), death))
 
     def _note(self, due: _Due) -> None:
         with self._lock:
@@ -150,10 +110,6 @@ class Releases:
 
 _EVER = 2**53
 """Later than every registration (ms)."""
-
-
-def _told(detail: ContainerDetail) -> Death:
-    return cause_of(Evidence(exit_code=detail.exit_code, oom_killed=detail.oom_killed))
 
 
 def _ms(seconds: float) -> int:
