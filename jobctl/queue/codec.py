@@ -103,6 +103,7 @@ def job(flat: Sequence[str]) -> Job | None:
         attempt=_int(f, "attempt", 0),
         failures=_int(f, "failures", 0),
         crashes=_int(f, "crashes", 0),
+        losses=_int(f, "losses", 0),
         run=_int(f, "run", 1),
         worker=f.get("worker", ""),
         incarnation=f.get("incarnation", ""),

@@ -12,7 +12,7 @@ from enum import StrEnum
 from .model import Attempt, Job
 from .rules import Facts, QueueState
 from .span import span
-from .status import LOSSES, MAX_CRASHES, Cause, Status
+from .status import LOSSES, MAX_CRASHES, MAX_LOSSES, Cause, Status
 
 _FEW = 5  # names in one sentence
 
@@ -214,10 +214,11 @@ def _ended(job: Job) -> Reason:
     if job.status is Status.CANCELLED:
         why = f"It was cancelled: {job.reason}." if job.reason else "It was cancelled by order."
         return Reason(Why.ENDED, why, f"jobctl retry {job.id}")
-    if job.cause in LOSSES and job.crashes >= MAX_CRASHES:
+    quarantined = job.crashes >= MAX_CRASHES or job.losses >= MAX_LOSSES
+    if job.cause in LOSSES and quarantined:
         why = (
-            f"Its worker was lost {_times(job.crashes)} while it had it, so it is not tried "
-            "again: it may be what takes them down."
+            f"Its worker was lost {_times(job.crashes + job.losses)} while it had it, so it is "
+            "not tried again: it may be what takes them down."
         )
         return Reason(Why.ENDED, why, f"jobctl retry {job.id}")
     how = _how(job.cause, job.exit_code, job.signal, job.reason)

@@ -12,7 +12,7 @@ from functools import cache
 from pathlib import Path
 
 from .spec import Backoff, own_queue
-from .status import FAILURES, HELD, INDEXED, LOSSES, MAX_CRASHES, TERMINAL, TRANSITIONS
+from .status import FAILURES, HELD, INDEXED, LOSSES, MAX_CRASHES, MAX_LOSSES, TERMINAL, TRANSITIONS
 
 SCHEMA = 2
 """Version of the data in Redis; part of the library's name and of every function's."""
@@ -73,7 +73,8 @@ def _words() -> str:
     rows = [f"  [{_quote(was)}] = {_set(to)}," for was, to in allowed.items()]
     return "\n".join(
         [
-            f"local SCHEMA, LIBRARY, MAX_CRASHES = {SCHEMA}, '{LIBRARY}', {MAX_CRASHES}",
+            f"local SCHEMA, LIBRARY = {SCHEMA}, '{LIBRARY}'",
+            f"local MAX_CRASHES, MAX_LOSSES = {MAX_CRASHES}, {MAX_LOSSES}",
             f"local OWN = {_quote(own_queue(''))}",
             f"local HELD, TERMINAL = {_set(HELD)}, {_set(TERMINAL)}",
             f"local INDEXED = {_set(INDEXED)}",

@@ -80,6 +80,7 @@ class Job:
     attempt: int = 0
     failures: int = 0
     crashes: int = 0
+    losses: int = 0
     run: int = 1
     worker: str = ""
     incarnation: str = ""

@@ -60,12 +60,18 @@ class Cause(StrEnum):
 FAILURES = frozenset({Cause.EXIT, Cause.SIGNAL, Cause.TIMEOUT, Cause.OOM, Cause.REJECTED})
 CRASHES = frozenset({Cause.WORKER_LOST, Cause.NODE_LOST, Cause.CHAOS})
 
-# What counts as a crash when a worker is released: of these, `oom` is its supervisor's. A job
-# whose own processes needed too much says so in its finish, and that is a failure.
+# What counts when a worker is released: as a crash of the jobs that ran there, as a loss of
+# those that had not begun, as far as the queue knows. Of these, `oom` is its supervisor's. A
+# job whose own processes needed too much says so in its finish, and that is a failure.
 LOSSES = CRASHES | {Cause.OOM}
 
 # A job that took its worker down this often is failed instead of tried again.
 MAX_CRASHES = 3
+
+# The same for a job that was never known to run when that happened: a start is told after a
+# tenth of a second, and what takes its worker down sooner must come to an end, too. High,
+# because most of them only waited beside somebody else's crash.
+MAX_LOSSES = 10
 
 
 class Verdict(StrEnum):

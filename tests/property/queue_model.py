@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from jobctl.queue import Cause, Outcome, Status, Verdict
 from jobctl.queue.spec import RetryRule
-from jobctl.queue.status import FAILURES, LOSSES, MAX_CRASHES
+from jobctl.queue.status import FAILURES, LOSSES, MAX_CRASHES, MAX_LOSSES
 from tests.property.queue_model_flow import Flow
 from tests.property.queue_model_places import ModelJob
 
@@ -42,7 +42,7 @@ class Model(Flow):
         suspects = False
         for queue in queues if not self.draining[worker] else []:
             for job in [] if self.paused(queue) else self.waiting(queue):
-                suspect = job.crashes > 0
+                suspect = job.crashes + job.losses > 0
                 if len(claimed) >= (room if suspect or suspects else limit):
                     break
                 suspects = suspects or suspect
@@ -82,7 +82,7 @@ class Model(Flow):
             self._fail(job, outcome)
         elif outcome.cause is not None:
             job.ended = attempt
-            self.lose(job, outcome.cause)
+            self.lose(job, outcome.cause, said=True)
         return verdict
 
     def _fail(self, job: ModelJob, outcome: Outcome) -> None:
@@ -107,11 +107,14 @@ class Model(Flow):
         else:
             self.enqueue(job, at_head=True)
 
-    def lose(self, job: ModelJob, cause: Cause) -> None:
+    def lose(self, job: ModelJob, cause: Cause, *, said: bool = False) -> None:
+        began = said or job.status is Status.RUNNING
         self.let_go(job)
         if cause in LOSSES:
-            job.crashes += 1
-            if job.crashes >= MAX_CRASHES and not job.cancelling:
+            job.crashes += began
+            job.losses += not began
+            over = job.crashes >= MAX_CRASHES if began else job.losses >= MAX_LOSSES
+            if over and not job.cancelling:
                 self.conclude(job, Status.FAILED)
                 return
         self._put_back(job)
@@ -138,7 +141,7 @@ class Model(Flow):
         job = self.jobs[job_id]
         if job.spec.array:
             self.count(job, -1)
-        job.failures = job.crashes = 0
+        job.failures = job.crashes = job.losses = 0
         job.run += 1
         job.ended, job.accepted = job.accepted or job.ended, None
         self.enqueue(job)

@@ -19,6 +19,7 @@ class ModelJob:
     attempt: int = 0
     failures: int = 0
     crashes: int = 0
+    losses: int = 0
     run: int = 1
     ended: int | None = None
     accepted: int | None = None

@@ -41,7 +41,8 @@ def test_what_the_cluster_ordered_costs_nothing(lab: Lab, queue: Queue, cause: C
 def test_a_quarantine_keeps_the_cause(lab: Lab, queue: Queue) -> None:
     lab.submit(1, max_attempts=9)
     for number in range(3):
-        ((job_id, _),) = lab.claim(lab.worker(f"inc-{number}"))
+        ((job_id, attempt),) = lab.claim(lab.worker(f"inc-{number}"))
+        queue.start(f"inc-{number}", [(job_id, attempt)])
         queue.release(f"inc-{number}", Cause.OOM, "the supervisor ran out of memory")
     job = queue.get(job_id)
     assert (job.status, job.cause, job.crashes) == (Status.FAILED, Cause.OOM, 3)
@@ -70,13 +71,16 @@ def test_a_container_that_died_takes_its_workers_along(lab: Lab, queue: Queue) -
     in_container(queue, "worker-3", "inc-3", "c2")
     ids = lab.submit(6)
     for number in (1, 2, 3):
-        lab.claim(f"inc-{number}", 2)
+        leases = lab.claim(f"inc-{number}", 2)
+        queue.start(f"inc-{number}", leases[:1])
     died = max(started_at(queue, "worker-1"), started_at(queue, "worker-2"))
     assert queue.release_container("c1", died, Cause.OOM, "it ran out of memory") == 4
     assert [worker.name for worker in queue.workers()] == ["worker-3"]
     jobs = [job for job in queue.get_many(ids) if job]
-    assert [job.crashes for job in jobs] == [1, 1, 1, 1, 0, 0]
-    assert first_of(jobs[0]) == (Cause.OOM, "it ran out of memory")
+    # Of the two that each of them had, one had begun.
+    assert [(job.crashes, job.losses) for job in jobs] == [(1, 0), (0, 1)] * 2 + [(0, 0)] * 2
+    for job in jobs[:4]:
+        assert first_of(job) == (Cause.OOM, "it ran out of memory")
     assert queue.release_container("c1", died, Cause.OOM) == 0
 
 

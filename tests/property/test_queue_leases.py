@@ -16,6 +16,8 @@ from jobctl.queue import (
     Verdict,
     WorkerStatus,
 )
+from jobctl.queue.explain import explain
+from jobctl.queue.status import MAX_LOSSES
 from tests.support.queue_lab import LEASE, OK, Lab
 
 MISSING = "0" * 26
@@ -43,14 +45,51 @@ def test_a_token_lost_with_its_worker_comes_back_with_the_next_tick(lab: Lab, qu
 def test_three_crashes_are_quarantine(lab: Lab, queue: Queue) -> None:
     (job_id,) = lab.submit()
     for round_ in (1, 2, 3):
-        lab.worker(f"inc-{round_}")
-        lab.claim(f"inc-{round_}")
+        queue.start(f"inc-{round_}", lab.claim(lab.worker(f"inc-{round_}")))
         queue.release(f"inc-{round_}")
     job = queue.get(job_id)
     assert (job.status, job.crashes, job.cause) == (Status.FAILED, 3, Cause.WORKER_LOST)
     assert (job.failures, job.accepted) == (0, None)
     assert "quarantined" in job.reason
     assert [entry.cause for entry in job.history] == [Cause.WORKER_LOST] * 3
+
+
+def test_what_had_not_begun_is_innocent_of_many_deaths(lab: Lab, queue: Queue) -> None:
+    (job_id,) = lab.submit()
+    for round_ in range(1, MAX_LOSSES):
+        lab.claim(lab.worker(f"inc-{round_}"))
+        queue.release(f"inc-{round_}", Cause.WORKER_LOST, "killed")
+    job = queue.get(job_id)
+    assert (job.status, job.crashes, job.losses) == (Status.QUEUED, 0, MAX_LOSSES - 1)
+    assert {(entry.cause, entry.started_at) for entry in job.history} == {(Cause.WORKER_LOST, None)}
+    lab.running(f"inc-{MAX_LOSSES}")
+    queue.release(f"inc-{MAX_LOSSES}")
+    # What it was found guilty of counts apart from what it only saw.
+    assert (queue.get(job_id).crashes, queue.get(job_id).losses) == (1, MAX_LOSSES - 1)
+
+
+def test_who_ends_its_worker_before_anybody_knows_comes_to_an_end(lab: Lab, queue: Queue) -> None:
+    (job_id,) = lab.submit()
+    for round_ in range(1, MAX_LOSSES + 1):
+        assert [lease[0] for lease in lab.claim(lab.worker(f"inc-{round_}"))] == [job_id]
+        queue.release(f"inc-{round_}")
+    job = queue.get(job_id)
+    assert (job.status, job.cause, job.losses) == (Status.FAILED, Cause.WORKER_LOST, MAX_LOSSES)
+    assert "quarantined" in job.reason
+    facts = queue.facts(job_id)
+    assert f"lost {MAX_LOSSES} times" in explain(facts, facts.now_ms).reasons[0].text
+    # Nobody else has to die for it again before it is retried by hand.
+    queue.retry(job_id)
+    assert (queue.get(job_id).status, queue.get(job_id).losses) == (Status.QUEUED, 0)
+
+
+def test_who_speaks_of_himself_runs(lab: Lab, queue: Queue) -> None:
+    (job_id,) = lab.submit()
+    (lease,) = lab.claim(lab.worker("inc-1"))
+    queue.report(*lease, step="one")
+    assert queue.get(job_id).status is Status.RUNNING
+    queue.release("inc-1")
+    assert (queue.get(job_id).crashes, queue.get(job_id).losses) == (1, 0)
 
 
 @pytest.mark.parametrize("cause", [Cause.SCALE_DOWN, Cause.WATCHDOG])
@@ -279,10 +318,11 @@ def test_what_takes_workers_down_takes_no_neighbours_with_it(lab: Lab, queue: Qu
         worker = lab.worker(f"inc-{lost}")
         jobs = queue.claim(worker, 1, ["default"], prefetch=256).jobs
         assert jobs[0].id == bad
+        queue.start(worker, [(bad, jobs[0].attempt)])
         queue.release(worker)
     assert queue.get(bad).status is Status.FAILED
-    # The first time nobody can tell who it was. From then on they run, one by one.
-    assert {job.crashes for job in queue.get_many(others) if job} == {1}
+    # The first time some waited beside it. From then on they run, one by one.
+    assert {(job.crashes, job.losses) for job in queue.get_many(others) if job} == {(0, 1)}
     worker = lab.worker("inc-9")
     jobs = queue.claim(worker, 1, ["default"], prefetch=256).jobs
     for other in others:

@@ -249,8 +249,8 @@ class QueueMachine(ProducerMoves, OperatorMoves):
 
 ENDS = ("succeeded", "failed", "cancelled")
 COMPARED = (
-    "status", "attempt", "failures", "crashes", "run", "accepted", "cancelling", "queue",
-    "blockers",
+    "status", "attempt", "failures", "crashes", "losses", "run", "accepted", "cancelling",
+    "queue", "blockers",
 )  # fmt: skip
 
 

@@ -92,7 +92,7 @@ def test_a_finish_from_elsewhere_meets_the_fence_only(
 def test_its_worker_is_lost(lab: Lab, queue: Queue, lease: tuple[str, int]) -> None:
     assert queue.release("inc-1", Cause.WORKER_LOST) == 1
     job = queue.get(lease[0])
-    assert (job.status, job.attempt, job.crashes) == (Status.QUEUED, 1, 1)
+    assert (job.status, job.attempt, job.crashes, job.losses) == (Status.QUEUED, 1, 0, 1)
     assert queue.finish("inc-1", [Finish(*lease, OK)])[0] == [Verdict.STALE]
     assert lab.claim(lab.worker("inc-2")) == [(lease[0], 2)]
 
@@ -100,7 +100,7 @@ def test_its_worker_is_lost(lab: Lab, queue: Queue, lease: tuple[str, int]) -> N
 def test_its_lease_ends(lab: Lab, queue: Queue, lease: tuple[str, int]) -> None:
     lab.expire("inc-1")
     queue.tick()
-    assert (queue.get(lease[0]).status, queue.get(lease[0]).crashes) == (Status.QUEUED, 1)
+    assert (queue.get(lease[0]).status, queue.get(lease[0]).losses) == (Status.QUEUED, 1)
 
 
 def test_it_is_handed_back(lab: Lab, queue: Queue, lease: tuple[str, int]) -> None:

@@ -12,15 +12,22 @@ local function fence(job, attempt)
   return 'stale'
 end
 
+-- It is known to run.
+local function begin_to_run(ctx, job)
+  if job.status == 'claimed' then
+    set_status(ctx, job, 'running', { 'started_at', ctx.at })
+    note_held(ctx, job)
+  end
+end
+
 -- incarnation, then id and attempt of each job
 define('start', SHRINKS, function(ctx, args)
   local verdicts = {}
   for i = 2, #args, 2 do
     local job = find(ctx, args[i])
     local verdict = fence(job, args[i + 1])
-    if verdict == 'ok' and job.status == 'claimed' then
-      set_status(ctx, job, 'running', { 'started_at', ctx.at })
-      note_held(ctx, job)
+    if verdict == 'ok' then
+      begin_to_run(ctx, job)
     end
     verdicts[#verdicts + 1] = verdict
   end
@@ -31,8 +38,12 @@ end)
 define('report', GROWS, function(ctx, args)
   local job = find(ctx, args[1])
   local verdict = fence(job, args[2])
-  if verdict == 'ok' and #args > 2 then
-    redis.call('HSET', job.key, unpack(args, 3))
+  if verdict == 'ok' then
+    -- Who speaks of himself runs, even if his start is still to be told.
+    begin_to_run(ctx, job)
+    if #args > 2 then
+      redis.call('HSET', job.key, unpack(args, 3))
+    end
   end
   return verdict
 end)

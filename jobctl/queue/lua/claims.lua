@@ -29,7 +29,7 @@ local function claim_one(ctx, id, queue, by, jobs, entries)
     return true
   end
   local job = find(ctx, id)
-  if job.crashes > 0 then
+  if job.crashes + job.losses > 0 then
     -- It may be why its worker was lost: nothing shall wait beside it and share the blame.
     if #jobs >= by.room then
       return nil

@@ -28,6 +28,7 @@ local STRIDE = 2 ^ 45
 local STATE = {
   'status', 'attempt', 'queue', 'name', 'worker', 'incarnation', 'failures', 'crashes',
   'cancelling', 'ended', 'claimed_at', 'started_at', 'priority', 'extras', 'accepted',
+  'losses',
 }
 
 -- Defined further down the library, needed further up.
@@ -135,6 +136,7 @@ local function find(ctx, id)
     priority = tonumber(f[13]) or 0,
     extras = f[14] or '',
     accepted = tonumber(f[15]),
+    losses = tonumber(f[16]) or 0,
   }
 end
 

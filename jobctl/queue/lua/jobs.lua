@@ -218,8 +218,8 @@ local function retry(ctx, job)
     redis.call('HDEL', job.key, 'checkpoint')
   end
   redis.call('HDEL', job.key, 'finished_at', 'accepted', 'cause', 'exit_code', 'signal', 'reason',
-    'result', 'step', 'progress', 'failures', 'crashes', 'worker', 'incarnation', 'claimed_at',
-    'started_at')
+    'result', 'step', 'progress', 'failures', 'crashes', 'losses', 'worker', 'incarnation',
+    'claimed_at', 'started_at')
   job.worker = ''
   local fields = { 'run', (tonumber(f[7]) or 1) + 1 }
   if f[1] then

@@ -166,6 +166,21 @@ local function hand_back(ctx, job, cause, result)
   end
 end
 
+-- What one more loss makes of the job's counters: the counter's name and value, and why that
+-- is one too many (nil: it is not). A job that was only claimed is innocent, as far as is known.
+-- But one that takes its worker down before its start is told looks the same, and must not go
+-- on for ever.
+local function count_loss(job)
+  if job.started_at then
+    local crashes = job.crashes + 1
+    return 'crashes', crashes, crashes >= MAX_CRASHES
+      and 'quarantined: its worker was lost ' .. crashes .. ' times' or nil
+  end
+  local losses = job.losses + 1
+  return 'losses', losses, losses >= MAX_LOSSES
+    and 'quarantined: its worker was lost ' .. losses .. ' times before it was known to run' or nil
+end
+
 -- The worker is gone. `result` is as in remember.
 local function lose(ctx, job, cause, result)
   if not LOSSES[cause] then
@@ -173,14 +188,13 @@ local function lose(ctx, job, cause, result)
   end
   let_go(ctx, job)
   remember(ctx, job, cause, result)
-  local crashes = job.crashes + 1
+  local counter, count, reason = count_loss(job)
   if job.cancelling then
-    conclude(ctx, job, 'cancelled', 'cancelled', { 'crashes', crashes })
-  elseif crashes >= MAX_CRASHES then
-    local reason = 'quarantined: its worker was lost ' .. crashes .. ' times'
-    conclude(ctx, job, 'failed', cause, { 'crashes', crashes, 'reason', reason })
+    conclude(ctx, job, 'cancelled', 'cancelled', { counter, count })
+  elseif reason then
+    conclude(ctx, job, 'failed', cause, { counter, count, 'reason', reason })
   else
-    put_back(ctx, job, cause, { 'crashes', crashes })
+    put_back(ctx, job, cause, { counter, count })
   end
 end
 
