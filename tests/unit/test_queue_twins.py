@@ -7,8 +7,8 @@ import inspect
 from jobctl.queue import AsyncQueue, Queue, connect, connect_async
 
 # What asyncio does not have: it sends a portion ahead of the last one's reply, in order, and
-# connections that tasks share cannot.
-BLOCKING_ONLY = {"submit_many"}
+# connections that tasks share cannot. And its replies are not as they were sent.
+BLOCKING_ONLY = {"submit_many", "ask"}
 
 
 def surface(kind: type) -> dict[str, str]:

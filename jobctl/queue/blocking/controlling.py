@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from .. import calls
 from ..fleet import Gauges
@@ -64,3 +65,10 @@ class Controlling(Sender):
     def read_gauges(self) -> dict[str, Gauges]:
         """What was last measured, by worker."""
         return self._call(calls.read_gauges())
+
+    def ask(self, *words: str) -> Any:
+        """Give a command of Redis' own that is of no key, and get the reply as it is sent.
+
+        For what ails it (`INFO`, `SLOWLOG GET`) and to end that (`FUNCTION KILL`).
+        """
+        return self._execute(*words)
