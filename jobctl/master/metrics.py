@@ -12,7 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from jobctl.queue import Gauges, QueueInfo, QueueState, Status, Worker
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
-_WORKER_STATUSES = ("idle", "busy", "draining", "drained", "lost")
+_WORKER_STATUSES = ("idle", "busy", "draining", "drained", "trial", "lost")
 
 _REFUSED_FOR_NOW = 429
 

@@ -168,6 +168,8 @@ def _worker_status(f: Fields, *, busy: bool) -> WorkerStatus:
         return WorkerStatus.LOST
     if f.get("draining") == "1":
         return WorkerStatus.DRAINING if busy else WorkerStatus.DRAINED
+    if f.get("draining") == "trial":
+        return WorkerStatus.TRIAL
     return WorkerStatus.BUSY if busy else WorkerStatus.IDLE
 
 

@@ -40,12 +40,16 @@ class WorkerInfo:
 
 
 class WorkerStatus(StrEnum):
-    """`lost`: no heartbeat for a lease. `drained`: draining, and holds nothing more."""
+    """`lost`: no heartbeat for a lease. `drained`: draining, and holds nothing more.
+
+    `trial`: it gets no job but its canary until that has succeeded.
+    """
 
     IDLE = "idle"
     BUSY = "busy"
     DRAINING = "draining"
     DRAINED = "drained"
+    TRIAL = "trial"
     LOST = "lost"
 
 

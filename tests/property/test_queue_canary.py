@@ -11,10 +11,12 @@ from jobctl.queue import (
     Finish,
     InvalidSpec,
     JobSpec,
+    MessageKind,
     Queue,
     Status,
     UnknownWorker,
     WorkerInfo,
+    WorkerStatus,
     new_id,
     own_queue,
 )
@@ -99,3 +101,59 @@ def test_a_backup_with_a_canary_is_whole(lab: Lab, queue: Queue) -> None:
         data += writer.add(records)
     found = reader.feed(data + writer.end())
     assert [record["fields"]["id"] for record in found] == [job]
+
+
+def test_a_worker_on_trial_gets_its_canary_alone_until_it_is_undrained(
+    lab: Lab, queue: Queue
+) -> None:
+    lab.worker("inc-1")
+    queue.trial("worker-1")
+    (first,) = lab.submit(1)
+    # Whoever has the name already goes on.
+    assert [job.id for job in queue.claim("inc-1", 9, ["default", OWN]).jobs] == [first]
+    queue.finish("inc-1", [Finish(first, 1, OK)])
+    queue.deregister("inc-1")
+    lab.worker("inc-2")
+    (waits,) = lab.submit(1)
+    assert queue.claim("inc-2", 9, ["default", OWN]).jobs == []
+    (worker,) = queue.workers()
+    assert worker.status is WorkerStatus.TRIAL
+    assert not queue.renew("inc-2", []).draining
+    assert queue.facts(waits).serving == ()
+    job = queue.canary("worker-1")
+    assert queue.facts(job).serving == ("worker-1",)
+    assert [job.id for job in queue.claim("inc-2", 9, ["default", OWN]).jobs] == [job]
+    _, claims = queue.finish("inc-2", [Finish(job, 1, OK)], room=9, queues=["default"])
+    assert claims is not None
+    assert claims.jobs == []
+    queue.undrain("worker-1")
+    message = queue.wait_message("inc-2", 1.0)
+    assert message is not None
+    assert message.kind is MessageKind.UNDRAIN
+    assert [job.id for job in queue.claim("inc-2", 9, ["default", OWN]).jobs] == [waits]
+    # Its next process is not on trial any more.
+    queue.deregister("inc-2")
+    lab.worker("inc-3")
+    assert queue.workers()[0].status is WorkerStatus.IDLE
+
+
+def test_a_trial_that_nobody_ends_is_over_at_a_heartbeat(lab: Lab, queue: Queue) -> None:
+    queue.trial("worker-1")
+    lab.worker("inc-1")
+    queue.renew("inc-1", [])
+    assert queue.workers()[0].status is WorkerStatus.TRIAL
+    lab.redis.delete(f"{lab.prefix}trial:worker-1")
+    assert queue.workers()[0].status is WorkerStatus.TRIAL
+    queue.renew("inc-1", [])
+    assert queue.workers()[0].status is WorkerStatus.IDLE
+    message = queue.wait_message("inc-1", 1.0)
+    assert message is not None
+    assert message.kind is MessageKind.UNDRAIN
+
+
+def test_a_worker_on_trial_can_be_drained(lab: Lab, queue: Queue) -> None:
+    queue.trial("worker-1")
+    lab.worker("inc-1")
+    queue.drain("worker-1", None)
+    assert queue.workers()[0].status is WorkerStatus.DRAINED
+    assert queue.renew("inc-1", []).draining

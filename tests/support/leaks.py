@@ -86,6 +86,7 @@ class _Check:
                 "worker": rest in incarnations,
                 "inbox": rest in incarnations,
                 "guard": self._redis.pttl(self._prefix + key) > 0,
+                "trial": self._redis.pttl(self._prefix + key) > 0,
                 "gauges": self._redis.pttl(self._prefix + key) > 0,
                 "bucket": self._redis.pttl(self._prefix + key) > 0,
             }.get(kind)

@@ -50,6 +50,13 @@ async def undrain(name: str, service: ServiceDep) -> JSONResponse:
     return JSONResponse({"name": name})
 
 
+@router.post("/workers/{name}/trial", response_model=NameView)
+async def trial(name: str, service: ServiceDep) -> JSONResponse:
+    """Let whoever registers under this name next get no job but canaries, until undrained."""
+    await service.queue.trial(name)
+    return JSONResponse({"name": name})
+
+
 @router.post("/workers/{name}/canary", response_model=CanaryView, status_code=202)
 async def canary(name: str, service: ServiceDep) -> JSONResponse:
     """Submit a small function that only this worker runs, as soon as it is idle."""

@@ -46,6 +46,10 @@ class Control(Sender):
         """See `Queue.undrain`."""
         await self._call(calls.undrain(name))
 
+    async def trial(self, name: str, seconds: float = 300.0) -> None:
+        """See `Queue.trial`."""
+        await self._call(calls.trial(name, seconds))
+
     async def pause(self, queue: str) -> None:
         """See `Queue.pause`."""
         await self._call(calls.pause(queue))

@@ -49,8 +49,15 @@ class Control(Sender):
         self._call(calls.drain(name, grace))
 
     def undrain(self, name: str) -> None:
-        """Let a draining worker claim again. Raises `UnknownWorker`."""
+        """Let a worker that drains or is on trial claim (again). Raises `UnknownWorker`."""
         self._call(calls.undrain(name))
+
+    def trial(self, name: str, seconds: float = 300.0) -> None:
+        """Let whoever registers under a name get no job but its canary.
+
+        That ends when it is undrained, or by itself after so many `seconds`.
+        """
+        self._call(calls.trial(name, seconds))
 
     def pause(self, queue: str) -> None:
         """Let nothing be claimed from a queue; what runs goes on."""

@@ -23,6 +23,7 @@ from .control import (
     resume,
     take_litter,
     tick,
+    trial,
     undrain,
 )
 from .controlling import (
@@ -114,6 +115,7 @@ __all__ = [
     "submit",
     "take_litter",
     "tick",
+    "trial",
     "undrain",
     "wait_message",
     "wait_work",

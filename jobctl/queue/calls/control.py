@@ -76,6 +76,11 @@ def undrain(name: str) -> Call[None]:
     return Call("undrain", (name,), nothing)
 
 
+def trial(name: str, seconds: float) -> Call[None]:
+    """Let whoever registers under a name claim nothing but canaries."""
+    return Call("trial", (name, max(1, round(seconds * 1000))), nothing)
+
+
 def pause(queue: str) -> Call[None]:
     """Let nothing be claimed from a queue."""
     return Call("set_queue", (queue, "paused"), nothing)

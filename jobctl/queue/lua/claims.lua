@@ -120,7 +120,7 @@ local function caller(ctx, incarnation)
   return worker[1] and {
     incarnation = incarnation,
     name = worker[1],
-    draining = worker[2],
+    draining = worker[2], -- '1', or 'trial': then it gets nothing but its canary
     bytes = 0, -- what its claim weighs
     suspects = false, -- whether a job is in it that a worker was lost with
     fields = {
@@ -151,10 +151,11 @@ local function claim(ctx, by, args, at)
   local wait = tend(ctx, room + prefetch)
   write_places(ctx)
   local jobs, entries = {}, {}
-  if not by.draining and room + prefetch > 0 then
+  if by.draining ~= '1' and room + prefetch > 0 then
     local n = fair_share(ctx, room, prefetch, args, first, last)
     for i = first, last do
-      if #jobs < n and state_of(ctx, args[i]) ~= 'paused' then
+      local barred = by.draining and args[i] ~= OWN .. by.name
+      if #jobs < n and not barred and state_of(ctx, args[i]) ~= 'paused' then
         local rate_wait = claim_from(ctx, args[i], n - #jobs, by, jobs, entries)
         if rate_wait and (not wait or rate_wait < wait) then
           wait = rate_wait

@@ -240,9 +240,10 @@ local function serving(ctx, queue)
   for _, incarnation in ipairs(redis.call('HVALS', ctx.p .. 'workers')) do
     local key = ctx.p .. 'worker:' .. incarnation
     local f = redis.call('HMGET', key, 'name', 'queues', 'draining')
+    local own = queue == OWN .. f[1]
     local takes = string.find(' ' .. (f[2] or '') .. ' ', ' ' .. queue .. ' ', 1, true)
-      or queue == OWN .. f[1]
-    if takes and not f[3] and not is_lost(ctx, key) then
+    local open = not f[3] and (takes or own) or f[3] == 'trial' and own
+    if open and not is_lost(ctx, key) then
       names[#names + 1] = f[1]
     end
   end

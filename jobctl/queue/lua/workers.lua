@@ -52,8 +52,17 @@ define('register', SHRINKS, function(ctx, args)
   redis.call('HSETNX', key, 'started_at', ctx.now)
   redis.call('HSET', key, 'incarnation', incarnation, 'name', name, 'pool', args[3],
     'container', args[4], 'concurrency', args[5], 'queues', args[6], 'heartbeat_at', ctx.now)
+  if redis.call('EXISTS', ctx.p .. 'trial:' .. name) == 1 then
+    redis.call('HSETNX', key, 'draining', 'trial')
+  end
   return 1
 end)
+
+-- From now on it claims, whatever kept it from that.
+local function admit_worker(ctx, incarnation)
+  redis.call('HDEL', ctx.p .. 'worker:' .. incarnation, 'draining', 'drain_until')
+  tell(ctx, incarnation, 'undrain')
+end
 
 -- Says again what an inbox line said before, in case that line was lost.
 local function remind(ctx, incarnation, drain_until, cancelling)
@@ -106,8 +115,11 @@ define('renew', SHRINKS, function(ctx, args)
   end
   return_strays(ctx, incarnation, listed)
   remind(ctx, incarnation, worker[3], cancelling)
+  if worker[2] == 'trial' and redis.call('EXISTS', ctx.p .. 'trial:' .. worker[1]) == 0 then
+    admit_worker(ctx, incarnation)
+  end
   tend(ctx, 0)
-  return { worker[1] and 1 or 0, worker[2] and 1 or 0, verdicts }
+  return { worker[1] and 1 or 0, worker[2] == '1' and 1 or 0, verdicts }
 end)
 
 define('deregister', SHRINKS, function(ctx, args)
@@ -162,8 +174,15 @@ define('undrain', SHRINKS, function(ctx, args)
   if not incarnation then
     return redis.error_reply('UNKNOWNWORKER ' .. args[1])
   end
-  redis.call('HDEL', ctx.p .. 'worker:' .. incarnation, 'draining', 'drain_until')
-  tell(ctx, incarnation, 'undrain')
+  redis.call('DEL', ctx.p .. 'trial:' .. args[1])
+  admit_worker(ctx, incarnation)
+  return 1
+end)
+
+-- name, ms. Whoever registers under that name meanwhile gets no job but its canary, until it is
+-- undrained or the time is over.
+define('trial', SHRINKS, function(ctx, args)
+  redis.call('SET', ctx.p .. 'trial:' .. args[1], 1, 'PX', args[2])
   return 1
 end)
 

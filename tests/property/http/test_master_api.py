@@ -46,6 +46,7 @@ CLOSED = [
     ("GET", "/workers"),
     ("POST", "/workers/w/drain"),
     ("POST", "/workers/w/undrain"),
+    ("POST", "/workers/w/trial"),
     ("POST", "/workers/w/canary"),
     ("GET", "/stats"),
     ("GET", "/events"),
