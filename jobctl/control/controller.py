@@ -10,13 +10,20 @@ from jobctl.cluster import labels
 from jobctl.cluster.desired import Desired, desired
 from jobctl.cluster.errors import ClusterError
 from jobctl.cluster.observed import Observed
+from jobctl.cluster.plan import check_schema
 from jobctl.config import Config
+from jobctl.control import state
 from jobctl.control.custody import Custody
+from jobctl.control.deaths import cause_of
 from jobctl.control.feed import Feed
+from jobctl.control.guard import Guard
 from jobctl.control.mending import Mender
 from jobctl.control.place import Place
 from jobctl.control.releases import Releases, Say
+from jobctl.control.state import StateFile
 from jobctl.control.traces import Traces
+from jobctl.control.troubles import Troubles
+from jobctl.control.watching import Watching
 from jobctl.engine.errors import Conflict, EngineError, NotFound
 from jobctl.engine.model import EngineEvent
 from jobctl.engine.protocol import Engine
@@ -27,9 +34,11 @@ _SOON = 0.05
 
 _AT_ONCE = ("die", "destroy", "start", "pause", "unpause")
 
+Wanted = tuple[Desired, Config]
+
 
 class Controller:
-    """Keeps one cluster as its spec says, until `stop`."""
+    """Keeps one cluster as its spec says, until `stop`; or stands by while another one does."""
 
     def __init__(
         self,
@@ -42,18 +51,36 @@ class Controller:
     ) -> None:
         self._engine = engine
         self._place = place
-        self._say = say
         self._alive = alive
         self._stopped = False
         self._wake = threading.Event()
         self._seen = Observed(place.project)
         self._wanted: tuple[int, Desired, Config] | None = None
         self._unheard = threading.Event()  # deaths may have gone unheard
+        self._acted = False
+        self._troubles = Troubles(say, clock)
+        self._file = StateFile(place.folder, place.project, place.holder, clock)
+        self._guard = Guard(
+            place.holder,
+            lambda: place.queue(self._seen),
+            self._file.is_anothers,
+            say,
+            self._wake.set,
+        )
         self._traces = Traces()
-        self._releases = Releases(lambda: place.queue(self._seen), say, self._traces)
+        self._releases = Releases(
+            lambda: place.queue(self._seen), say, self._traces, lambda: self._guard.holds
+        )
         self._mender = Mender(engine, self._traces, say, clock)
         self._custody = Custody(engine, say, clock)
-        self._feed = Feed(engine, place.project, connected=self._connected, heard=self._heard)
+        self._watching = Watching(engine, place, say, ordered=self._traces.ordered, clock=clock)
+        self._feed = Feed(
+            engine,
+            place.project,
+            self._troubles,
+            connected=self._connected,
+            heard=self._heard,
+        )
 
     def stop(self) -> None:
         """End `run` after the round it is in. Safe from a signal handler and any thread."""
@@ -62,15 +89,22 @@ class Controller:
 
     def run(self) -> None:
         """Go round until `stop`: at every event, and at least every ``controller.interval``."""
+        self._look()
+        self._guard.start()
+        self._watching.start()
         self._feed.start()
         try:
             while not self._stopped:
                 self._wake.clear()
-                pause = self._round()
+                pause = self._interval
+                with self._troubles.within("round"):
+                    pause = self._round()
                 self._alive()
                 self._wake.wait(pause)
         finally:
             self._feed.stop()
+            self._watching.stop()
+            self._guard.stop()
 
     # -- events, in the feed's thread
 
@@ -79,60 +113,105 @@ class Controller:
         self._wake.set()
 
     def _heard(self, event: EngineEvent) -> None:
+        with self._troubles.within("event"):
+            self._take(event)
+        if event.action in _AT_ONCE:
+            self._wake.set()
+
+    def _take(self, event: EngineEvent) -> None:
         end = self._traces.heard(event)
         if end is not None:
             # First the jobs: everything else can wait for the next round.
-            self._releases.ended(end)
+            with self._troubles.within("release"):
+                self._releases.ended(end)
+        self._guard.heard(event)
         self._mender.heard(event, end)
         self._custody.heard(event)
-        if event.action in _AT_ONCE:
-            self._wake.set()
+        death = None if end is None or end.was_ordered else cause_of(end.evidence)
+        self._watching.heard(event, death)
 
     # -- a round
 
     def _round(self) -> float:
         """Look, decide, act; return in how many seconds to look again if nothing happens."""
-        try:
-            self._seen = seen = self._place.look(self._engine, ask=False)
-            wanted = self._desired(seen)
-        except (EngineError, ClusterError, OSError, ValueError) as error:
-            # ValueError: a spec that another version of jobctl wrote.
-            self._say("not-seen", reason=str(error))
+        seen = self._look()
+        if seen is None:
+            if self._guard.acts:
+                self._write()
             return self._interval
+        self._guard.looked(seen)
+        wanted = self._desired(seen)
+        acts = self._guard.acts
+        if acts and not self._acted:
+            self._begin_to_act()
+        self._acted = acts
+        return self._act(seen, wanted) if acts else self._stand_by(seen, wanted)
+
+    def _look(self) -> Observed | None:
+        try:
+            self._seen = self._place.look(self._engine, ask=False)
+        except (EngineError, ClusterError, OSError) as error:
+            self._troubles.has("not-seen", str(error), getattr(error, "hint", ""))
+            return None
+        self._troubles.over("not-seen")
+        return self._seen
+
+    def _begin_to_act(self) -> None:
+        """Take up what the one before, or this one before its own end, had come to know."""
+        self._unheard.set()
+        known = state.read(self._place.folder)
+        if known is not None:
+            self._mender.recall(known.conditions)
+
+    def _stand_by(self, seen: Observed, wanted: Wanted | None) -> float:
+        self._releases.forget()
+        self._watching.stand_by()
+        if wanted is not None:
+            self._mender.follow(wanted[0], seen, wanted[1].healing)
+        return self._interval
+
+    def _act(self, seen: Observed, wanted: Wanted | None) -> float:
         # Redis first of all: nothing else is of use without it, and to ask it may take seconds.
-        pause = self._interval if wanted is None else self._tried(wanted[0], seen, wanted[1])
-        self._see_to_jobs(seen)
+        pause = self._interval
+        locked = seen.seed is not None and not seen.seed_abandoned
+        if wanted is not None:
+            with self._troubles.within("mending"):
+                pause = _SOON if locked else self._mend(wanted[0], seen, wanted[1])
+        with self._troubles.within("custody"):
+            self._see_to_jobs(seen)
+        if wanted is not None:
+            with self._troubles.within("watchdog"):
+                self._watching.round(
+                    seen, *wanted, locked=locked, conditions=self._mender.conditions
+                )
+        self._write()
         return pause
 
-    def _tried(self, wanted: Desired, seen: Observed, config: Config) -> float:
+    def _mend(self, wanted: Desired, seen: Observed, config: Config) -> float:
         """Mend, and return when to look again."""
         try:
-            return self._mend(wanted, seen, config)
+            if any(len(seen.pool(name)) > pool.replicas for name, pool in wanted.pools.items()):
+                # Which of them go depends on what they do.
+                seen = self._place.look(self._engine, ask=True)
+            more = self._mender.mend(wanted, seen, config.healing, self._watching.mending)
         except (Conflict, NotFound) as error:
-            self._say("look-again", reason=str(error))
+            self._troubles.has("look-again", str(error))
             return _SOON
-        except (EngineError, ClusterError) as error:
-            self._say("not-done", reason=str(error), hint=error.hint)
+        except (EngineError, ClusterError, OSError) as error:
+            self._troubles.has("not-done", str(error), getattr(error, "hint", ""))
             return self._interval
-        except OSError as error:
-            self._say("not-done", reason=str(error))
-            return self._interval
-
-    def _mend(self, wanted: Desired, seen: Observed, config: Config) -> float:
-        if seen.seed is not None and not seen.seed_abandoned:
-            return _SOON  # somebody writes another spec
-        if any(len(seen.pool(name)) > pool.replicas for name, pool in wanted.pools.items()):
-            # Which of them go depends on what they do.
-            seen = self._place.look(self._engine, ask=True)
-        more = self._mender.mend(wanted, seen, config.healing)
+        self._troubles.over("look-again", "not-done")
         return self._interval if more is None else min(more, self._interval)
 
     def _see_to_jobs(self, seen: Observed) -> None:
         """Release what the dead hold, and keep for the late what is theirs."""
-        self._releases.settle()
-        queue = self._place.queue(seen)
+        queue = self._place.queue(seen) if self._guard.holds else None
         if queue is None:
+            self._unheard.set()
+            if self._guard.silence:
+                self._troubles.has("queue-silent", self._guard.silence)
             return
+        self._releases.settle()
         try:
             workers = queue.workers()
             if self._unheard.is_set():
@@ -142,21 +221,45 @@ class Controller:
                 self._custody.keep(seen, queue, workers, self._wanted[2])
         except QueueError as error:
             self._unheard.set()
-            self._say("queue-silent", reason=str(error))
+            self._troubles.has("queue-silent", str(error), error.hint)
+        else:
+            self._troubles.over("queue-silent")
         finally:
             queue.close()
 
-    def _desired(self, seen: Observed) -> tuple[Desired, Config] | None:
+    def _write(self) -> None:
+        conditions = (*self._troubles.conditions, *self._mender.conditions)
+        try:
+            self._file.write(conditions, {}, self._interval)
+        except OSError as error:
+            self._troubles.has("state-not-written", str(error), "docker system df")
+        else:
+            self._troubles.over("state-not-written")
+
+    def _desired(self, seen: Observed) -> Wanted | None:
+        """Return what is wanted; None when there is nothing that this version can read."""
         generation = seen.generation
-        if generation is None:
+        try:
+            check_schema(seen)
+            if generation is None:
+                return None
+            if self._wanted is None or self._wanted[0] != generation.number:
+                config = Config.model_validate(generation.spec.config)
+                files = (labels.file_of(row.labels) for row in seen.containers.values())
+                file = next((path for path in files if path), "")
+                self._wanted = (generation.number, desired(generation.spec, config, file), config)
+        except (ClusterError, ValueError, KeyError) as error:
+            # What another version of jobctl wrote is not to be undone by this one.
+            self._troubles.has("spec-unreadable", _in_short(error), getattr(error, "hint", ""))
             return None
-        if self._wanted is None or self._wanted[0] != generation.number:
-            config = Config.model_validate(generation.spec.config)
-            files = (labels.file_of(row.labels) for row in seen.containers.values())
-            file = next((path for path in files if path), "")
-            self._wanted = (generation.number, desired(generation.spec, config, file), config)
+        self._troubles.over("spec-unreadable")
         return self._wanted[1:]
 
     @property
     def _interval(self) -> float:
         return self._wanted[2].controller.interval if self._wanted else 1.0
+
+
+def _in_short(error: Exception) -> str:
+    """Return the first lines: the models tell every field that they do not know."""
+    return " ".join(str(error).split())[:300]

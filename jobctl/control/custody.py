@@ -11,6 +11,7 @@ from jobctl.config import Config
 from jobctl.control import patience
 from jobctl.control.patience import Sample, State, Suspect
 from jobctl.control.releases import SHORT_ID, Say
+from jobctl.engine.errors import EngineError
 from jobctl.engine.model import EngineEvent
 from jobctl.engine.protocol import Engine
 from jobctl.queue import Queue, Worker
@@ -74,5 +75,8 @@ class Custody:
             )
 
     def _sample(self, container: str) -> Sample | None:
-        stats = self._engine.stats(container)
+        try:
+            stats = self._engine.stats(container)
+        except EngineError:
+            return None  # an engine that is slow is no reason to forget all the others
         return Sample(stats.periods, stats.throttled_periods) if stats else None

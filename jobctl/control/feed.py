@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable
 
 from jobctl.cluster import labels
+from jobctl.control.troubles import Troubles
 from jobctl.engine.errors import EngineError
 from jobctl.engine.model import EngineEvent
 from jobctl.engine.protocol import Engine, EventStream
@@ -25,12 +26,14 @@ class Feed:
         self,
         engine: Engine,
         project: str,
+        troubles: Troubles,
         *,
         connected: Callable[[], None],
         heard: Callable[[EngineEvent], None],
     ) -> None:
         self._engine = engine
         self._labels = labels.of_project(project)
+        self._troubles = troubles
         self._connected = connected
         self._heard = heard
         self._stopped = threading.Event()
@@ -50,16 +53,19 @@ class Feed:
 
     def _run(self) -> None:
         while not self._stopped.is_set():
-            try:
-                self._stream = self._engine.events(self._labels)
-            except EngineError:
-                self._stopped.wait(_AGAIN)
-                continue
-            if self._stopped.is_set():
-                self._stream.close()  # `stop` may have come too early to see it
-                return
-            self._connected()
-            for event in self._stream:
-                self._heard(event)
+            with self._troubles.within("events"):
+                self._listen()
             # A restarting engine ends the connection at once, again and again.
             self._stopped.wait(_AGAIN)
+
+    def _listen(self) -> None:
+        try:
+            self._stream = self._engine.events(self._labels)
+        except EngineError:
+            return  # the loop finds it, too, and says so
+        if self._stopped.is_set():
+            self._stream.close()  # `stop` may have come too early to see it
+            return
+        self._connected()
+        for event in self._stream:
+            self._heard(event)

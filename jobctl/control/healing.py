@@ -15,7 +15,7 @@ from jobctl.engine.errors import EngineError, NotFound, PortTaken
 
 ConditionName = Literal[
     "CrashLoop", "ImageMissing", "PortTaken", "NoRoom", "StartFailed", "EngineUnreachable",
-    "RedisDown",
+    "RedisDown", "SpecUnreadable",
 ]  # fmt: skip
 FOREVER = float("inf")
 
@@ -136,6 +136,19 @@ def decide(state: State, seen: Seen, policy: Policy, now: float) -> tuple[State,
         if instance not in seen.running and (ready := _ready_at(record, policy)) > now
     }
     return State(records), Healing(until, _conditions(records.values()))
+
+
+def recalled(state: State, conditions: Iterable[Condition]) -> State:
+    """Return the state with all that these conditions say was given up.
+
+    For a controller that begins: otherwise each of its starts would begin every crash loop anew.
+    """
+    given_up = {
+        each.instance: Record(gave_up=True, last=each.since, condition=each)
+        for each in conditions
+        if each.name == "CrashLoop"
+    }
+    return State({**given_up, **state.records})
 
 
 def condition_of(error: EngineError) -> ConditionName:

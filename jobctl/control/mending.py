@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict
 
 from jobctl.cluster import labels
@@ -16,7 +16,7 @@ from jobctl.cluster.observed import Observed, instance_of
 from jobctl.cluster.plan_heal import plan_heal, plan_shrink
 from jobctl.config import Healing as Settings
 from jobctl.control import healing
-from jobctl.control.deaths import Evidence, Orderer, cause_of
+from jobctl.control.deaths import Orderer, cause_of
 from jobctl.control.drift import Drift
 from jobctl.control.healing import Condition, Died, Policy, Refused, Seen
 from jobctl.control.releases import Say
@@ -24,9 +24,6 @@ from jobctl.control.traces import Ended, Traces
 from jobctl.engine.errors import Conflict, EngineError, NotFound
 from jobctl.engine.model import EngineEvent
 from jobctl.engine.protocol import Engine
-
-_TOLD_TO_END = 15
-"""SIGTERM through the engine is somebody's order; a container that got it did not just die."""
 
 _SOON = 0.05
 """Seconds until the next look when somebody else is at work, or the engine about to say more."""
@@ -63,7 +60,7 @@ class Mender:
         with self._lock:
             if event.action == "start":
                 self._died.pop(name, None)
-            elif end is not None and not _was_ordered(end.evidence):
+            elif end is not None and not end.was_ordered:
                 now = self._clock()
                 self._died[name] = now
                 self._news.append(Died(name, now, cause_of(end.evidence).reason))
@@ -81,10 +78,11 @@ class Mender:
         Raises Conflict and NotFound when somebody else was at work, and what the engine refuses.
         """
         now = self._clock()
-        died, healed = self._decide(wanted, seen, settings, now)
-        plans = (plan_heal(wanted, seen), plan_shrink(wanted, seen))
-        off = {a.subject for plan in plans for a in plan.actions if a.kind == "container"}
-        self._drift = self._drift.after(off, now)
+        died, off, healed = self._decide(wanted, seen, settings, now)
+        for condition in healed.conditions:
+            if condition not in self.conditions:
+                self._say("condition", **asdict(condition))
+        self.conditions = healed.conditions
         alone = self._drift.young(died, now) | healed.left_alone | others
         self._shrink(plan_shrink(wanted, seen, alone), seen)
         self._failing = ""
@@ -104,6 +102,14 @@ class Mender:
         if off and (settled := self._drift.due(died)) is not None:
             due.append(settled)
         return max(0.0, min(due) - now) if due else None
+
+    def follow(self, wanted: Desired, seen: Observed, settings: Settings) -> None:
+        """Know what `mend` would, and do nothing: another controller acts."""
+        self._decide(wanted, seen, settings, self._clock())
+
+    def recall(self, conditions: Iterable[Condition]) -> None:
+        """Leave alone what the controller before had given up."""
+        self._state = healing.recalled(self._state, conditions)
 
     def _shrink(self, plan: Plan, seen: Observed) -> None:
         """Let workers go, in a thread: their jobs may last for hours. One such plan at a time."""
@@ -131,7 +137,8 @@ class Mender:
 
     def _decide(
         self, wanted: Desired, seen: Observed, settings: Settings, now: float
-    ) -> tuple[dict[str, float], healing.Healing]:
+    ) -> tuple[dict[str, float], set[str], healing.Healing]:
+        """Return who died, which instances are not as they should be, and whom to leave alone."""
         with self._lock:
             died = dict(self._died)
             news, self._news = tuple(self._news), []
@@ -141,11 +148,10 @@ class Mender:
             settings.backoff, settings.max_backoff, settings.give_up_after, settings.window
         )
         self._state, healed = healing.decide(self._state, look, policy, now)
-        for condition in healed.conditions:
-            if condition not in self.conditions:
-                self._say("condition", **asdict(condition))
-        self.conditions = healed.conditions
-        return died, healed
+        plans = (plan_heal(wanted, seen), plan_shrink(wanted, seen))
+        off = {a.subject for plan in plans for a in plan.actions if a.kind == "container"}
+        self._drift = self._drift.after(off, now)
+        return died, off, healed
 
     def _refused(self, error: EngineError) -> None:
         """Remember what the engine did not do for the instance that failed first."""
@@ -159,10 +165,6 @@ class Mender:
         if event.state == "failed" and not self._failing:
             self._failing = event.subject
         self._say("action", subject=event.subject, text=event.text, state=event.state)
-
-
-def _was_ordered(evidence: Evidence) -> bool:
-    return evidence.ordered_by is not None or evidence.signal == _TOLD_TO_END
 
 
 def instances(wanted: Desired, seen: Observed) -> set[str]:

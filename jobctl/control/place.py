@@ -6,6 +6,8 @@ where it may write.
 
 from __future__ import annotations
 
+import os
+import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +29,11 @@ _ANSWER_WITHIN = 5.0
 
 class Place(Protocol):
     """Where a controller runs. ``folder`` is where it may write."""
+
+    @property
+    def holder(self) -> str:
+        """What this controller is called among several: the short id of its container."""
+        ...
 
     @property
     def project(self) -> str:
@@ -56,6 +63,11 @@ class InCluster:
     secrets: Path = SECRETS
 
     @property
+    def holder(self) -> str:
+        """The container's host name, which is the beginning of its id."""
+        return socket.gethostname()
+
+    @property
     def folder(self) -> Path:
         """The folder on the control volume that is the controller's own."""
         return self.control / state.FOLDER
@@ -70,8 +82,12 @@ class InCluster:
         return observe(engine, self.project, kept=kept, stored=stored, ask=ask)
 
     def queue(self, seen: Observed) -> Queue | None:
-        """Return a client of the service called redis."""
-        del seen
+        """Return a client of the service called redis, if that runs.
+
+        Otherwise its name is asked of servers outside, which may take many seconds to say no.
+        """
+        if not any(_is_redis(r.labels) and r.state == "running" for r in seen.containers.values()):
+            return None
         password = _text(self.secrets / f"redis-{_USER}")
         return connect(
             names.REDIS,
@@ -90,6 +106,11 @@ class OnHost:
     """On a host: the volumes are read through the engine, Redis by its address in the network."""
 
     project: str
+
+    @property
+    def holder(self) -> str:
+        """The host and the process."""
+        return f"{socket.gethostname()}:{os.getpid()}"
 
     @property
     def folder(self) -> Path:

@@ -17,6 +17,9 @@ from jobctl.engine.model import ContainerDetail
 from jobctl.queue import Cause, Queue, QueueError, Worker
 
 SHORT_ID = 12
+_HANDED_OVER = 60_000
+"""Milliseconds for which one that stands by remembers deaths: the other may just have died, too."""
+
 Say = Callable[..., None]
 
 
@@ -37,17 +40,28 @@ class Releases:
     queue: Callable[[], Queue | None]
     say: Say
     traces: Traces
+    may_tell: Callable[[], bool]
     _due: list[_Due] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def ended(self, end: Ended) -> None:
-        """Take the end of a container; a worker's releases its jobs before this returns."""
+        """Take the end of a container; a worker's releases its jobs before this returns.
+
+        While Redis is silent, or another controller acts, that is only noted.
+        """
         if not end.pool:
             return
         death = cause_of(end.evidence)
         with self._lock:
             self._due.append(_Due(end.container, end.instance, _ms(end.at), death))
-        self.settle()
+        if self.may_tell():
+            self.settle()
+
+    def forget(self) -> None:
+        """Drop what another controller has surely told Redis by now."""
+        with self._lock:
+            newest = max((one.before_ms for one in self._due), default=0)
+            self._due = [one for one in self._due if newest - one.before_ms < _HANDED_OVER]
 
     def settle(self) -> None:
         """Tell Redis of all deaths it has not heard of; what fails is due again."""

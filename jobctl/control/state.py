@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from functools import cache
 from pathlib import Path
@@ -26,6 +26,9 @@ FOLDER = names.CONTROLLER
 """The controllers' own folder, on the control volume as on a host."""
 
 SCHEMA = 1
+
+_BEAT = 10.0
+"""Seconds after which the file is written though nothing is new: so that one sees that it is."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +56,45 @@ class ControllerState:
     conditions: tuple[Condition, ...] = ()
     pools: Mapping[str, PoolState] = field(default_factory=dict)
     schema: int = SCHEMA
+
+
+class StateFile:
+    """The file of one controller's folder, as that one writes it: when something is new.
+
+    ``clock`` tells seconds since the epoch. For one thread, but for `is_anothers`.
+    """
+
+    def __init__(self, folder: Path, project: str, holder: str, clock: Callable[[], float]) -> None:
+        self._folder = folder
+        self._project = project
+        self._holder = holder
+        self._clock = clock
+        self._last: ControllerState | None = None
+
+    def write(
+        self,
+        conditions: tuple[Condition, ...],
+        pools: Mapping[str, PoolState],
+        interval: float,
+    ) -> None:
+        """Write what is new, or that nothing is. ``interval`` (s): how often this is called.
+
+        Raises OSError (a full disk).
+        """
+        now = self._clock()
+        last = self._last
+        same = last and (last.conditions, last.pools) == (conditions, pools)
+        if last is not None and same and last.at <= now < last.at + _BEAT:
+            return
+        until = now + 3 * max(interval, _BEAT)
+        fresh = ControllerState(now, until, self._holder, self._project, conditions, pools)
+        write(self._folder, fresh)
+        self._last = fresh
+
+    def is_anothers(self) -> bool:
+        """Tell whether another controller wrote it, and lately. Safe from any thread."""
+        known = read(self._folder)
+        return known is not None and known.holder != self._holder and self._clock() < known.until
 
 
 def write(folder: Path, current: ControllerState) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass, field
+from signal import SIGTERM
 
 from jobctl.cluster import labels
 from jobctl.control.deaths import Evidence, Orderer
@@ -28,6 +29,11 @@ class Ended:
     pool: str
     at: float
     evidence: Evidence
+
+    @property
+    def was_ordered(self) -> bool:
+        """Whether it is no death: the cluster, or somebody by SIGTERM, told it to end."""
+        return self.evidence.ordered_by is not None or self.evidence.signal == SIGTERM
 
 
 @dataclass

@@ -28,6 +28,19 @@ class FakeQueue:
     registered: list[Worker] = field(default_factory=list)
     extended: list[tuple[str, int]] = field(default_factory=list)
     broken: bool = False
+    silent: bool = False
+    holder: str = ""
+
+    def guard(self, holder: str, seconds: float) -> bool:
+        assert seconds > 1
+        if self.silent:
+            raise QueueError("no answer")
+        self.holder = self.holder or holder
+        return self.holder == holder
+
+    def drop_guard(self, holder: str) -> None:
+        if self.holder == holder:
+            self.holder = ""
 
     def release_container(self, container: str, before_ms: int, cause: Cause, reason: str) -> int:
         assert before_ms > 0
@@ -53,9 +66,10 @@ class FakePlace:
     """Beside the in-memory engine."""
 
     cluster: ClusterInMemory
+    folder: Path
     fake: FakeQueue = field(default_factory=FakeQueue)
     project: str = PROJECT
-    folder: Path = Path("/nowhere")
+    holder: str = "this-one"
 
     def look(self, engine: Engine, *, ask: bool) -> Observed:
         return observe(engine, self.project, ask=ask)
@@ -94,9 +108,9 @@ class Running:
 
 
 @pytest.fixture
-def control(demo: ClusterInMemory) -> Running:
+def control(demo: ClusterInMemory, tmp_path: Path) -> Running:
     demo.up(QUICK)
-    return Running(FakePlace(demo))
+    return Running(FakePlace(demo, tmp_path))
 
 
 def registered(name: str, container: str) -> Worker:
@@ -241,10 +255,10 @@ def test_the_lease_of_a_paused_worker_is_extended_for_as_long_as_patience_lasts(
     assert {until for _, until in again} <= {until_ms}
 
 
-def test_a_container_that_keeps_dying_is_given_up(demo: ClusterInMemory) -> None:
+def test_a_container_that_keeps_dying_is_given_up(demo: ClusterInMemory, tmp_path: Path) -> None:
     often = {"backoff": "100ms", "max_backoff": "100ms", "give_up_after": 3}
     demo.up({**QUICK, "healing": often})
-    control = Running(FakePlace(demo))
+    control = Running(FakePlace(demo, tmp_path))
 
     def die(name: str) -> None:
         if name == "demo-worker-2":
