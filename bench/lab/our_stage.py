@@ -15,6 +15,7 @@ import yaml
 from bench.lab.engine import docker_cli, flags, last_json
 from bench.lab.recordings import Recordings
 from jobctl.client import Client
+from jobctl.client.types import Job
 
 _APPS = Path(__file__).parent.resolve() / "apps"
 _CODE = ("recording.py", "tasks.py")
@@ -24,11 +25,22 @@ class OurStage:
     """The reference cluster's three workers; Redis gets room for the backlog, and no CPU cap."""
 
     def __init__(
-        self, work: Path, durability: str, *, workers: int = 3, port: int = 18474, keep: int = 0
+        self,
+        work: Path,
+        durability: str,
+        *,
+        workers: int = 3,
+        port: int = 18474,
+        keep: int = 0,
+        label: str = "",
+        settings: Mapping[str, Any] | None = None,
+        pool: Mapping[str, Any] | None = None,
     ) -> None:
-        self.name = f"jobctl {durability}"
+        self.name = f"jobctl {label or durability}"
         self.setting = f"durability: {durability}, pool of {workers}"
-        self._project = f"bench-queue-{durability}"
+        self._project = f"bench-queue-{label or durability}"
+        self._settings = settings or {}
+        self._pool = pool or {}
         self._workers = workers
         self.recordings = Recordings(self._project)
         self._folder = work / self._project
@@ -57,8 +69,10 @@ class OurStage:
                     "replicas": self._workers,
                     "code": "./src",
                     "mounts": [recordings],
+                    **self._pool,
                 }
             },
+            **self._settings,
             **({"retention": {"succeeded": {"count": keep}}} if keep else {}),
         }
 
@@ -108,17 +122,22 @@ class OurStage:
         found = json.loads((kept / "connection.json").read_text())
         return Client(found["url"], found["token"])
 
-    def measure_ends(self, jobs: int) -> float:
-        """Wait for all jobs to end; return seconds from the first start to the last end."""
+    def jobs(self) -> list[Job]:
+        """Return all jobs there are."""
+        rows: list[Job] = []
+        cursor: str | None = None
         with self.client() as client:
-            cursor: str | None = None
-            ids: list[str] = []
             while True:
                 page = client.jobs(limit=500, cursor=cursor)
-                ids += [job["id"] for job in page["jobs"]]
+                rows += page["jobs"]
                 cursor = page["cursor"]
                 if cursor is None:
-                    break
+                    return rows
+
+    def measure_ends(self, jobs: int) -> float:
+        """Wait for all jobs to end; return seconds from the first start to the last end."""
+        ids = [job["id"] for job in self.jobs()]
+        with self.client() as client:
             rows = list(client.wait(ids))
         if len(rows) != jobs or any(row["status"] != "succeeded" for row in rows):
             raise RuntimeError(f"{self.name}: not all of {jobs} jobs succeeded")

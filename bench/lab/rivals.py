@@ -77,3 +77,23 @@ def tuned(rival: Rival, environment: Mapping[str, str | int]) -> Rival:
 
 THROUGHPUT = (BULLMQ, DRAMATIQ, HUEY, CELERY)
 LATENCY = (HUEY, TASKIQ, BULLMQ)
+
+# What brings a dead worker's jobs back: at the tightest settings that ran no job twice.
+RECOVERY = (
+    replace(
+        tuned(BULLMQ, {"CONCURRENCY": 4, "LOCK": 3000, "STALLED": 1000, "STALLS": 10}),
+        setting="concurrency 4, lockDuration 3 s, stalledInterval 1 s",
+    ),
+    replace(
+        tuned(
+            DRAMATIQ,
+            {
+                "dramatiq_queue_prefetch": 4,
+                "heartbeat_timeout": 5000,
+                "maintenance_chance": 100_000,
+            },
+        ),
+        worker="/opt/dramatiq/bin/dramatiq dramatiq_app -p 1 -t 4",
+        setting="4 threads, prefetch 4, heartbeat_timeout 5 s, maintenance with 10 % of commands",
+    ),
+)

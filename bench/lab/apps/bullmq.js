@@ -18,6 +18,12 @@ const recorded = () => fs.readdirSync('/rec').filter(name => name.startsWith('la
 const jobs = {
   noop: async () => { fs.writeSync(file(me), '.') },
   latency: async ({ sentAt }) => { fs.writeSync(file('lat.' + me), (now() - sentAt).toFixed(6) + '\n') },
+  brief: async ({ n, seconds }) => {
+    const log = file('run.' + me)
+    fs.writeSync(log, `s ${n} ${Date.now() / 1000}\n`)
+    await sleep(seconds)
+    fs.writeSync(log, `e ${n} ${Date.now() / 1000}\n`)
+  },
   lasting: async ({ n, seconds }) => {
     fs.writeSync(file('long.' + n), 's')
     await sleep(seconds)
@@ -31,7 +37,7 @@ function work () {
     concurrency: number('CONCURRENCY', 50),
     lockDuration: number('LOCK', 30000),
     stalledInterval: number('STALLED', 30000),
-    maxStalledCount: 3,
+    maxStalledCount: number('STALLS', 3),
   })
   worker.on('error', error => console.error(error.message))
 }
@@ -77,10 +83,21 @@ async function lasting (queue, opts, n, seconds) {
   return { sent: n }
 }
 
+async function feed (queue, opts, rate, seconds) {
+  let sent = 0
+  const began = now()
+  while (!fs.existsSync('/rec/stop')) {
+    await queue.add('brief', { n: sent, seconds }, opts)
+    sent++
+    await sleep(Math.max(0, began + sent / rate - now()))
+  }
+  return { sent }
+}
+
 async function produce (mode, ...numbers) {
   const queue = new Queue('bench', { connection })
   const opts = { removeOnComplete: true }
-  console.log(JSON.stringify(await { load, latency, lasting }[mode](queue, opts, ...numbers)))
+  console.log(JSON.stringify(await { load, latency, lasting, feed }[mode](queue, opts, ...numbers)))
   process.exit(0)
 }
 

@@ -1,10 +1,18 @@
 """Dramatiq on its Redis broker."""
 
+import os
+
 import dramatiq
 from dramatiq.brokers.redis import RedisBroker
 from recording import ARGUMENT, HOST, clock, count, long
+from recording import brief as _brief
 
-dramatiq.set_broker(RedisBroker(host=HOST))
+_SETTINGS = {
+    name: int(os.environ[name])
+    for name in ("heartbeat_timeout", "maintenance_chance")
+    if name in os.environ
+}
+dramatiq.set_broker(RedisBroker(host=HOST, **_SETTINGS))
 
 
 @dramatiq.actor
@@ -18,12 +26,20 @@ def latency(sent_at):
 
 
 @dramatiq.actor
+def brief(number, seconds):
+    _brief(number, seconds)
+
+
+@dramatiq.actor
 def lasting(number, seconds):
     long(number, seconds)
 
 
+_ACTORS = {"noop": noop, "latency": latency, "brief": brief, "lasting": lasting}
+
+
 def send(kind, *args):
-    {"noop": noop, "latency": latency, "lasting": lasting}[kind].send(*args)
+    _ACTORS[kind].send(*args)
 
 
 def send_many(count):

@@ -1,4 +1,5 @@
-"""`producer.py APP load SINGLE BULK | latency N PAUSE_MIN PAUSE_MAX | lasting N SECONDS`.
+"""`producer.py APP load SINGLE BULK | latency N PAUSE_MIN PAUSE_MAX | lasting N SECONDS |
+feed RATE SECONDS`, which goes on until there is a file `stop` among the recordings.
 
 Prints one line of JSON. Whoever has a bulk call makes it with 500 jobs at a time.
 """
@@ -60,6 +61,15 @@ def lasting(app, n, seconds):
     return {"sent": int(n)}
 
 
+def feed(app, rate, seconds):
+    sent, began = 0, time.time()
+    while not os.path.exists(f"{FOLDER}/stop"):
+        app.send("brief", sent, seconds)
+        sent += 1
+        time.sleep(max(0.0, began + sent / rate - time.time()))
+    return {"sent": sent}
+
+
 def _recorded():
     return sum(os.path.getsize(name) for name in glob.glob(f"{FOLDER}/lat.*"))
 
@@ -69,5 +79,5 @@ def _cpu():
     return used.ru_utime + used.ru_stime
 
 
-MODES = {"load": load, "latency": latency, "lasting": lasting}
+MODES = {"load": load, "latency": latency, "lasting": lasting, "feed": feed}
 main()

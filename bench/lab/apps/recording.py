@@ -37,6 +37,14 @@ def clock(sent_at):
     os.write(_file("lat." + _ME), b"%.6f\n" % (time.time() - sent_at))
 
 
+def brief(number, seconds):
+    """A job of a moment: a line at its start and one at its end, each with the time."""
+    file = _file("run." + _ME)
+    os.write(file, b"s %d %.6f\n" % (number, time.time()))
+    time.sleep(seconds)
+    os.write(file, b"e %d %.6f\n" % (number, time.time()))
+
+
 def long(number, seconds):
     """A job that takes its time: one byte at its start, one at its end."""
     os.write(_file(f"long.{number}"), b"s")

@@ -1,5 +1,6 @@
 """jobctl's jobs: plain functions."""
 
+from recording import brief as _brief
 from recording import clock, count, long
 
 
@@ -9,6 +10,10 @@ def noop(i, p):
 
 def latency(sent_at):
     clock(sent_at)
+
+
+def brief(number, seconds):
+    _brief(number, seconds)
 
 
 def lasting(number, seconds):
