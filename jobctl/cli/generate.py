@@ -46,7 +46,9 @@ def reference() -> str:
 
 
 def _walk(group: Any, path: str) -> Iterator[tuple[str, Any]]:
-    for name, one in group.commands.items():
+    context = typer.Context(group)
+    for name in group.list_commands(context):
+        one = group.get_command(context, name)
         if hasattr(one, "commands"):
             yield from _walk(one, f"{path} {name}")
         else:

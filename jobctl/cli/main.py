@@ -12,40 +12,21 @@ from typing import Annotated, NoReturn
 import typer
 
 from jobctl import __version__
-from jobctl.cli.commands import (
-    artifacts,
-    backup,
-    changes,
-    chaos,
-    cluster,
-    config,
-    controller,
-    doctor,
-    jobs,
-    logs,
-    outcome,
-    queues,
-    submit,
-)
 from jobctl.cli.context import Parts, Session
 from jobctl.cli.errors import BROKEN_PIPE, Interrupted, failure, usage_failure
 from jobctl.cli.output import Output
+from jobctl.cli.program import Program
 from jobctl.cli.registry import Output as OutputOption
 
 app = typer.Typer(
     name="jobctl",
+    cls=Program,
     help="Bring up a job cluster from one file, run jobs on it, and keep them through failures.",
     add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
-_PARTS = (
-    *(cluster, submit, jobs, outcome, changes, logs, artifacts, queues, backup, chaos, config),
-    *(controller, doctor),
-)
-for part in _PARTS:
-    part.register(app)
 
 
 def _version(wanted: bool) -> None:
@@ -121,7 +102,7 @@ def run() -> NoReturn:
     os._exit(code)
 
 
-# All commands, read from their functions once; running one leaves nothing behind in it.
+# Read from the functions once; running a command leaves nothing behind in it.
 _program = cache(lambda: typer.main.get_command(app))
 
 
