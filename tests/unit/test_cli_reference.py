@@ -30,7 +30,7 @@ def test_every_option_says_what_it_does() -> None:
 
 
 def test_every_command_is_found_in_the_module_that_has_it() -> None:
-    found = {}
+    found: dict[str, str] = {}
     for module in pkgutil.iter_modules(commands.__path__):
         app = typer.Typer()
         import_module(f"jobctl.cli.commands.{module.name}").register(app)
