@@ -89,7 +89,8 @@ class Controller:
 
     def run(self) -> None:
         """Go round until `stop`: at every event, and at least every ``controller.interval``."""
-        self._look()
+        if (seen := self._look()) is not None:
+            self._guard.looked(seen)
         self._guard.start()
         self._watching.start()
         self._feed.start()

@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from functools import cache
 from pathlib import Path
-from secrets import token_hex
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -101,7 +100,7 @@ def write(folder: Path, current: ControllerState) -> None:
     """Replace the file in a controller's folder. Raises OSError (a full disk)."""
     folder.mkdir(parents=True, exist_ok=True)
     # Two controllers may write at the same moment: each its own part.
-    part = folder / f".{FILE}.{token_hex(4)}"
+    part = folder / f".{FILE}.{current.holder}"
     try:
         part.write_text(json.dumps(asdict(current), indent=1), encoding="utf-8")
         os.replace(part, folder / FILE)  # noqa: PTH105 - says what it does

@@ -1,140 +1,20 @@
 """The controller's loop on the in-memory engine: what it releases, mends, and leaves to others."""
 
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, cast
 
 import pytest
 
-from jobctl.cluster.observed import Observed, observe
 from jobctl.cluster.seed import Seed
-from jobctl.control.controller import Controller
-from jobctl.engine.protocol import Engine
-from jobctl.queue import Cause, Queue, QueueError, Worker, WorkerStatus
+from jobctl.queue import Cause
 from tests.support.cluster_in_memory import PROJECT, ClusterInMemory
+from tests.support.controlled import QUICK, FakePlace, Running, registered, runs, short
 from tests.support.eventually import eventually
-
-QUICK = {"controller": {"interval": "100ms"}}
-
-
-@dataclass
-class FakeQueue:
-    """Notes what is released; `broken` is a Redis that does not answer."""
-
-    released: list[tuple[str, Cause]] = field(default_factory=list)
-    registered: list[Worker] = field(default_factory=list)
-    extended: list[tuple[str, int]] = field(default_factory=list)
-    broken: bool = False
-    silent: bool = False
-    holder: str = ""
-
-    def guard(self, holder: str, seconds: float) -> bool:
-        assert seconds > 1
-        if self.silent:
-            raise QueueError("no answer")
-        self.holder = self.holder or holder
-        return self.holder == holder
-
-    def drop_guard(self, holder: str) -> None:
-        if self.holder == holder:
-            self.holder = ""
-
-    def release_container(self, container: str, before_ms: int, cause: Cause, reason: str) -> int:
-        assert before_ms > 0
-        assert reason
-        if self.broken:
-            raise QueueError("no answer")
-        self.released.append((container, cause))
-        return 1
-
-    def workers(self) -> list[Worker]:
-        return self.registered
-
-    def extend_lease(self, incarnation: str, until_ms: int) -> bool:
-        self.extended.append((incarnation, until_ms))
-        return True
-
-    def close(self) -> None:
-        pass
-
-
-@dataclass
-class FakePlace:
-    """Beside the in-memory engine."""
-
-    cluster: ClusterInMemory
-    folder: Path
-    fake: FakeQueue = field(default_factory=FakeQueue)
-    project: str = PROJECT
-    holder: str = "this-one"
-
-    def look(self, engine: Engine, *, ask: bool) -> Observed:
-        return observe(engine, self.project, ask=ask)
-
-    def queue(self, seen: Observed) -> Queue:
-        del seen
-        return cast("Queue", self.fake)
-
-
-@dataclass
-class Running:
-    """A controller at work, and what it said."""
-
-    place: FakePlace
-    said: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
-
-    @contextmanager
-    def __call__(self) -> Iterator[None]:
-        rounds = threading.Event()
-        controller = Controller(
-            self.place.cluster.engine.clone(),
-            self.place,
-            lambda event, **facts: self.said.append((event, facts)),
-            alive=rounds.set,
-            clock=self.place.cluster.world.now,
-        )
-        thread = threading.Thread(target=controller.run)
-        thread.start()
-        try:
-            assert rounds.wait(30)
-            yield
-        finally:
-            controller.stop()
-            thread.join(30)
-            assert not thread.is_alive()
 
 
 @pytest.fixture
 def control(demo: ClusterInMemory, tmp_path: Path) -> Running:
     demo.up(QUICK)
     return Running(FakePlace(demo, tmp_path))
-
-
-def registered(name: str, container: str) -> Worker:
-    return Worker(
-        name=name,
-        pool="default",
-        container=container,
-        incarnation=f"inc-{name}",
-        status=WorkerStatus.BUSY,
-        concurrency=2,
-        queues=("default",),
-        jobs=("01",),
-        started_at=1,
-        heartbeat_at=1,
-    )
-
-
-def short(demo: ClusterInMemory, name: str) -> str:
-    return demo.world.boxes[f"demo-{name}"].id[:12]
-
-
-def runs(demo: ClusterInMemory, name: str) -> bool:
-    box = demo.world.boxes.get(f"demo-{name}")
-    return box is not None and box.state == "running"
 
 
 def test_a_killed_worker_is_released_and_comes_back(
