@@ -169,6 +169,12 @@ def desired(spec: Spec, config: "Config", file: str) -> Desired:
     )
 
 
+def with_replicas(wanted: Desired, replicas: Mapping[str, int]) -> Desired:
+    """Return the cluster with another number of workers in some of its pools."""
+    changed = {name: replace(wanted.pools[name], replicas=n) for name, n in replicas.items()}
+    return replace(wanted, pools={**wanted.pools, **changed})
+
+
 def _own_volumes(config: "Config") -> list[str]:
     """Return the names of the volumes of the user's services."""
     return sorted({volume for found in config.services.values() for volume in found.volumes})

@@ -47,6 +47,12 @@ class Controller(Section):
         default=128 << 20, description="Cap of the container (64MB or more)."
     )
     pids: Pids = Field(default=64, description="Cap on processes and threads.")
+    cpu_overcommit: Annotated[float, Field(ge=0.1, le=1000)] = Field(
+        default=4.0,
+        description="The caps of all containers on the engine's host may add up to so many times "
+        "its processors; then `autoscale` adds no more workers. Caps of memory never add up to "
+        "more than nine tenths of the host's memory.",
+    )
     socket: str | None = Field(
         default=None,
         description="The engine's socket, as a path on the engine's host. null: looked for at the "
