@@ -5,11 +5,11 @@ Each function raises ConflictsError with everything it found; places start at th
 
 from collections.abc import Mapping
 
-from jobctl.config.explain import closest
 from jobctl.config.mounts import holds
 from jobctl.config.order import in_order
 from jobctl.config.pools import Pool
 from jobctl.config.services import Service
+from jobctl.config.suggest import closest
 from jobctl.config.types import Conflict, ConflictsError
 from jobctl.config.watchdog import Watchdog
 

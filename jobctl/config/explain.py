@@ -1,7 +1,6 @@
 """Pydantic's findings, said for the person who wrote the file."""
 
 import re
-from difflib import get_close_matches
 from typing import Any
 
 from pydantic import ValidationError
@@ -12,6 +11,7 @@ from jobctl.config.jobs import FUNCTION_PATTERN
 from jobctl.config.pools import PYTHON_PATTERN
 from jobctl.config.reader import Document, Place
 from jobctl.config.services import USER_PATTERN
+from jobctl.config.suggest import closest
 from jobctl.config.types import (
     IMAGE_PATTERN,
     POOL_PATTERN,
@@ -77,11 +77,6 @@ def explain(model: type[Section], document: Document, error: ValidationError) ->
             document.complain(place, _missing(model, place))
         else:
             document.complain(place, *_wrong(detail), at=at)
-
-
-def closest(word: str, choices: list[str], cutoff: float = 0.6) -> str:
-    """Return the choice that was probably meant, "" when none is close."""
-    return next(iter(get_close_matches(word, choices, 1, cutoff)), "")
 
 
 def _unknown(model: type[Section], place: Place) -> tuple[str, str]:

@@ -14,12 +14,12 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, ValidationInfo, field_validator
 
 from jobctl.config.errors import ConfigError
-from jobctl.config.explain import closest
 from jobctl.config.jobs import JobFields
 from jobctl.config.loader import validated
 from jobctl.config.order import in_order
 from jobctl.config.packaged import locate, packaged
 from jobctl.config.reader import Document, read
+from jobctl.config.suggest import closest
 from jobctl.config.types import QUEUE_PATTERN, ConflictError, Duration, Section
 
 StepName = Annotated[str, Field(pattern=QUEUE_PATTERN)]

@@ -4,11 +4,11 @@ import re
 from pathlib import Path
 
 from jobctl.config.errors import ConfigError, TemplateError
-from jobctl.config.explain import closest
 from jobctl.config.json_schema import schema_text
 from jobctl.config.loader import FILE
 from jobctl.config.packaged import packaged
 from jobctl.config.reader import shown
+from jobctl.config.suggest import closest
 from jobctl.config.types import PROJECT_PATTERN
 from jobctl.data import data_path
 

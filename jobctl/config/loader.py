@@ -6,7 +6,6 @@ from typing import TypeVar
 from pydantic import ValidationError
 
 from jobctl.config.errors import ConfigError
-from jobctl.config.explain import explain
 from jobctl.config.models import Config
 from jobctl.config.reader import Document, parse, read, shown
 from jobctl.config.types import Section
@@ -55,6 +54,8 @@ def validated(model: type[Model], document: Document, folder: Path, hint: str) -
     try:
         value = model.model_validate(document.value, context={"folder": folder})
     except ValidationError as error:
+        from jobctl.config.explain import explain  # noqa: PLC0415 - for files with mistakes alone
+
         explain(model, document, error)
     if document.problems:
         raise ConfigError.of(document.problems, hint)

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from jobctl.config.errors import TemplateError
-from jobctl.config.explain import closest
+from jobctl.config.suggest import closest
 from jobctl.data import data_path
 
 

@@ -10,11 +10,11 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from jobctl.config.errors import ConfigError, TemplateError
-from jobctl.config.explain import closest
 from jobctl.config.jobs import JobFields
 from jobctl.config.loader import validated
 from jobctl.config.packaged import locate, packaged
 from jobctl.config.reader import Document, Place, read
+from jobctl.config.suggest import closest
 from jobctl.config.types import Duration, Section
 
 _PLACEHOLDER = re.compile(r"\{\{\s*([^{}]*?)\s*\}\}")
