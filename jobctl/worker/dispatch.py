@@ -34,6 +34,12 @@ class Dispatch:
             depth=prefetch.depth(self._pace.per_job, self._slots.count),
         )
 
+    @property
+    def stocked(self) -> bool:
+        """Whether all slots are at work and will be for a while, whatever the queue says."""
+        waiting = prefetch.lasts(len(self.buffer), self._pace.per_job, self._slots.count)
+        return not self._slots.free and waiting >= 2 * prefetch.GATHER
+
     def ended(self, slot: Slot, ends: Sequence[Ended], now: float) -> Iterable[Ended]:
         """Takes what a lane says of its batch; returns what is to be told."""
         back = [attempt for attempt, result in ends if result.unstarted]

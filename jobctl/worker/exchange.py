@@ -128,7 +128,6 @@ class Exchange:
         now = self._clock()
         with self._lock:
             self._outbox.add(self._dispatch.ended(slot, ends, now))
-            self._pending = True
             more = slot.left > 0
         # The last of a batch rings nobody: the slot's own thread is about to look.
         if more:
@@ -140,11 +139,15 @@ class Exchange:
         with self._lock:
             batch = self._dispatch.next_batch(slot, now, open_=self._open)
             self._pending = self._pending or not batch
-        if batch:
-            self._ring()
-        else:
+            if gather := bool(batch) and self._dispatch.stocked:
+                self._outbox.gather(now)
+        if not batch:
             # Nothing better to do for this thread than to make the exchange itself.
             self.pump(slot)
+        elif not gather:
+            self._ring()
+        elif self._outbox.due < self._asleep_until and not self._turn.locked():
+            self._bell.ring()
         return batch
 
     # -- the thread that waits for tokens
@@ -188,10 +191,12 @@ class Exchange:
             return -math.inf
         if not self._begun:
             return math.inf
-        if self._outbox or self._appetite.woken:
+        if self._appetite.woken:
             return self._retry_at
         free = self._slots.free
-        due = self._appetite.due_at if self._open and free else math.inf
+        due = self._outbox.due
+        if self._open and free:
+            due = min(due, self._appetite.due_at)
         if self._dispatch.buffer and not free:
             due = min(due, self._dispatch.overdue_at)
         return max(due, self._retry_at)
@@ -231,8 +236,10 @@ class Exchange:
     def _step(self) -> bool:
         """One exchange; False if there is none to make now."""
         with self._lock:
-            self._pending = False
             now = self._clock()
+            if now < min(self._due(), self._outbox.gathers_until):
+                return False
+            self._pending = False
             if not self._begun or now < self._retry_at:
                 return False
             self._outbox.add(self._dispatch.clear(now, open_=self._open))
@@ -282,6 +289,9 @@ class Exchange:
                 self._appetite.learns(wanted, claims, woken, now)
             if self._open:
                 self._dispatch.hand_out(now)
+            # Set beforehand: nobody need be woken for the first end that comes.
+            if self._dispatch.stocked:
+                self._outbox.gather(now)
             if self._needs_token():
                 self._need.notify_all()
         self._held.remove([attempt for attempt, _ in ends])

@@ -20,6 +20,9 @@ MAX_BATCH = 128
 PATIENCE = 1.0
 """What would wait longer than this before it starts is handed back."""
 
+GATHER = 0.01
+"""How long ends wait for others to be told with, while there is enough to run."""
+
 # How much work to hold, per slot.
 _AHEAD = 0.05
 # Waking a second slot for less work than this costs more than it saves.
@@ -54,6 +57,11 @@ def depth(per_job: float | None, slots: int) -> int:
     if per_job is None or per_job >= LONG:
         return 0
     return min(MAX_AHEAD, int(slots * _AHEAD / per_job))
+
+
+def lasts(waiting: int, per_job: float | None, slots: int) -> float:
+    """For how many seconds so many waiting jobs keep the slots at work; 0 if nobody knows."""
+    return waiting * (per_job or 0.0) / slots
 
 
 def share(waiting: int, free: int, per_job: float | None) -> int:

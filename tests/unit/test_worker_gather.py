@@ -1,0 +1,126 @@
+"""When ends are told at once, and when they wait a moment to be told together."""
+
+import threading
+
+import pytest
+
+from jobctl.queue import Outcome
+from jobctl.worker import prefetch
+from jobctl.worker.attempt import Attempt, Held
+from jobctl.worker.delivery import Delivery
+from jobctl.worker.exchange import Exchange
+from jobctl.worker.lane import Result
+from jobctl.worker.reporter import Reporter
+from jobctl.worker.slots import Slots
+from tests.support.worker_place import silent
+from tests.support.worker_queue import MemoryQueue, a_job
+
+_SUCCESS = Result(Outcome(True), 1)
+_EACH = 0.002
+
+
+class Bench:
+    """A worker of one slot without threads, which has seen commands of 2 ms."""
+
+    def __init__(self, queue: MemoryQueue) -> None:
+        self.now = 100.0
+        queue.known.add("me")
+        self.slots = Slots(1)
+        self.exchange = Exchange(
+            Delivery(queue, "me", Reporter(queue, "me"), silent),
+            self.slots,
+            Held(),
+            ("default",),
+            at_rest=lambda: None,
+            on_unknown=lambda: None,
+            clock=lambda: self.now,
+        )
+        self.exchange.begin()
+        self.running = self.slots.all[0].inbox.get_nowait() or []
+        self.end()
+        self.exchange.pump()
+
+    def end(self) -> Attempt:
+        """The slot's job ends and the next one begins; returns the one that ended."""
+        self.now += _EACH
+        slot, (ended,) = self.slots.all[0], self.running
+        self.exchange.done(slot, [(ended, _SUCCESS)])
+        self.running = self.exchange.next_batch(slot)
+        if not self.running and not slot.inbox.empty():
+            self.running = slot.inbox.get_nowait() or []
+        return ended
+
+
+@pytest.fixture
+def queue() -> MemoryQueue:
+    return MemoryQueue(*(a_job("true") for _ in range(200)))
+
+
+def test_ends_go_together_while_there_is_enough_to_run(queue: MemoryQueue) -> None:
+    bench = Bench(queue)
+    told = len(queue.finished)
+    ended = [bench.end() for _ in range(3)]
+    bench.exchange.pump()
+    assert len(queue.finished) == told
+    bench.now += prefetch.GATHER
+    bench.exchange.pump()
+    assert queue.batches[-1] == 3
+    assert all(attempt.job.id in queue.finished for attempt in ended)
+
+
+def test_what_has_ended_does_not_wait_for_an_end_that_may_never_come(queue: MemoryQueue) -> None:
+    bench = Bench(queue)
+    ended = bench.end()
+    real, told = bench.exchange._delivery.exchange, threading.Event()
+    at: list[float] = []
+
+    def exchange(*args: object) -> object:
+        claims = real(*args)  # type: ignore[arg-type]
+        at.append(bench.now)
+        told.set()
+        return claims
+
+    bench.exchange._delivery.exchange = exchange  # type: ignore[method-assign, assignment]
+    bench.exchange._bell.wait = lambda seconds: _advance(bench, seconds)  # type: ignore[method-assign]
+    began = bench.now
+    threading.Thread(target=bench.exchange.run, daemon=True).start()
+    assert told.wait(20)
+    assert at[0] - began < 1.01 * prefetch.GATHER
+    assert ended.job.id in queue.finished
+
+
+def _advance(bench: Bench, seconds: float | None) -> None:
+    if seconds is None:
+        threading.Event().wait()
+    bench.now += max(0.0, seconds or 0.0)
+
+
+def test_ends_are_told_at_once_where_little_is_left_to_run(queue: MemoryQueue) -> None:
+    bench = Bench(queue)
+    queue.waiting.clear()
+    told = 0.0
+    while bench.running:
+        left = bench.exchange._dispatch.stock.held * _EACH
+        ended = bench.end()
+        bench.exchange.pump()
+        if left <= 2 * prefetch.GATHER:
+            assert ended.job.id in queue.finished
+            told += 1
+    assert told > 1
+
+
+def test_news_take_along_what_has_ended(queue: MemoryQueue) -> None:
+    bench = Bench(queue)
+    ended = bench.end()
+    bench.exchange.woken()
+    assert ended.job.id in queue.finished
+
+
+def test_a_worker_that_drains_gathers_nothing(queue: MemoryQueue) -> None:
+    bench = Bench(queue)
+    ended = bench.end()
+    bench.exchange.set_draining(True)
+    bench.exchange.pump()
+    assert ended.job.id in queue.finished
+    last = bench.end()
+    assert last.job.id in queue.finished
