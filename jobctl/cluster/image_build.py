@@ -2,21 +2,17 @@
 
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from jobctl.cluster import image_debian, image_source
+from jobctl.cluster import image_debian, image_labels, image_source
 from jobctl.cluster.errors import ClusterError
 from jobctl.cluster.events import Event, OnEvent
 from jobctl.cluster.image_context import Role, context, digest, image_tag
-from jobctl.cluster.image_source import WAY_LABEL, Choice, Way
+from jobctl.cluster.image_source import Choice, Way
 from jobctl.config import Config
 from jobctl.engine.errors import EngineError
 from jobctl.engine.protocol import Engine
-
-ROLE_LABEL = "jobctl.role"
-BUILT_FOR = "jobctl.built-for"
-"""Whose image it is. Not the label of the project's parts: containers inherit an image's."""
 
 _CA_BUNDLE = "ca-bundle.crt"
 
@@ -40,6 +36,11 @@ class Builder:
         self._tags = tags
         self._on_event = on_event
         self._fresh = fresh
+
+    def way_of_base(self) -> Way | None:
+        """Return how the base that is there came; None when it is to be built."""
+        base = None if self._fresh else self._engine.image(self._tags["base"])
+        return image_source.way_of(base) if base is not None else None
 
     def base(self) -> Way:
         """Build the base by the registry or from Debian packages, and return the way taken."""
@@ -83,7 +84,7 @@ class Builder:
             tag,
             context(files),
             args=args,
-            labels={ROLE_LABEL: role, WAY_LABEL: way},
+            labels={image_labels.ROLE: role, image_labels.WAY: way},
             no_cache=self._fresh,
         )
         self._on_event(Event("action", tag, "build", "done"))
@@ -116,11 +117,26 @@ class Builder:
                 tarball = image_debian.make_root(
                     tool, image_debian.read_recipe(recipe.decode()), Path(folder)
                 )
-                self._engine.import_image(tag, str(tarball), {ROLE_LABEL: "debian"})
+                self._engine.import_image(tag, str(tarball), {image_labels.ROLE: "debian"})
         return tag
 
     def _say(self, subject: str, text: str) -> None:
         self._on_event(Event("info", f"jobctl-{subject}", text))
+
+
+def build_missing(builder: Builder, missing: Sequence[Role]) -> dict[Role, Way]:
+    """Build images, and the base first if it is not there; return each role's way."""
+    built: dict[Role, Way] = {}
+    way = builder.way_of_base()
+    if way is None:
+        way = built["base"] = builder.base()
+    for role in missing:
+        if role == "redis":
+            builder.redis(way)
+        elif role != "base":
+            builder.service(role, way)
+        built[role] = way
+    return built
 
 
 def ca_bundle(config: Config, environ: Mapping[str, str]) -> bytes | None:

@@ -10,16 +10,15 @@ import threading
 from dataclasses import dataclass
 from typing import Literal
 
-from jobctl.cluster import image_debian
+from jobctl.cluster import image_debian, image_labels
 from jobctl.cluster.errors import ClusterError
+from jobctl.cluster.images import image_tags
 from jobctl.config import Config
 from jobctl.engine.errors import EngineError, NotFound
 from jobctl.engine.model import Image
 from jobctl.engine.protocol import Engine
 
 Way = Literal["registry", "debian"]
-
-WAY_LABEL = "jobctl.base.way"
 
 _PATIENCE = 10.0  # s: a dead network swallows packets; a living registry answers in one or two
 _NO_SUCH_DIGEST = "sha256:" + "0" * 64
@@ -49,7 +48,23 @@ def choose(engine: Engine, config: Config, patience: float = _PATIENCE) -> Choic
 
 def way_of(base: Image) -> Way:
     """Return the way that a base image came."""
-    return "registry" if base.labels.get(WAY_LABEL) == "registry" else "debian"
+    return "registry" if base.labels.get(image_labels.WAY) == "registry" else "debian"
+
+
+def base_way(engine: Engine, config: Config) -> tuple[Way | Literal["none"], str]:
+    """Return how the base comes, or came, to this engine and why; builds and downloads nothing.
+
+    The way is "none" when a base is missing and could be had neither way.
+    """
+    tag = image_tags(config)["base"]
+    if (base := engine.image(tag)) is not None:
+        return way_of(base), f"{tag} is already built"
+    choice = choose(engine, config)
+    if choice.way == "registry":
+        return "registry", choice.reason
+    if tool := image_debian.find_tool():
+        return "debian", f"{choice.reason}; {tool} makes it"
+    return "none", f"{choice.reason}; mmdebstrap is not installed"
 
 
 def require_debian_tool(reason: str) -> str:

@@ -2,15 +2,15 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING
 
-from jobctl.cluster import image_debian, image_source
+from jobctl.cluster import image_labels
 from jobctl.cluster.events import OnEvent, ignore
-from jobctl.cluster.image_build import Builder
 from jobctl.cluster.image_context import Role, digest, image_tag, role_files
-from jobctl.cluster.image_source import WAY_LABEL, Way
-from jobctl.config import Config
 from jobctl.engine.protocol import Engine
+
+if TYPE_CHECKING:
+    from jobctl.config import Config
 
 ROLES: tuple[Role, ...] = ("base", "redis", "master", "worker", "controller")
 SERVICE_ROLES: tuple[Role, ...] = ("redis", "master", "worker")
@@ -26,13 +26,13 @@ class ImageReport:
     way: str
 
 
-def roles_of(config: Config) -> tuple[Role, ...]:
+def roles_of(config: "Config") -> tuple[Role, ...]:
     """Return the images that a cluster's own parts run."""
     with_controller = config.controller.run == "container"
     return (*SERVICE_ROLES, "controller") if with_controller else SERVICE_ROLES
 
 
-def image_tags(config: Config) -> dict[Role, str]:
+def image_tags(config: "Config") -> dict[Role, str]:
     """Return the tag of every image: pure, the digest of its files and of what it is made from.
 
     The way that a base comes (registry or Debian) and the CA bundle are not part of it.
@@ -44,7 +44,7 @@ def _all_files() -> dict[Role, dict[str, bytes]]:
     return {role: role_files(role) for role in ROLES}
 
 
-def _tags(config: Config, files: Mapping[Role, Mapping[str, bytes]]) -> dict[Role, str]:
+def _tags(config: "Config", files: Mapping[Role, Mapping[str, bytes]]) -> dict[Role, str]:
     build = config.build
     base = digest(files["base"], build.base_image)
     digests: dict[Role, str] = {
@@ -59,7 +59,7 @@ def _tags(config: Config, files: Mapping[Role, Mapping[str, bytes]]) -> dict[Rol
 
 def ensure_images(
     engine: Engine,
-    config: Config,
+    config: "Config",
     roles: Sequence[Role] = SERVICE_ROLES,
     *,
     force: bool = False,
@@ -77,40 +77,15 @@ def ensure_images(
     wanted = [role for role in ROLES if role in roles]
     found = {role: None if force else engine.image(tags[role]) for role in wanted}
     reports = {
-        role: ImageReport(tags[role], False, image.labels.get(WAY_LABEL, ""))
+        role: ImageReport(tags[role], False, image.labels.get(image_labels.WAY, ""))
         for role, image in found.items()
         if image is not None
     }
     missing = [role for role in wanted if role not in reports]
     if not missing:
         return reports
-    builder = Builder(engine, config, files, tags, on_event, fresh=force)
-    base = None if force else engine.image(tags["base"])
-    if base is None:
-        way = builder.base()
-        reports["base"] = ImageReport(tags["base"], True, way)
-    else:
-        way = image_source.way_of(base)
-    for role in missing:
-        if role == "redis":
-            builder.redis(way)
-        elif role != "base":
-            builder.service(role, way)
-        reports[role] = ImageReport(tags[role], True, way)
-    return reports
+    # Seldom needed, and half of what `up` would load.
+    from jobctl.cluster.image_build import Builder, build_missing  # noqa: PLC0415
 
-
-def base_way(engine: Engine, config: Config) -> tuple[Way | Literal["none"], str]:
-    """Return how the base comes, or came, to this engine and why; builds and downloads nothing.
-
-    The way is "none" when a base is missing and could be had neither way.
-    """
-    tag = image_tags(config)["base"]
-    if (base := engine.image(tag)) is not None:
-        return image_source.way_of(base), f"{tag} is already built"
-    choice = image_source.choose(engine, config)
-    if choice.way == "registry":
-        return "registry", choice.reason
-    if tool := image_debian.find_tool():
-        return "debian", f"{choice.reason}; {tool} makes it"
-    return "none", f"{choice.reason}; mmdebstrap is not installed"
+    ways = build_missing(Builder(engine, config, files, tags, on_event, fresh=force), missing)
+    return reports | {role: ImageReport(tags[role], True, way) for role, way in ways.items()}

@@ -9,12 +9,12 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from jobctl.cluster import names
+from jobctl.cluster import image_labels, names
 from jobctl.cluster.archive import File
 from jobctl.cluster.errors import ClusterError
 from jobctl.cluster.events import Event, OnEvent
-from jobctl.cluster.image_build import BUILT_FOR, ROLE_LABEL, ca_bundle
 from jobctl.cluster.image_context import context, digest, image_tag, role_files
 from jobctl.cluster.pool_context import (
     code_files,
@@ -22,10 +22,12 @@ from jobctl.cluster.pool_context import (
     pool_digest,
     requirements_files,
 )
-from jobctl.config import Config, Pool
 from jobctl.data import data_path
 from jobctl.engine.errors import BuildFailed, Conflict, EngineError
 from jobctl.engine.protocol import Engine
+
+if TYPE_CHECKING:
+    from jobctl.config import Config, Pool
 
 _SAID = re.compile(r"^jobctl: (.+)$", re.MULTILINE)
 _PIP = re.compile(r"^(?:\x1b\[\d+m)*ERROR: (.+)$", re.MULTILINE)
@@ -43,7 +45,7 @@ class Recipe:
     args: Mapping[str, str]
 
 
-def pool_tags(engine: Engine, config: Config, worker: str) -> dict[str, str]:
+def pool_tags(engine: Engine, config: "Config", worker: str) -> dict[str, str]:
     """Return the images of the pools that have their own, by `names.pool_image`; builds nothing.
 
     ``worker`` is the worker's image. One of the user's that the engine does not have counts as
@@ -57,7 +59,7 @@ def pool_tags(engine: Engine, config: Config, worker: str) -> dict[str, str]:
 
 
 def ensure_pool_images(
-    engine: Engine, config: Config, worker: str, *, force: bool, on_event: OnEvent
+    engine: Engine, config: "Config", worker: str, *, force: bool, on_event: OnEvent
 ) -> dict[str, str]:
     """Build the pools' images that are missing, all anew with ``force``; see `pool_tags`.
 
@@ -81,7 +83,7 @@ def ensure_pool_images(
     return found
 
 
-def remove_old_images(engine: Engine, config: Config, tags: Mapping[str, str]) -> None:
+def remove_old_images(engine: Engine, config: "Config", tags: Mapping[str, str]) -> None:
     """Remove what was built for the project's pools earlier and no container uses; best effort.
 
     ``tags`` are the images of now, by role.
@@ -89,19 +91,19 @@ def remove_old_images(engine: Engine, config: Config, tags: Mapping[str, str]) -
     ours = tuple(image_tag(kind, "") for kind in ("pool", "runtime"))
     kept = {*tags.values(), _runtime_tag(tags[names.WORKER])}
     with suppress(EngineError):
-        for image in engine.images({BUILT_FOR: config.name}):
+        for image in engine.images({image_labels.BUILT_FOR: config.name}):
             for tag in image.tags:
                 if tag.startswith(ours) and tag not in kept:
                     with suppress(Conflict):
                         engine.remove_image(tag)
 
 
-def has_own(pool: Pool) -> bool:
+def has_own(pool: "Pool") -> bool:
     """Tell whether a pool runs in another image than the worker's."""
     return bool(pool.image or pool.code or pool.requirements)
 
 
-def _recipe(engine: Engine, name: str, pool: Pool, worker: str) -> Recipe:
+def _recipe(engine: Engine, name: str, pool: "Pool", worker: str) -> Recipe:
     code = code_files(Path(pool.code)) if pool.code else [File("src", None, 0, 0, 0o755)]
     listed = [File("requirements", None, 0, 0, 0o755)]
     args = {"REQUIREMENTS": ""}
@@ -127,13 +129,13 @@ def _runtime_tag(worker: str) -> str:
     return image_tag("runtime", digest(role_files("runtime"), worker))
 
 
-def _ensure_runtime(engine: Engine, config: Config, worker: str, on_event: OnEvent) -> None:
+def _ensure_runtime(engine: Engine, config: "Config", worker: str, on_event: OnEvent) -> None:
     """Have the runtime that images of the user's get; it is made from the worker's image."""
     tag = _runtime_tag(worker)
     if engine.image(tag) is None:
         on_event(Event("action", tag, "build", "started"))
         files = context(role_files("runtime"))
-        labels = {ROLE_LABEL: "runtime", BUILT_FOR: config.name}
+        labels = {image_labels.ROLE: "runtime", image_labels.BUILT_FOR: config.name}
         engine.build(tag, files, args={"WORKER": worker}, labels=labels)
         on_event(Event("action", tag, "build", "done"))
 
@@ -150,7 +152,11 @@ def _pull(engine: Engine, name: str, image: str, on_event: OnEvent) -> None:
         ) from error
 
 
-def _build(engine: Engine, config: Config, recipe: Recipe, force: bool, on_event: OnEvent) -> None:
+def _build(
+    engine: Engine, config: "Config", recipe: Recipe, force: bool, on_event: OnEvent
+) -> None:
+    from jobctl.cluster.image_build import ca_bundle  # noqa: PLC0415 - seldom needed
+
     bundle = ca_bundle(config, os.environ) if recipe.args["REQUIREMENTS"] else None
     on_event(Event("action", recipe.tag, f"build, for the pool {recipe.pool}", "started"))
     try:
@@ -158,7 +164,7 @@ def _build(engine: Engine, config: Config, recipe: Recipe, force: bool, on_event
             recipe.tag,
             pool_context(recipe.dockerfile, list(recipe.files), bundle),
             args=recipe.args,
-            labels={ROLE_LABEL: "pool", BUILT_FOR: config.name},
+            labels={image_labels.ROLE: "pool", image_labels.BUILT_FOR: config.name},
             no_cache=force,
         )
     except BuildFailed as error:

@@ -13,7 +13,8 @@ from jobctl.cluster.errors import ClusterError
 from jobctl.cluster.events import Event
 from jobctl.cluster.image_build import ca_bundle
 from jobctl.cluster.image_context import role_files
-from jobctl.cluster.images import SERVICE_ROLES, base_way, ensure_images, image_tags
+from jobctl.cluster.image_source import base_way
+from jobctl.cluster.images import SERVICE_ROLES, ensure_images, image_tags
 from jobctl.config import Config
 from jobctl.engine.model import Image
 from tests.support.memory_engine import MemoryEngine
