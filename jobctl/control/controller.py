@@ -13,6 +13,7 @@ from jobctl.cluster.observed import Observed
 from jobctl.cluster.plan import check_schema
 from jobctl.config import Config
 from jobctl.control import state
+from jobctl.control.autoscaling import Autoscaler
 from jobctl.control.custody import Custody
 from jobctl.control.deaths import cause_of
 from jobctl.control.feed import Feed
@@ -73,6 +74,14 @@ class Controller:
         )
         self._mender = Mender(engine, self._traces, say, clock)
         self._custody = Custody(engine, say, clock)
+        self._scaler = Autoscaler(
+            engine,
+            place,
+            say,
+            acts=lambda: self._guard.holds,
+            wake=self._wake.set,
+            ordered=self._traces.ordered,
+        )
         self._watching = Watching(engine, place, say, ordered=self._traces.ordered, clock=clock)
         self._feed = Feed(
             engine,
@@ -93,6 +102,7 @@ class Controller:
             self._guard.looked(seen)
         self._guard.start()
         self._watching.start()
+        self._scaler.start()
         self._feed.start()
         try:
             while not self._stopped:
@@ -105,6 +115,7 @@ class Controller:
         finally:
             self._feed.stop()
             self._watching.stop()
+            self._scaler.stop()
             self._guard.stop()
 
     # -- events, in the feed's thread
@@ -167,6 +178,7 @@ class Controller:
     def _stand_by(self, seen: Observed, wanted: Wanted | None) -> float:
         self._releases.forget()
         self._watching.stand_by()
+        self._scaler.stand_by()
         if wanted is not None:
             self._mender.follow(wanted[0], seen, wanted[1].healing)
         return self._interval
@@ -177,9 +189,10 @@ class Controller:
         locked = seen.seed is not None and not seen.seed_abandoned
         if wanted is not None:
             with self._troubles.within("mending"):
-                pause = _SOON if locked else self._mend(wanted[0], seen, wanted[1])
+                scaled, fresh = self._scaler.wanted(wanted[0], seen, wanted[1])
+                pause = _SOON if locked else self._mend(scaled, seen, wanted[1], fresh)
         with self._troubles.within("custody"):
-            self._see_to_jobs(seen)
+            self._see_to_jobs(seen, locked)
         if wanted is not None:
             with self._troubles.within("watchdog"):
                 self._watching.round(
@@ -188,13 +201,16 @@ class Controller:
         self._write()
         return pause
 
-    def _mend(self, wanted: Desired, seen: Observed, config: Config) -> float:
-        """Mend, and return when to look again."""
+    def _mend(
+        self, wanted: Desired, seen: Observed, config: Config, fresh: frozenset[str]
+    ) -> float:
+        """Mend, and return when to look again. ``fresh`` are the instances to be made at once."""
         try:
             if any(len(seen.pool(name)) > pool.replicas for name, pool in wanted.pools.items()):
                 # Which of them go depends on what they do.
                 seen = self._place.look(self._engine, ask=True)
-            more = self._mender.mend(wanted, seen, config.healing, self._watching.mending)
+            others = self._watching.mending | self._scaler.removing
+            more = self._mender.mend(wanted, seen, config.healing, others, fresh)
         except (Conflict, NotFound) as error:
             self._troubles.has("look-again", str(error))
             return _SOON
@@ -204,8 +220,8 @@ class Controller:
         self._troubles.over("look-again", "not-done")
         return self._interval if more is None else min(more, self._interval)
 
-    def _see_to_jobs(self, seen: Observed) -> None:
-        """Release what the dead hold, and keep for the late what is theirs."""
+    def _see_to_jobs(self, seen: Observed, locked: bool) -> None:
+        """Release what the dead hold, keep for the late what is theirs, let surplus workers go."""
         queue = self._place.queue(seen) if self._guard.holds else None
         if queue is None:
             self._unheard.set()
@@ -220,6 +236,8 @@ class Controller:
                 self._releases.look(seen, workers, self._engine.inspect)
             if self._wanted is not None:
                 self._custody.keep(seen, queue, workers, self._wanted[2])
+            if not locked:
+                self._scaler.see_to(seen, queue, workers)
         except QueueError as error:
             self._unheard.set()
             self._troubles.has("queue-silent", str(error), error.hint)
@@ -231,7 +249,7 @@ class Controller:
     def _write(self) -> None:
         conditions = (*self._troubles.conditions, *self._mender.conditions)
         try:
-            self._file.write(conditions, {}, self._interval)
+            self._file.write(conditions, self._scaler.states(), self._interval)
         except OSError as error:
             self._troubles.has("state-not-written", str(error), "docker system df")
         else:

@@ -71,19 +71,22 @@ class Mender:
         seen: Observed,
         settings: Settings,
         others: frozenset[str] = frozenset(),
+        at_once: frozenset[str] = frozenset(),
     ) -> float | None:
         """Act once; return in how many seconds there is more to do, None when there is not.
 
-        ``others`` are the instances that somebody else sees to (the watchdog).
+        ``others`` are the instances that somebody else sees to (the watchdog, the autoscaler),
+        ``at_once`` those that are known to be nobody's work in progress.
         Raises Conflict and NotFound when somebody else was at work, and what the engine refuses.
         """
         now = self._clock()
         died, off, healed = self._decide(wanted, seen, settings, now)
+        sure = at_once.union(died)
         for condition in healed.conditions:
             if condition not in self.conditions:
                 self._say("condition", **asdict(condition))
         self.conditions = healed.conditions
-        alone = self._drift.young(died, now) | healed.left_alone | others
+        alone = self._drift.young(sure, now) | healed.left_alone | others
         self._shrink(plan_shrink(wanted, seen, alone), seen)
         self._failing = ""
         try:
@@ -99,7 +102,7 @@ class Mender:
         if any(now - at < _LAG for name, at in died.items() if name not in off):
             return _SOON
         due = [until for until in healed.until.values() if until < healing.FOREVER]
-        if off and (settled := self._drift.due(died)) is not None:
+        if off and (settled := self._drift.due(sure)) is not None:
             due.append(settled)
         return max(0.0, min(due) - now) if due else None
 
