@@ -23,6 +23,8 @@ ROOT = 0
 _TOKEN = "token"  # noqa: S105 - a file name
 _CONTROLLER_TOKEN = "controller-token"  # noqa: S105 - the same, for another reader
 _ACL = "users.acl"
+WEBHOOK = "webhook-secret"
+"""The file with what webhooks are signed with; empty when they are not."""
 
 
 @dataclass(frozen=True)
@@ -66,17 +68,23 @@ _DEFAULT_RULES = "user default off resetpass ~* &* +@all"
 
 @dataclass(frozen=True)
 class Secrets:
-    """The secrets themselves, kept out of the printed form; ``passwords`` by the user of Redis."""
+    """The secrets themselves, kept out of the printed form; ``passwords`` by the user of Redis.
+
+    ``webhook`` is cluster.yaml's own: what webhooks are signed with, "" when they are not.
+    """
 
     token: str = field(repr=False)
     passwords: Mapping[str, str] = field(repr=False)
+    webhook: str = field(default="", repr=False)
 
 
 def completed(kept: Secrets | None) -> Secrets:
     """Return a whole set: what is kept, and new ones (256 bits each) for what is missing."""
     token = kept.token if kept else _made()
     passwords = dict(kept.passwords) if kept else {}
-    return Secrets(token, {user.name: passwords.get(user.name) or _made() for user in _USERS})
+    webhook = kept.webhook if kept else ""
+    every = {user.name: passwords.get(user.name) or _made() for user in _USERS}
+    return Secrets(token, every, webhook)
 
 
 def _made() -> str:
@@ -89,16 +97,18 @@ def files(secrets: Secrets, project: str) -> list[File]:
     The ACL file comes last: it vouches for the others (see `read`).
     """
 
-    def file(name: str, text: str, uid: int) -> File:
-        return File(f"{FOLDER}/{name}", text.encode(), uid, uid, 0o400)
-
     return [
         File(FOLDER, None, ROOT, ROOT, 0o711),
-        file(_TOKEN, secrets.token, MASTER_UID),
-        file(_CONTROLLER_TOKEN, secrets.token, CONTROLLER_UID),
-        *(file(user.file, secrets.passwords[user.name], user.uid) for user in _USERS),
-        file(_ACL, _acl(secrets, project), REDIS_UID),
+        _file(_TOKEN, secrets.token, MASTER_UID),
+        _file(_CONTROLLER_TOKEN, secrets.token, CONTROLLER_UID),
+        *(_file(user.file, secrets.passwords[user.name], user.uid) for user in _USERS),
+        _file(_ACL, _acl(secrets, project), REDIS_UID),
     ]
+
+
+def webhook_file(text: str) -> File:
+    """Return the file with what webhooks are signed with, which is cluster.yaml's to change."""
+    return _file(WEBHOOK, text, CONTROLLER_UID)
 
 
 def read(contents: Mapping[str, bytes]) -> Secrets | None:
@@ -110,11 +120,12 @@ def read(contents: Mapping[str, bytes]) -> Secrets | None:
     try:
         token, acl = contents[_TOKEN].decode(), contents[_ACL].decode()
         given = {user.name: contents.get(user.file, b"").decode() for user in _USERS}
+        webhook = contents.get(WEBHOOK, b"").decode()
     except (KeyError, UnicodeDecodeError):
         return None
     known = {name: text for name, text in given.items() if text and f"#{_digest(text)} " in acl}
     whole = token and acl.endswith("\n") and all(name in known for name in _ALWAYS)
-    return Secrets(token, known) if whole else None
+    return Secrets(token, known, webhook) if whole else None
 
 
 def up_to_date(contents: Mapping[str, bytes], secrets: Secrets, project: str) -> bool:
@@ -126,6 +137,10 @@ def rules_digest(project: str) -> str:
     """Return what changes when the rules do (not the passwords): Redis reads them at its start."""
     nothing = Secrets("", {user.name: "" for user in _USERS})
     return _digest(_acl(nothing, project))[:16]
+
+
+def _file(name: str, text: str, uid: int) -> File:
+    return File(f"{FOLDER}/{name}", text.encode(), uid, uid, 0o400)
 
 
 def _acl(secrets: Secrets, project: str) -> str:

@@ -15,6 +15,7 @@ from typing import Protocol
 
 from jobctl.cluster import labels, names, spec
 from jobctl.cluster.observed import Observed, Stored, observe
+from jobctl.cluster.secrets import WEBHOOK
 from jobctl.cluster.state import Connection
 from jobctl.control import state
 from jobctl.engine.protocol import Engine
@@ -51,6 +52,10 @@ class Place(Protocol):
 
     def queue(self, seen: Observed) -> Queue | None:
         """Return a client of Redis, not yet connected; None when it cannot be reached from here."""
+        ...
+
+    def signing(self, seen: Observed) -> bytes:
+        """Return what webhooks are signed with; b"" when they are not."""
         ...
 
 
@@ -97,6 +102,14 @@ class InCluster:
             socket_timeout=_ANSWER_WITHIN,
         )
 
+    def signing(self, seen: Observed) -> bytes:
+        """Read it anew: `up` may have written another."""
+        del seen
+        try:
+            return (self.secrets / WEBHOOK).read_bytes()
+        except FileNotFoundError:
+            return b""  # an `up` of an earlier version wrote the secrets
+
     def _connection(self) -> Connection:
         return Connection(f"http://{names.MASTER}:8000", _text(self.secrets / "controller-token"))
 
@@ -135,6 +148,11 @@ class OnHost:
             project=self.project,
             socket_timeout=_ANSWER_WITHIN,
         )
+
+    def signing(self, seen: Observed) -> bytes:
+        """Return what the secrets volume holds, as it was looked at."""
+        held = seen.stored.secrets if seen.stored else None
+        return held.webhook.encode() if held else b""
 
 
 def _is_redis(marks: Mapping[str, str]) -> bool:

@@ -1,0 +1,251 @@
+"""What a container in trouble shows: gathered once, before anything is done to it.
+
+Each part is tried by itself and bounded; one that fails is told with its error. No environment, no
+labels and no arguments of calls are among them, as these may hold secrets.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from jobctl.cluster import labels, names
+from jobctl.cluster.observed import Observed
+from jobctl.control.place import Place
+from jobctl.control.watchdog_targets import SHORT_ID
+from jobctl.engine.errors import NotFound
+from jobctl.engine.model import Container, ContainerDetail
+from jobctl.engine.protocol import Engine
+from jobctl.queue import Job, Queue
+
+LINES = 100
+"""Lines of a container's output that are kept."""
+
+_LETTERS = 16_000
+_SLOW = 10
+_HIDDEN = "(hidden)"
+
+Part = Callable[[Engine], Any]
+
+
+@dataclass(frozen=True)
+class Subject:
+    """Whom to diagnose, and the commands of cluster.yaml to run in it, if it runs."""
+
+    row: Container
+    commands: tuple[tuple[str, ...], ...] = ()
+    timeout: float = 5.0
+
+
+class Diagnostics:
+    """Gathers, for one caller at a time in each thread."""
+
+    def __init__(self, engine: Engine, place: Place) -> None:
+        self._engine = engine
+        self._place = place
+
+    def gather(self, subject: Subject, seen: Observed, secrets: Collection[str]) -> dict[str, Any]:
+        """Return what each part brought, by its name; none of ``secrets`` is in any of it."""
+        runs = {
+            name: _Run(part, self._engine.clone())
+            for name, part in self._parts(subject, seen).items()
+        }
+        # All at once: if Redis is the one in trouble, each part that asks it takes its whole time.
+        until = time.monotonic() + subject.timeout
+        for run in runs.values():
+            run.thread.join(max(0.0, until - time.monotonic()))
+        late = {"error": f"no answer within {subject.timeout:g} s"}
+        return {
+            name: _without(run.found[0] if run.found else late, secrets)
+            for name, run in runs.items()
+        }
+
+    def _parts(self, subject: Subject, seen: Observed) -> dict[str, Part]:
+        row = subject.row
+        service = row.labels.get(labels.SERVICE, "")
+        parts: dict[str, Part] = {
+            "inspect": lambda engine: _inspected(engine, row.id),
+            "logs": lambda engine: _last_lines(engine, row.id),
+        }
+        if row.state != "running":
+            return parts
+        parts["stats"] = lambda engine: _stats(engine, row.id)
+        if labels.POOL in row.labels:
+            parts["worker"] = lambda _engine: self._worker(row, seen)
+        if service == names.REDIS:
+            parts |= {
+                f"redis {what}": lambda _engine, ask=ask: self._redis(seen, ask)  # type: ignore[misc]
+                for what, ask in _REDIS.items()
+            }
+        for command in subject.commands:
+            parts[f"command {' '.join(command)}"] = lambda engine, argv=command: _ran(  # type: ignore[misc]
+                engine, row.id, argv
+            )
+        return parts
+
+    def _worker(self, row: Container, seen: Observed) -> Any:
+        queue = self._queue(seen)
+        try:
+            mine = (w for w in queue.workers() if w.container == row.id[:SHORT_ID])
+            worker = next(mine, None)
+            if worker is None:
+                return "it is not registered"
+            held = (
+                [job for job in queue.get_many(worker.jobs[:LINES]) if job] if worker.jobs else []
+            )
+            return {
+                "status": str(worker.status),
+                "heartbeat_at": worker.heartbeat_at / 1000,
+                "ended": worker.ended,
+                "concurrency": worker.concurrency,
+                "holds": len(worker.jobs),
+                "jobs": [_job(job) for job in held],
+            }
+        finally:
+            queue.close()
+
+    def _redis(self, seen: Observed, ask: Callable[[Queue], Any]) -> Any:
+        queue = self._queue(seen)
+        try:
+            return ask(queue)
+        finally:
+            queue.close()
+
+    def _queue(self, seen: Observed) -> Queue:
+        queue = self._place.queue(seen)
+        if queue is None:
+            raise OSError("there is no way to Redis")
+        return queue
+
+
+class _Run:
+    """A part in a thread of its own; one that takes too long is left behind."""
+
+    def __init__(self, part: Part, engine: Engine) -> None:
+        self.found: list[Any] = []
+        self._part = part
+        self._engine = engine
+        self.thread = threading.Thread(target=self._run, name="diagnostics", daemon=True)
+        self.thread.start()
+
+    def _run(self) -> None:
+        try:
+            self.found.append(self._part(self._engine))
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is part of the picture
+            self.found.append({"error": str(error) or type(error).__name__})
+        finally:
+            self._engine.close()
+
+
+def _inspected(engine: Engine, container: str) -> dict[str, Any]:
+    detail = engine.inspect(container)
+    if detail is None:
+        raise NotFound("The container is gone.")
+    return _told(detail)
+
+
+def _told(detail: ContainerDetail) -> dict[str, Any]:
+    return {
+        "state": detail.state,
+        "health": detail.health,
+        "exit_code": detail.exit_code,
+        "oom_killed": detail.oom_killed,
+        "error": detail.error,
+        "started_at": detail.started_at,
+        "finished_at": detail.finished_at,
+        "restart_count": detail.restart_count,
+        "cpus": detail.cpus,
+        "memory": detail.memory,
+        "pids": detail.pids,
+        "networks": dict(detail.addresses),
+    }
+
+
+def _last_lines(engine: Engine, container: str) -> str:
+    text = b"".join(engine.logs(container, tail=LINES)).decode("utf-8", "replace")
+    return text[-_LETTERS:]
+
+
+def _stats(engine: Engine, container: str) -> dict[str, Any]:
+    stats = engine.stats(container)
+    if stats is None:
+        raise NotFound("It does not run.")
+    return {
+        "cpu_seconds": stats.cpu_seconds,
+        "throttled_seconds": stats.throttled_seconds,
+        "memory": stats.memory,
+        "memory_limit": stats.memory_limit,
+        "pids": stats.pids,
+        "oom_kills": stats.oom_kills,
+    }
+
+
+def _job(job: Job) -> dict[str, Any]:
+    return {
+        "id": job.id,
+        "status": str(job.status),
+        "attempt": job.attempt,
+        "step": job.step,
+        "progress": job.progress,
+        "started_at": job.started_at / 1000 if job.started_at else None,
+    }
+
+
+def _ran(engine: Engine, container: str, argv: tuple[str, ...]) -> dict[str, Any]:
+    ended = engine.execute(container, argv)
+    output = ended.output.decode("utf-8", "replace")
+    return {"exit_code": ended.exit_code, "output": output[-_LETTERS:]}
+
+
+def _info(section: str) -> Callable[[Queue], str]:
+    return lambda queue: str(queue.ask("INFO", section))
+
+
+def _latency(queue: Queue) -> list[dict[str, Any]]:
+    rows = queue.ask("LATENCY", "LATEST")
+    return [
+        {"event": row[0], "at": row[1], "latest_ms": row[2], "longest_ms": row[3]} for row in rows
+    ]
+
+
+def _slow(queue: Queue) -> list[dict[str, Any]]:
+    """Return the slowest calls of late, without their arguments: these are the jobs' own."""
+    rows = queue.ask("SLOWLOG", "GET", str(_SLOW))
+    return [
+        {
+            "at": row[1],
+            "seconds": row[2] / 1e6,
+            "call": " ".join(map(str, row[3][:2]))[: _SLOW * 20],
+        }
+        for row in rows
+    ]
+
+
+def _clients(queue: Queue) -> str:
+    return str(queue.ask("CLIENT", "LIST"))[:_LETTERS]
+
+
+_REDIS: Mapping[str, Callable[[Queue], Any]] = {
+    "memory": _info("memory"),
+    "clients": _info("clients"),
+    "persistence": _info("persistence"),
+    "latency": _latency,
+    "slowlog": _slow,
+    "client list": _clients,
+}
+
+
+def _without(value: Any, secrets: Collection[str]) -> Any:
+    """Return a value with no secret in any of its texts."""
+    if isinstance(value, str):
+        for secret in secrets:
+            value = value.replace(secret, _HIDDEN) if secret else value
+        return value
+    if isinstance(value, dict):
+        return {name: _without(each, secrets) for name, each in value.items()}
+    if isinstance(value, list):
+        return [_without(each, secrets) for each in value]
+    return value

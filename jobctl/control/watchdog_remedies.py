@@ -1,0 +1,123 @@
+"""Remedies: one container is made to end, gently or by force, and started again."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from concurrent.futures import TimeoutError as NoAnswer
+from dataclasses import dataclass
+
+from jobctl.cluster import labels, names
+from jobctl.cluster.drainer import Drainer
+from jobctl.control.deaths import Orderer
+from jobctl.control.incident import RemedyKind
+from jobctl.control.place import Place
+from jobctl.control.watchdog_targets import View, instance_named
+from jobctl.engine.errors import Conflict
+from jobctl.engine.model import ContainerDetail
+from jobctl.engine.protocol import Engine
+from jobctl.queue import Queue, QueueError
+
+_SCRIPT_PATIENCE = 7.0
+"""Seconds in which Redis must take the order to end a script: it hears none in the first five."""
+
+_POLL = 0.1
+_HAND_BACK = 10.0
+"""Seconds that a drain may take beyond the grace of its jobs."""
+
+
+@dataclass(frozen=True)
+class Remedies:
+    """Carries remedies out; ``ordered`` is told of a container before it is made to end."""
+
+    place: Place
+    ordered: Callable[[str, Orderer], None]
+
+    def carry_out(self, engine: Engine, view: View, instance: str, kind: RemedyKind) -> str:
+        """Do it, and return what came of it as a clause. Raises EngineError."""
+        seen, grace = view.seen, view.config.watchdog.grace
+        detail = engine.inspect(names.container(seen.project, instance))
+        if detail is None or detail.state != "running":
+            return "not done: it does not run any more"
+        if engine.inspect(names.seed(seen.project)) is not None:
+            return "not done: a command is changing the cluster"
+        service = detail.labels.get(labels.SERVICE, "")
+        if kind == "graceful" and service == names.REDIS and self._ended_script(view):
+            return "the script that kept it busy was ended"
+        done = "killed and started again"
+        if kind == "graceful":
+            if labels.POOL in detail.labels:
+                _drained(view, instance, grace)
+            done = "stopped and started again"
+        self.ordered(detail.id, Orderer.WATCHDOG)
+        if kind == "graceful":
+            engine.stop(detail.id, grace)
+        else:
+            _killed(engine, detail.id)
+        if joined := _rejoined(engine, view, instance, detail):
+            done = f"{done}; {joined}"
+        engine.start(detail.id)
+        return done
+
+    def _ended_script(self, view: View) -> bool:
+        """End what keeps Redis busy, if that is its trouble; whether it answers then."""
+        until = time.monotonic() + _SCRIPT_PATIENCE
+        while time.monotonic() < until:
+            queue = self.place.queue(view.seen)
+            if queue is None:
+                return False
+            try:
+                if _kill_script(queue):
+                    queue.ping()
+                    return True
+                return False
+            except QueueError as error:
+                if "UNKILLABLE" in str(error):
+                    return False  # it has written: only the end of Redis ends it
+            finally:
+                queue.close()
+            time.sleep(_POLL)
+        return False
+
+
+def _kill_script(queue: Queue) -> bool:
+    """Order what runs to end; False when nothing keeps Redis busy."""
+    for kind in ("FUNCTION", "SCRIPT"):
+        try:
+            queue.ask(kind, "KILL")
+        except QueueError as error:
+            # BUSY: something of the other kind runs.
+            if "NOTBUSY" not in str(error) and "BUSY" not in str(error):
+                raise
+        else:
+            return True
+    return False
+
+
+def _drained(view: View, instance: str, grace: float) -> None:
+    drainer = Drainer(view.seen.connection)
+    try:
+        drainer.drain(instance, grace).result(grace + _HAND_BACK)
+    except NoAnswer:
+        pass  # the stop signal makes it hand its jobs back, or proof of death does
+    finally:
+        drainer.close()
+
+
+def _killed(engine: Engine, container: str) -> None:
+    try:
+        engine.kill(container)
+    except Conflict:
+        return  # it ended by itself
+    # The start of a container that has yet to end would be lost.
+    engine.stop(container, 0)
+
+
+def _rejoined(engine: Engine, view: View, instance: str, detail: ContainerDetail) -> str:
+    """Put a container back into the cluster's network, if it was cut off."""
+    network = view.wanted.network
+    wanted = instance_named(view, instance)
+    if network in detail.addresses or wanted is None:
+        return ""
+    engine.connect(network, detail.id, wanted.container.aliases)
+    return "it was in no network of the cluster, and is again"
