@@ -78,22 +78,36 @@ def tuned(rival: Rival, environment: Mapping[str, str | int]) -> Rival:
 THROUGHPUT = (BULLMQ, DRAMATIQ, HUEY, CELERY)
 LATENCY = (HUEY, TASKIQ, BULLMQ)
 
-# What brings a dead worker's jobs back: at the tightest settings that ran no job twice.
+# What brings a dead worker's jobs back: `tuned` for work of any kind, `tight` for jobs that never
+# keep a processor for long: whoever is silent for a second is dead there.
+_DRAMATIQ_PLACES = replace(DRAMATIQ, worker="/opt/dramatiq/bin/dramatiq dramatiq_app -p 1 -t 4")
+
+
+def _stalling(name: str, lock: int, interval: int) -> Rival:
+    return replace(
+        BULLMQ,
+        name=name,
+        setting=f"lockDuration {lock} ms, stalledInterval {interval} ms",
+        environment={"CONCURRENCY": 4, "LOCK": lock, "STALLED": interval, "STALLS": 10},
+    )
+
+
+def _beating(name: str, timeout: int, chance: int) -> Rival:
+    return replace(
+        _DRAMATIQ_PLACES,
+        name=name,
+        setting=f"heartbeat_timeout {timeout} ms, maintenance with {chance / 10_000:g} % of commands",
+        environment={
+            "dramatiq_queue_prefetch": 4,
+            "heartbeat_timeout": timeout,
+            "maintenance_chance": chance,
+        },
+    )
+
+
 RECOVERY = (
-    replace(
-        tuned(BULLMQ, {"CONCURRENCY": 4, "LOCK": 3000, "STALLED": 1000, "STALLS": 10}),
-        setting="concurrency 4, lockDuration 3 s, stalledInterval 1 s",
-    ),
-    replace(
-        tuned(
-            DRAMATIQ,
-            {
-                "dramatiq_queue_prefetch": 4,
-                "heartbeat_timeout": 5000,
-                "maintenance_chance": 100_000,
-            },
-        ),
-        worker="/opt/dramatiq/bin/dramatiq dramatiq_app -p 1 -t 4",
-        setting="4 threads, prefetch 4, heartbeat_timeout 5 s, maintenance with 10 % of commands",
-    ),
+    _stalling("bullmq-tuned", 3000, 1000),
+    _stalling("bullmq-tight", 1000, 300),
+    _beating("dramatiq-tuned", 5000, 100_000),
+    _beating("dramatiq-tight", 1000, 1_000_000),
 )
