@@ -1,5 +1,6 @@
 """The entry point: global options, the commands, and the way out."""
 
+import gc
 import itertools
 import os
 import shlex
@@ -97,6 +98,8 @@ def run() -> NoReturn:
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:  # closed by the caller, as in `jobctl ps >&-`
             setattr(sys, name, Path(os.devnull).open("w"))  # noqa: SIM115 - open to the end
+    # Loading code is most of what a command does; looking for garbage in it was a tenth of that.
+    gc.set_threshold(100_000)
     code = main()
     sys.stderr.flush()
     os._exit(code)

@@ -1,11 +1,14 @@
 """Serving the app with uvicorn."""
 
+import asyncio
 import socket
 
 import uvicorn
 from fastapi import FastAPI
 
+from jobctl.master.app import create_app
 from jobctl.master.settings import Settings
+from jobctl.queue import connect_async
 
 # Streams end by themselves when the feed closes; this is for a client that does not read.
 _SHUTDOWN_GRACE = 2
@@ -39,3 +42,22 @@ def make_server(app: FastAPI, settings: Settings) -> Server:
             timeout_graceful_shutdown=_SHUTDOWN_GRACE,
         )
     )
+
+
+def serve(settings: Settings) -> None:
+    """Run a master until SIGTERM."""
+    asyncio.run(_serve(settings))
+
+
+async def _serve(settings: Settings) -> None:
+    queue = connect_async(
+        settings.redis_host,
+        settings.redis_port,
+        settings.redis_user,
+        settings.redis_password,
+        settings.project,
+    )
+    try:
+        await make_server(create_app(settings, queue), settings).serve()
+    finally:
+        await queue.close()
