@@ -2,8 +2,32 @@
 
 import subprocess
 import sys
+from pathlib import Path
+
+import pytest
 
 HEAVY = {"pydantic", "docker", "httpx", "rich", "yaml", "redis", "requests", "asyncio"}
+
+HEAVY_FOR_UP = {
+    *("asyncio", "httpx", "redis", "hiredis", "tomllib"),
+    *("jobctl.queue.library", "jobctl.queue.model", "jobctl.config.explain"),
+    *("jobctl.cluster.image_build", "jobctl.cluster.image_debian", "jobctl.cluster.image_source"),
+    *("jobctl.cli.commands.submit", "jobctl.cli.commands.doctor", "jobctl.cli.commands.jobs"),
+}
+HEAVY_FOR_PS = {*HEAVY_FOR_UP, "pydantic", "yaml", "jobctl.cluster.bring_up"}
+
+COMMAND = """
+import sys
+from jobctl.cli.context import Parts
+from jobctl.cli.main import main
+from tests.support.memory_engine import MemoryEngine
+class InMemory(Parts):
+    def engine(self):
+        return MemoryEngine()
+code = main(sys.argv[1:], InMemory())
+print(*sys.modules, file=sys.stderr)
+sys.exit(code)
+"""
 
 HEAVY_FOR_A_WORKER = (
     "asyncio",
@@ -34,6 +58,23 @@ def test_loading_all_commands_imports_nothing_heavy() -> None:
     )
     assert done.stderr.strip() == "[]"
     assert "Usage: jobctl" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("line", "heavy"), [("up --dry-run", HEAVY_FOR_UP), ("ps", HEAVY_FOR_PS)], ids=["up", "ps"]
+)
+def test_a_command_loads_what_it_needs(line: str, heavy: set[str], tmp_path: Path) -> None:
+    file = tmp_path / "cluster.yaml"
+    file.write_text("name: demo\n")
+    done = subprocess.run(
+        [sys.executable, "-c", COMMAND, "-f", str(file), *line.split()],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    loaded = set(done.stderr.split())
+    assert "jobctl.cli.commands.cluster" in loaded
+    assert heavy & loaded == set()
 
 
 def test_importing_the_client_loads_no_http_library() -> None:
