@@ -36,6 +36,17 @@ def cluster(make_cluster: MakeCluster) -> LiveCluster:
     return live
 
 
+@pytest.fixture(scope="session")
+def standing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveCluster]:
+    """The reference cluster, for all tests that leave it as they found it."""
+    live = LiveCluster(tmp_path_factory.mktemp("standing"))
+    try:
+        live.run("up")
+        yield live
+    finally:
+        live.close()
+
+
 @pytest.fixture
 def size() -> Callable[[int, int], int]:
     """Return ``size(short, full)``: the short figure, or the full one under script/accept."""

@@ -46,30 +46,32 @@ def test_follow_outlives_the_master_and_loses_no_line(cluster: LiveCluster) -> N
     assert out == "".join(f"line {i}\n" for i in range(1, lines + 1))
 
 
-def test_the_report_file_does_what_the_line_does(cluster: LiveCluster) -> None:
-    [job_id] = cluster.submit(
+def test_the_report_file_does_what_the_line_does(standing: LiveCluster) -> None:
+    [job_id] = standing.submit(
         "--",
         "sh",
         "-c",
         """echo '{"progress": 67, "step": "encode"}' > $JOBCTL_REPORT; sleep 600""",
     )
-    eventually(lambda: cluster.job(job_id)["step"] == "encode")
-    assert cluster.job(job_id)["progress"] == 67
-    cluster.run("cancel", job_id)
-    cluster.wait(job_id)
-    assert cluster.job(job_id)["status"] == "cancelled"
+    eventually(lambda: standing.job(job_id)["step"] == "encode")
+    assert standing.job(job_id)["progress"] == 67
+    standing.run("cancel", job_id)
+    standing.wait(job_id)
+    assert standing.job(job_id)["status"] == "cancelled"
 
 
-def test_ends_are_told_apart(cluster: LiveCluster) -> None:
+def test_ends_are_told_apart(standing: LiveCluster) -> None:
     cases = {
         "exit": ["--", "sh", "-c", "exit 3"],
         "signal": ["--", "sh", "-c", "kill -SEGV $$"],
         "timeout": ["--timeout", "1", "--", "sh", "-c", "trap '' TERM; sleep 600 & wait"],
         "not-found": ["--", "no-such-command"],
     }
-    ids = {name: cluster.submit("--grace", "1", *arguments)[0] for name, arguments in cases.items()}
-    cluster.wait(*ids.values())
-    told = {name: cluster.job(job_id) for name, job_id in ids.items()}
+    ids = {
+        name: standing.submit("--grace", "1", *arguments)[0] for name, arguments in cases.items()
+    }
+    standing.wait(*ids.values())
+    told = {name: standing.job(job_id) for name, job_id in ids.items()}
     assert (told["exit"]["cause"], told["exit"]["exit_code"]) == ("exit", 3)
     assert (told["signal"]["cause"], told["signal"]["signal"]) == ("signal", 11)
     assert told["timeout"]["cause"] == "timeout"
@@ -77,21 +79,21 @@ def test_ends_are_told_apart(cluster: LiveCluster) -> None:
     assert {job["status"] for job in told.values()} == {"failed"}
     # The whole group is gone, the sleeper of the timed-out job too.
     for worker in ("worker-1", "worker-2", "worker-3"):
-        listed = cluster.engine.execute(
-            cluster.container(worker), ("sh", "-c", "cat /proc/[0-9]*/comm")
+        listed = standing.engine.execute(
+            standing.container(worker), ("sh", "-c", "cat /proc/[0-9]*/comm")
         )
         assert b"sleep" not in listed.output
-    cluster.run("retry", ids["exit"])
-    cluster.wait(ids["exit"])
-    assert cluster.job(ids["exit"])["run"] == 2
+    standing.run("retry", ids["exit"])
+    standing.wait(ids["exit"])
+    assert standing.job(ids["exit"])["run"] == 2
 
 
-def test_attempts_are_retried_with_backoff_until_one_succeeds(cluster: LiveCluster) -> None:
-    [job_id] = cluster.submit(
+def test_attempts_are_retried_with_backoff_until_one_succeeds(standing: LiveCluster) -> None:
+    [job_id] = standing.submit(
         "--max-attempts", "3", "--backoff", "0.2", "--", "sh", "-c", "[ $JOBCTL_ATTEMPT = 3 ]"
     )
-    cluster.wait(job_id)
-    job = cluster.job(job_id)
+    standing.wait(job_id)
+    job = standing.job(job_id)
     assert (job["status"], job["attempt"], job["failures"]) == ("succeeded", 3, 2)
 
 
@@ -107,20 +109,20 @@ def test_kill_worker_and_up_recover_at_once(cluster: LiveCluster) -> None:
     assert {job["status"] for job in ended} == {"succeeded"}
 
 
-def test_compose_and_docker_show_the_cluster(cluster: LiveCluster) -> None:
+def test_compose_and_docker_show_the_cluster(standing: LiveCluster) -> None:
     def docker(*arguments: str) -> str:
         return subprocess.run(
             ["docker", *arguments], capture_output=True, text=True, check=True
         ).stdout
 
     names = docker(
-        "ps", "--filter", f"label=jobctl.project={cluster.project}", "--format", "{{.Names}}"
+        "ps", "--filter", f"label=jobctl.project={standing.project}", "--format", "{{.Names}}"
     )
     assert len(names.split()) == 5
     rows = docker(
         "ps",
         "--filter",
-        f"label=com.docker.compose.project={cluster.project}",
+        f"label=com.docker.compose.project={standing.project}",
         "--format",
         '{{.Label "com.docker.compose.service"}} {{.Label "com.docker.compose.container-number"}} '
         '{{.Label "com.docker.compose.oneoff"}}',
@@ -134,7 +136,7 @@ def test_compose_and_docker_show_the_cluster(cluster: LiveCluster) -> None:
     ]
 
 
-def test_composes_own_commands_show_the_cluster(cluster: LiveCluster) -> None:
+def test_composes_own_commands_show_the_cluster(standing: LiveCluster) -> None:
     compose = binary(REPOSITORY / ".state" / "bench" / "up")
 
     def shown(*arguments: str) -> str:
@@ -143,11 +145,11 @@ def test_composes_own_commands_show_the_cluster(cluster: LiveCluster) -> None:
         ).stdout
 
     listed = {row["Name"]: row for row in json.loads(shown("ls", "--format", "json"))}
-    assert listed[cluster.project]["Status"] == "running(5)"
-    assert listed[cluster.project]["ConfigFiles"] == str(cluster.file)
-    rows = shown("-p", cluster.project, "ps", "--format", "{{.Service}} {{.Name}}").splitlines()
+    assert listed[standing.project]["Status"] == "running(5)"
+    assert listed[standing.project]["ConfigFiles"] == str(standing.file)
+    rows = shown("-p", standing.project, "ps", "--format", "{{.Service}} {{.Name}}").splitlines()
     assert sorted(rows) == [
-        f"{instance.partition('-')[0]} {cluster.container(instance)}"
+        f"{instance.partition('-')[0]} {standing.container(instance)}"
         for instance in ("master-1", "redis-1", "worker-1", "worker-2", "worker-3")
     ]
 

@@ -89,13 +89,13 @@ def test_commands_that_need_a_cluster_say_so(make_cluster: MakeCluster) -> None:
         assert_clear(ran, "is not up", f"next: jobctl -f {cluster.file} up")
 
 
-def test_unknown_things_are_named(cluster: LiveCluster) -> None:
+def test_unknown_things_are_named(standing: LiveCluster) -> None:
     unknown = "01ARZ3NDEKTSV4RRFFQ69G5FAV"
     for command in ("job", "cancel", "retry", "wait", "artifacts"):
-        assert_clear(cluster.run(command, unknown, check=False), unknown)
-    assert_clear(cluster.run("logs", "wroker-1", check=False), "wroker-1")
-    assert_clear(cluster.run("scale", "nosuch=2", check=False), "nosuch")
-    bad = cluster.run("--output", "json", "job", unknown, check=False)
+        assert_clear(standing.run(command, unknown, check=False), unknown)
+    assert_clear(standing.run("logs", "wroker-1", check=False), "wroker-1")
+    assert_clear(standing.run("scale", "nosuch=2", check=False), "nosuch")
+    bad = standing.run("--output", "json", "job", unknown, check=False)
     assert '"ok": false' in bad.out.replace('"ok":false', '"ok": false')
 
 

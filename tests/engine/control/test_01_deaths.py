@@ -1,8 +1,9 @@
 """A controller in its container: proof of death, and whatever died comes back."""
 
+from collections.abc import Iterator
+
 import pytest
 
-from tests.engine.conftest import MakeCluster
 from tests.support.eventually import eventually
 from tests.support.live import LiveCluster
 
@@ -10,11 +11,15 @@ from tests.support.live import LiveCluster
 ENDLESS = {"controller": {"run": "container"}, "lease": "10m", "heartbeat": "3s"}
 
 
-@pytest.fixture
-def watched(make_cluster: MakeCluster) -> LiveCluster:
-    cluster = make_cluster(ENDLESS)
-    cluster.run("up")
-    return cluster
+@pytest.fixture(scope="module")
+def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveCluster]:
+    """One cluster for all of them: each ends with all parts back. The last takes it down."""
+    cluster = LiveCluster(tmp_path_factory.mktemp("watched"), ENDLESS)
+    try:
+        cluster.run("up")
+        yield cluster
+    finally:
+        cluster.close()
 
 
 def running_on(cluster: LiveCluster, worker: str) -> list[str]:

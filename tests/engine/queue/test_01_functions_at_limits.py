@@ -1,8 +1,9 @@
 """Functions that start more than a worker has room for: it lives, and says whose fault it was."""
 
+from collections.abc import Iterator
+
 import pytest
 
-from tests.engine.conftest import MakeCluster
 from tests.support.live import LiveCluster
 
 CODE = """
@@ -38,15 +39,18 @@ def processes():
 """
 
 
-@pytest.fixture
-def functions(make_cluster: MakeCluster) -> LiveCluster:
+@pytest.fixture(scope="module")
+def functions(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveCluster]:
     """One worker with two slots, and memory for as many processes as it may have."""
     pool = {"replicas": 1, "pids": 96, "memory": "512MB", "code": "./src"}
-    cluster = make_cluster({"workers": {"default": pool}})
-    (cluster.folder / "src").mkdir()
-    (cluster.folder / "src" / "limits.py").write_text(CODE)
-    cluster.run("up")
-    return cluster
+    cluster = LiveCluster(tmp_path_factory.mktemp("limits"), {"workers": {"default": pool}})
+    try:
+        (cluster.folder / "src").mkdir()
+        (cluster.folder / "src" / "limits.py").write_text(CODE)
+        cluster.run("up")
+        yield cluster
+    finally:
+        cluster.close()
 
 
 def call(cluster: LiveCluster, function: str, *options: str) -> str:
@@ -65,7 +69,7 @@ def test_a_fork_bomb_in_a_function_harms_neither_its_worker_nor_its_neighbour(
 ) -> None:
     cluster = functions
     workers = incarnations(cluster)
-    beside = call(cluster, "bystander", "--arg", "seconds=10")
+    beside = call(cluster, "bystander", "--arg", "seconds=6")
     bomb = call(cluster, "bomb", "--arg", f"kind={kind}", "--timeout", "2s", "--grace", "1s")
     cluster.wait(bomb, beside)
     assert cluster.job(bomb)["status"] == "failed"
@@ -90,7 +94,7 @@ def test_a_process_that_a_function_started_and_memory_ended(functions: LiveClust
     cluster.wait(careless)
     assert cluster.job(careless)["result"] == -9
     # Nor is another job's child anybody else's fault.
-    beside = call(cluster, "bystander", "--arg", "seconds=10")
+    beside = call(cluster, "bystander", "--arg", "seconds=6")
     guilty = call(cluster, "starts_a_hog", "--arg", "heed=true")
     cluster.wait(guilty, beside)
     assert cluster.job(guilty)["cause"] == "oom"

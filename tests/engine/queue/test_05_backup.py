@@ -9,7 +9,7 @@ def test_a_backup_goes_on_in_a_new_cluster(make_cluster: MakeCluster) -> None:
     old.run("up")
     done = old.submit("--array", "20", "--name", "done", "--", "sh", "-c", "echo ok")
     old.wait(*done)
-    [parent] = old.submit("--name", "parent", "--", "sleep", "15")
+    [parent] = old.submit("--name", "parent", "--", "sleep", "6")
     [child] = old.submit("--name", "child", "--after", parent, "--", "true")
     queued = old.submit("--array", "30", "--name", "queued", "--", "sleep", "0.05")
     [later] = old.submit("--name", "later", "--delay", "1h", "--", "true")
