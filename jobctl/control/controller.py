@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 
 from jobctl.cluster import labels
-from jobctl.cluster.desired import Desired, desired
+from jobctl.cluster.desired import Desired, desired, with_replicas
 from jobctl.cluster.errors import ClusterError
 from jobctl.cluster.observed import Observed
 from jobctl.cluster.plan import check_schema
@@ -188,8 +188,8 @@ class Controller:
         pause = self._interval
         locked = seen.seed is not None and not seen.seed_abandoned
         if wanted is not None:
+            scaled, fresh = self._scaled(seen, *wanted)
             with self._troubles.within("mending"):
-                scaled, fresh = self._scaler.wanted(wanted[0], seen, wanted[1])
                 pause = _SOON if locked else self._mend(scaled, seen, wanted[1], fresh)
         with self._troubles.within("custody"):
             self._see_to_jobs(seen, locked)
@@ -200,6 +200,16 @@ class Controller:
                 )
         self._write()
         return pause
+
+    def _scaled(
+        self, seen: Observed, wanted: Desired, config: Config
+    ) -> tuple[Desired, frozenset[str]]:
+        """Return what is wanted with as many workers as the queue needs."""
+        with self._troubles.within("autoscaler"):
+            return self._scaler.wanted(wanted, seen, config)
+        # Who is there stays, and what died comes back all the same.
+        there = {name: len(seen.pool(name)) for name, p in config.workers.items() if p.autoscale}
+        return with_replicas(wanted, there), frozenset()
 
     def _mend(
         self, wanted: Desired, seen: Observed, config: Config, fresh: frozenset[str]

@@ -9,10 +9,7 @@ import json
 import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
-from functools import cache
 from pathlib import Path
-
-from pydantic import TypeAdapter, ValidationError
 
 from jobctl.cluster import labels, names, spec, state
 from jobctl.cluster.archive import unpack
@@ -134,11 +131,16 @@ def host_folder(project: str) -> Path:
 
 def decoded(data: bytes) -> ControllerState | None:
     """Read the file's content; None for what is damaged or of another version."""
+    # By hand: a model would cost `jobctl ps` more than all that it does.
     try:
-        found = _format().validate_json(data)
-    except ValidationError:
+        said = json.loads(data)
+        if said["schema"] != SCHEMA:
+            return None
+        said["conditions"] = tuple(Condition(**each) for each in said["conditions"])
+        said["pools"] = {name: PoolState(**pool) for name, pool in said["pools"].items()}
+        return ControllerState(**said)
+    except (ValueError, KeyError, TypeError, AttributeError):
         return None
-    return found if found.schema == SCHEMA else None
 
 
 def _on_volume(engine: Engine, project: str) -> ControllerState | None:
@@ -153,8 +155,3 @@ def _with_access(rows: Iterable[Container]) -> list[Container]:
     """Return the containers that have the control volume; they need not run."""
     having = (names.MASTER, names.CONTROLLER)
     return [row for row in rows if row.labels.get(labels.SERVICE) in having]
-
-
-@cache
-def _format() -> TypeAdapter[ControllerState]:
-    return TypeAdapter(ControllerState)

@@ -1,5 +1,6 @@
 """What the commands of a cluster meet in tests of the CLI: an engine, and calls that are noted."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -8,7 +9,7 @@ import jobctl.cluster
 from jobctl.chaos import kill
 from jobctl.cluster import InstanceRow
 from jobctl.cluster.events import Event
-from jobctl.engine.model import EngineInfo
+from jobctl.engine.model import Container, EngineInfo
 from tests.support.cli_session import NOW
 
 
@@ -20,6 +21,9 @@ class FakeEngine:
 
     def image(self, ref: str) -> None:
         return None
+
+    def containers(self, labels: Mapping[str, str]) -> list[Container]:
+        return []
 
     def close(self) -> None:
         return None

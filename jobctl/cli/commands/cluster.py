@@ -10,6 +10,7 @@ from jobctl.cli.confirm import confirm
 from jobctl.cli.context import Session
 from jobctl.cli.errors import Interrupted
 from jobctl.cli.fleet import instances
+from jobctl.cli.keeper import keeper
 from jobctl.cli.registry import command
 from jobctl.queue.span import span
 
@@ -115,16 +116,18 @@ def down(
 
 
 def ps(session: Session) -> None:
-    """Show the containers and what the workers do."""
+    """Show the containers, what the workers do, and what the controller cannot mend."""
     project = session.project
     rows = cluster.ps(project, session.engine())
     fleet = instances(session, rows)
+    kept = keeper(session, rows)
     table = text.Table(
         ("instance", "state", "health", "status", "jobs", "cpus", "memory", "age"),
         [one.cells(session.now()) for one in fleet],
         f"{project} is not up (next: {session.out.addressed('jobctl up')})",
     )
-    session.out.result({"project": project, "instances": [one.data() for one in fleet]}, table)
+    data = {"project": project, "instances": [one.data() for one in fleet], **kept.data()}
+    session.out.result(data, table, *(session.out.addressed(line) for line in kept.lines()))
 
 
 def scale(
