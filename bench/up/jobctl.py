@@ -27,7 +27,7 @@ class Jobctl:
         return self._run("--version")
 
     def build(self) -> None:
-        """Make the images, and the bytecode, as pip does at installing; no figure includes either."""
+        """Make the images, and the bytecode as pip does; no figure includes either."""
         compileall.compile_dir(Path(jobctl.__file__).parent, quiet=1)
         self._run("up")
         self.clear()
