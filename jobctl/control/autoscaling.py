@@ -34,7 +34,8 @@ from jobctl.engine.protocol import Engine
 from jobctl.queue import Queue, QueueError, Worker
 
 _LOOK = 1.0
-"""Seconds between two looks at the queues, which cost Redis little; so soon a burst is seen."""
+"""Seconds between two looks at the queues, which cost Redis little: so soon a burst is seen. A
+shorter ``controller.interval`` goes for this, too."""
 
 _AT_A_TIME = 8
 """New workers in one round of the controller: in between it looks around."""
@@ -95,6 +96,7 @@ class Autoscaler:
         self._pools: dict[str, Pool] = {}
         self._lock = threading.Lock()
         self._stopped = threading.Event()
+        self._has_view = threading.Event()
         self._measured_at = float("-inf")
         self._thread = threading.Thread(target=self._run, name="autoscaler", daemon=True)
 
@@ -105,6 +107,7 @@ class Autoscaler:
     def stop(self) -> None:
         """Decide nothing any more."""
         self._stopped.set()
+        self._has_view.set()
         self._thread.join()
 
     # -- in the controller's loop
@@ -123,6 +126,7 @@ class Autoscaler:
         """Decide nothing until the next `wanted`: another controller does."""
         with self._lock:
             self._view, self._pools = None, {}
+            self._has_view.clear()
 
     def wanted(
         self, wanted: Desired, seen: Observed, config: Config
@@ -140,11 +144,12 @@ class Autoscaler:
         fresh: set[str] = set()
         with self._lock:
             self._view = view
+            self._has_view.set()
             self._begin(view)
             for name, pool in self._pools.items():
                 rows = seen.pool(name)
-                staying = self._departures.staying(name, rows.values())
-                more = min(max(0, pool.replicas - len(staying)), _AT_A_TIME)
+                there = self._departures.available(name, rows.values())
+                more = min(max(0, pool.replicas - there), _AT_A_TIME)
                 replicas[name] = len(rows) + more
                 service = wanted.pools[name].template.service
                 free = (number for number in count(1) if number not in rows)
@@ -194,7 +199,12 @@ class Autoscaler:
         engine = self._engine.clone()
         host = HostRoom(engine, self._clock)
         queue: Queue | None = None
-        while not self._stopped.wait(_LOOK):
+        while not self._stopped.is_set():
+            view = self._view
+            if view is None:
+                self._has_view.wait()  # no pool is autoscaled, or another controller acts
+                continue
+            self._stopped.wait(min(_LOOK, view.config.controller.interval))
             view = self._view
             if view is None or not self._acts():
                 continue

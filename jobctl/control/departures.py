@@ -34,6 +34,7 @@ class Departures:
         self._ordered = ordered
         self._told: frozenset[str] = frozenset()
         self._away: dict[str, frozenset[str]] = {}
+        self._returning: dict[str, frozenset[str]] = {}
         self._removing: dict[str, str] = {}
         self._failed: list[str] = []
         self._lock = threading.Lock()
@@ -62,6 +63,12 @@ class Departures:
         rest = (row for row in rows if row.id not in self._removing)
         return [row for row in rest if row.id[:SHORT_ID] not in away]
 
+    def available(self, pool: str, rows: Iterable[Container]) -> int:
+        """Return how many workers a pool has, those included that `see_to` can take back."""
+        away = self._away.get(pool, frozenset()) - self._returning.get(pool, frozenset())
+        rest = (row for row in rows if row.id not in self._removing)
+        return sum(1 for row in rest if row.id[:SHORT_ID] not in away)
+
     def due(self, containers: Collection[str], workers: Iterable[Worker], replicas: int) -> bool:
         """Tell whether `see_to` would do anything. Safe from any thread."""
         mine = [worker for worker in workers if worker.container in containers]
@@ -83,11 +90,13 @@ class Departures:
         mine = [worker for worker in workers if worker.container in running]
         found = moves(mine, replicas, self._told)
         self._tell(mine, found, queue)
-        self._away[pool] = frozenset(
-            w.container
+        away = [
+            w
             for w in mine
             if w.name in found.drain or (w.status in AWAY and w.name not in found.undrain)
-        )
+        ]
+        self._away[pool] = frozenset(w.container for w in away)
+        self._returning[pool] = frozenset(w.container for w in away if w.incarnation in self._told)
         self.remove([running[w.container] for w in mine if w.name in found.remove], "it is drained")
 
     def remove(self, rows: Iterable[Container], cause: str) -> None:

@@ -61,7 +61,8 @@ def give(engine: Engine, project: str, image: str, pool: str, order: Order) -> N
     data = json.dumps(asdict(order)).encode()
     file = File(f"{_FOLDER}/{_PREFIX}{pool}{_SUFFIX}", data, 0, 0, 0o644)
     with Seed(engine, project, image):
-        engine.put_archive(names.seed(project), "/", pack([file]))
+        folder = File(_FOLDER, None, 0, 0, 0o755)
+        engine.put_archive(names.seed(project), "/", pack([folder, file]))
 
 
 def _decoded(data: bytes) -> Order | None:
