@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
+from jobctl.cluster.orders import Order
 from jobctl.config import Pool as Settings
 from jobctl.config.autoscale import Autoscale
 from jobctl.control import autoscale
@@ -12,7 +13,6 @@ from jobctl.control.autoscale import Decision, decide
 from jobctl.control.autoscale_load import Sample
 from jobctl.control.autoscale_policy import Policy, Room
 from jobctl.control.autoscale_sample import Look, Memory, sample
-from jobctl.control.orders import Order
 from jobctl.control.state import PoolState
 
 

@@ -13,10 +13,12 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import count, islice
 
+from jobctl.cluster import orders
 from jobctl.cluster.desired import Desired, with_replicas
 from jobctl.cluster.observed import Observed
+from jobctl.cluster.orders import Order
 from jobctl.config import Config
-from jobctl.control import orders, state
+from jobctl.control import state
 from jobctl.control.autoscale import Limit
 from jobctl.control.autoscale_load import Sample
 from jobctl.control.autoscale_policy import Room
@@ -25,7 +27,6 @@ from jobctl.control.autoscale_sample import Look
 from jobctl.control.deaths import Orderer
 from jobctl.control.departures import Departures
 from jobctl.control.host_room import Caps, HostRoom
-from jobctl.control.orders import Order
 from jobctl.control.place import Place
 from jobctl.control.releases import SHORT_ID, Say
 from jobctl.control.state import PoolState

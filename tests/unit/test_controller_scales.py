@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
+from jobctl.cluster import orders
+from jobctl.cluster.orders import Order
 from jobctl.cluster.seed import Seed
-from jobctl.control import orders, state
-from jobctl.control.orders import Order
+from jobctl.control import state
 from jobctl.control.state import ControllerState, PoolState
 from tests.support.cluster_in_memory import PROJECT, ClusterInMemory
 from tests.support.controlled import FakePlace, Running
