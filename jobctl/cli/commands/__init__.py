@@ -25,6 +25,8 @@ HOMES = {
     "doctor": "doctor",
     "queue": "queues",
     "schedule": "queues",
+    "incidents": "incidents",
+    "incident": "incidents",
     "chaos": "chaos",
     "config": "config",
     "controller": "controller",
