@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -12,6 +13,9 @@ from .journal import Journal
 from .lane import Ended
 from .reporter import Reporter
 from .workqueue import WorkQueue
+
+# As long as a command may run before its start is told.
+_SHORT_MS = 100
 
 
 @dataclass(frozen=True)
@@ -42,6 +46,7 @@ class Delivery:
         finishes: list[Finish] = []
         begun: list[Attempt] = []
         unbegun: list[Attempt] = []
+        # Thousands of short jobs a second succeed: that is told by the queue alone.
         loud: list[tuple[Attempt, Outcome]] = []
         for attempt, (outcome, started_at, _) in ends:
             if attempt.order is not None and attempt.lost:
@@ -50,8 +55,7 @@ class Delivery:
                 (unbegun if started_at is None else begun).append(attempt)
             else:
                 finishes.append(Finish(*attempt.fence, outcome, started_at))
-                # Thousands of functions a second succeed: that is told by the queue alone.
-                if not (outcome.succeeded and attempt.job.function):
+                if not (outcome.succeeded and (attempt.job.function or _was_short(started_at))):
                     loud.append((attempt, outcome))
         if ends:
             self.reporter.settle([attempt for attempt, _ in ends if not attempt.lost])
@@ -92,6 +96,11 @@ class Delivery:
 
     def _say(self, event: str, attempt: Attempt, **facts: object) -> None:
         self.journal(event, job=attempt.job.id, attempt=attempt.job.attempt, **facts)
+
+
+def _was_short(started_at: int | None) -> bool:
+    """Whether it was over before its start was worth a line."""
+    return started_at is not None and time.time_ns() // 1_000_000 - started_at < _SHORT_MS
 
 
 def _facts(outcome: Outcome) -> dict[str, object]:

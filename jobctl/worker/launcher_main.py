@@ -45,6 +45,8 @@ _PR_SET_CHILD_SUBREAPER = 36
 _WALL = 0x40000000
 _READ = 16_384
 
+_SIGNALS = tuple(_signal.valid_signals())
+
 # A search goes on after these; what else it met is what it then fails with.
 _GO_ON = (errno.ENOENT, errno.ENOTDIR, errno.EACCES, errno.ELOOP, errno.ENAMETOOLONG)
 
@@ -227,7 +229,16 @@ def _candidates(name: str, search: str) -> list[str]:
 def _start(
     path: str, argv: tuple[str, ...], environ: dict[str, str], actions: list[tuple[int, int, int]]
 ) -> int:
-    return os.posix_spawn(path, argv, environ, file_actions=actions, setsid=True, setsigmask=())
+    # Named, they cost one call each in the child; else two, as what they are is looked up first.
+    return os.posix_spawn(
+        path,
+        argv,
+        environ,
+        file_actions=actions,
+        setsid=True,
+        setsigmask=(),
+        setsigdef=_SIGNALS,
+    )
 
 
 def _held(data: bytes) -> int:
