@@ -88,6 +88,7 @@ class Guard:
         self._client: Queue | None = None
         self._dead: set[str] = set()
         self._answer: bool | None = None
+        self._redis_ended = False
         self._is_second = False
         self._silent_since: float | None = None
         self._moved = time.monotonic()
@@ -103,7 +104,7 @@ class Guard:
     @property
     def holds(self) -> bool:
         """Whether Redis answers and says so: only then something is to be written to it."""
-        return self.acts and self._answer is True
+        return self.acts and self._answer is True and not self._redis_ended
 
     def start(self) -> None:
         """Begin to ask; return when it is known who acts, or Redis takes long to say so."""
@@ -129,7 +130,9 @@ class Guard:
         if service == names.CONTROLLER and event.action == "die":
             self._dead.add(event.id[:SHORT_ID])
             self._wake.set()
-        elif service == names.REDIS and event.action == "start":
+        elif service == names.REDIS and event.action in ("die", "start"):
+            # Nobody is to wait for an answer of what is known to be dead.
+            self._redis_ended = event.action == "die"
             self._wake.set()
 
     def _run(self) -> None:
@@ -167,7 +170,8 @@ class Guard:
             self._changed()
 
     def _ask(self) -> bool | None:
-        if self._client is None:
+        if self._client is None or self._redis_ended:
+            self._hang_up()
             self._client = self._queue()
         if self._client is None:
             self.silence = "Redis does not run, or cannot be reached from here."
@@ -178,7 +182,9 @@ class Guard:
         if time.monotonic() - self._moved >= _STUCK:
             self._client.drop_guard(self._holder)
             return False
-        return self._client.guard(self._holder, LEASE)
+        answer = self._client.guard(self._holder, LEASE)
+        self._redis_ended = False  # its start may have gone unheard
+        return answer
 
     def _let_go(self) -> None:
         try:

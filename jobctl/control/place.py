@@ -27,6 +27,10 @@ _USER = "controller"
 _ANSWER_WITHIN = 5.0
 """Seconds without an answer of Redis after which it counts as deaf: a controller never blocks."""
 
+_CONNECT_WITHIN = 1.0
+"""Seconds to connect in: one that just died has an address that nobody answers at, and whoever
+waits for it cannot bring it back."""
+
 
 class Place(Protocol):
     """Where a controller runs. ``folder`` is where it may write."""
@@ -100,6 +104,7 @@ class InCluster:
             password=password,
             project=self.project,
             socket_timeout=_ANSWER_WITHIN,
+            connect_timeout=_CONNECT_WITHIN,
         )
 
     def signing(self, seen: Observed) -> bytes:
@@ -147,6 +152,7 @@ class OnHost:
             password=held.passwords.get(_USER),
             project=self.project,
             socket_timeout=_ANSWER_WITHIN,
+            connect_timeout=_CONNECT_WITHIN,
         )
 
     def signing(self, seen: Observed) -> bytes:

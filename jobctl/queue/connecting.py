@@ -31,6 +31,7 @@ def connect(
     *,
     unix_socket_path: str | None = None,
     socket_timeout: float = SOCKET_TIMEOUT,
+    connect_timeout: float = _CONNECT_TIMEOUT,
 ) -> Queue:
     """A queue over plain sockets; nothing is sent before the first call."""
     wire = Wire(
@@ -38,7 +39,7 @@ def connect(
         username=username,
         password=password,
         timeout=socket_timeout,
-        connect_timeout=_CONNECT_TIMEOUT,
+        connect_timeout=connect_timeout,
     )
     return Queue(wire, project)
 
