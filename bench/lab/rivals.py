@@ -96,7 +96,7 @@ def _beating(name: str, timeout: int, chance: int) -> Rival:
     return replace(
         _DRAMATIQ_PLACES,
         name=name,
-        setting=f"heartbeat_timeout {timeout} ms, maintenance with {chance / 10_000:g} % of commands",
+        setting=f"heartbeat_timeout {timeout} ms, maintenance at {chance / 10_000:g} % of commands",
         environment={
             "dramatiq_queue_prefetch": 4,
             "heartbeat_timeout": timeout,

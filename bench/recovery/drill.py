@@ -58,7 +58,9 @@ class Drill:
         (self._stage.recordings.folder / "stop").touch()
         feeder.join(_PATIENCE)
         sent = int(self._sent["sent"])
-        self._wait(lambda: self._log.completed() >= sent)
+        before = -1
+        while before < (before := self._log.completed()) < sent:
+            self._wait(lambda: self._log.completed() >= sent)
         time.sleep(1.0)  # a needless run would come now
         self._log.look()
         return judge(self._kills, self._log.executions, sent)

@@ -34,7 +34,8 @@ class Ledger:
         Call it when all have ended.
         """
         rows = self._stage.jobs()
-        succeeded = {row["id"] for row in rows if row["status"] == "succeeded"}
+        rows = [row for row in rows if row["status"] == "succeeded"]
+        succeeded = {row["id"] for row in rows}
         deadline = time.monotonic() + _PATIENCE
         while succeeded - self._accepted.keys():
             if time.monotonic() > deadline:
