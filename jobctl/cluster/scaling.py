@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING
 
 from jobctl.cluster import labels, names
 from jobctl.cluster.action import Action
+from jobctl.cluster.autoscaled import check_not_autoscaled, pools_of
 from jobctl.cluster.converge import converge
 from jobctl.cluster.desired import Desired, desired
 from jobctl.cluster.errors import ClusterError, NotUp, UnknownPool
 from jobctl.cluster.events import OnEvent, ignore
 from jobctl.cluster.executor import Executor
 from jobctl.cluster.observed import Observed, observe
+from jobctl.cluster.orders import Order, read_orders
 from jobctl.cluster.plan import check_schema
 from jobctl.cluster.plan_scale import plan_scale
 from jobctl.cluster.ready import wait_ready
@@ -51,7 +53,7 @@ def scale(
 
     def attempt() -> tuple[Observed, Desired]:
         seen = observe(engine, project)
-        wanted = _wanted(seen, pools)
+        wanted = _wanted(seen, pools, read_orders(engine, project) or {})
         for name in wanted.pools:
             before.setdefault(name, len(seen.pool(name)))
         executor = Executor(project, engine, seen.connection, on_event)
@@ -69,8 +71,8 @@ def scale(
     return ScaleReport(before, after, [a.subject for a in done if a.verb == "remove"])
 
 
-def _wanted(seen: Observed, pools: Mapping[str, int]) -> Desired:
-    """Return the running cluster as it should be, with other replicas."""
+def _wanted(seen: Observed, pools: Mapping[str, int], orders: Mapping[str, Order]) -> Desired:
+    """Return the running cluster as it should be, with other replicas in these pools alone."""
     from jobctl.config import Config  # noqa: PLC0415 - pydantic is for those who scale
     from jobctl.config.pools import MAX_REPLICAS  # noqa: PLC0415
 
@@ -90,6 +92,7 @@ def _wanted(seen: Observed, pools: Mapping[str, int]) -> Desired:
         if name not in config.workers:
             known = ", ".join(names.worker_service(pool) for pool in sorted(config.workers))
             raise UnknownPool(f"There is no pool {name}; there is {known}.", "jobctl ps")
+        check_not_autoscaled(config, orders, name)
         if count > MAX_REPLICAS:
             service = names.worker_service(name)
             raise ClusterError(
@@ -97,7 +100,11 @@ def _wanted(seen: Observed, pools: Mapping[str, int]) -> Desired:
                 f"jobctl scale {service}={MAX_REPLICAS}",
             )
         overrides[name] = count
-    kept = {p: n for p, n in overrides.items() if n != config.workers[p].first_replicas}
+    # The autoscaler has other numbers than the file's, so that number counts there, too.
+    scaled = pools_of(config)
+    kept = {
+        p: n for p, n in overrides.items() if p in scaled or n != config.workers[p].first_replicas
+    }
     overrides = dict(sorted(kept.items()))
     return desired(replace(spec, overrides=overrides), config, labels.file_of(seen.master.labels))
 
