@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from jobctl.cli.errors import UsageError
-from jobctl.config.units import parse_duration
+from jobctl.config.units import parse_count_or_share, parse_duration
 
 Spec = dict[str, Any]
 
@@ -29,6 +29,14 @@ def duration(value: str, option: str) -> float:
     except ValueError:
         hint = "write it like 500ms, 30s, 10m or 1h"
         raise UsageError(f"{option} {value!r} is not a length of time.", hint) from None
+
+
+def count_or_share(value: str, option: str = "--max-unavailable") -> int | str:
+    """Read ``2`` or ``25%``."""
+    try:
+        return parse_count_or_share(int(value) if re.fullmatch(r"-?[0-9]+", value) else value)
+    except ValueError as error:
+        raise UsageError(f"{option} {error}; it is {value!r}.", f"jobctl up {option} 25%") from None
 
 
 def due(value: str, option: str = "--at") -> str:

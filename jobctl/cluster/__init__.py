@@ -10,9 +10,17 @@ if TYPE_CHECKING:
     from jobctl.cluster.action import Action, Plan
     from jobctl.cluster.bring_up import UpReport, plan_up, up
     from jobctl.cluster.connecting import connection
-    from jobctl.cluster.errors import ClusterError, NameTaken, NotUp, PortTaken, StartFailed
+    from jobctl.cluster.errors import (
+        ClusterError,
+        NameTaken,
+        NotUp,
+        PortTaken,
+        StartFailed,
+        UpdateFailed,
+    )
     from jobctl.cluster.events import Event
     from jobctl.cluster.listing import InstanceRow, ps
+    from jobctl.cluster.plan_roll import Manner
     from jobctl.cluster.scaling import ScaleReport, scale
     from jobctl.cluster.state import Connection
     from jobctl.cluster.take_down import DownReport, down
@@ -23,9 +31,17 @@ _HOMES = {
     "jobctl.cluster.action": ("Action", "Plan"),
     "jobctl.cluster.bring_up": ("UpReport", "plan_up", "up"),
     "jobctl.cluster.connecting": ("connection",),
-    "jobctl.cluster.errors": ("ClusterError", "NameTaken", "NotUp", "PortTaken", "StartFailed"),
+    "jobctl.cluster.errors": (
+        "ClusterError",
+        "NameTaken",
+        "NotUp",
+        "PortTaken",
+        "StartFailed",
+        "UpdateFailed",
+    ),
     "jobctl.cluster.events": ("Event",),
     "jobctl.cluster.listing": ("InstanceRow", "ps"),
+    "jobctl.cluster.plan_roll": ("Manner",),
     "jobctl.cluster.scaling": ("ScaleReport", "scale"),
     "jobctl.cluster.state": ("Connection",),
     "jobctl.cluster.take_down": ("DownReport", "down"),
@@ -40,6 +56,7 @@ __all__ = [
     "DownReport",
     "Event",
     "InstanceRow",
+    "Manner",
     "NameTaken",
     "NotUp",
     "Plan",
@@ -47,6 +64,7 @@ __all__ = [
     "ScaleReport",
     "StartFailed",
     "UpReport",
+    "UpdateFailed",
     "connection",
     "down",
     "plan_up",

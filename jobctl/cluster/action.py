@@ -13,13 +13,15 @@ Verb = Literal[
     "write",
     "start",
     "await",
+    "trial",
+    "canary",
     "unpause",
     "undrain",
     "drain",
     "stop",
     "remove",
 ]
-Kind = Literal["image", "network", "volume", "spec", "container"]
+Kind = Literal["image", "network", "volume", "spec", "container", "worker"]
 
 
 @dataclass(frozen=True)
@@ -29,7 +31,8 @@ class Action:
     ``target`` is the engine's name of it. ``after`` holds the ids of actions that must be done
     first. ``seconds`` is the grace of a drain (None: as long as its jobs take) or what a stopping
     container gets to end; ``force`` removes a container that still runs. ``container``,
-    ``labels``, ``subnet`` and ``spec`` say what to create or write.
+    ``labels``, ``subnet`` and ``spec`` say what to create or write, ``fallback`` which generation
+    the new spec can be rolled back to. A ``worker`` is a container of which the master is asked.
     """
 
     verb: Verb
@@ -45,6 +48,7 @@ class Action:
     subnet: str | None = None
     spec: Spec | None = None
     base_generation: int = 0
+    fallback: int = 0
 
     @property
     def id(self) -> str:

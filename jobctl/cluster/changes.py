@@ -9,7 +9,7 @@ _SECTIONS = {
     "master": ("master", "jobs", "lease", "heartbeat", "logs"),
     "controller": ("controller", "logs"),
 }
-_POOL_SECTIONS = ("lease", "heartbeat", "logs")
+POOL_SECTIONS = ("lease", "heartbeat", "logs")
 _SHOWN = 3
 
 
@@ -20,7 +20,7 @@ def cause_of_change(
     if not same_image:
         return "its image changed"
     own = (f"services.{service}", "logs")
-    sections = (f"workers.{pool}", *_POOL_SECTIONS) if pool else _SECTIONS.get(service, own)
+    sections = (f"workers.{pool}", *POOL_SECTIONS) if pool else _SECTIONS.get(service, own)
     changed = _changed(old or {}, new, sections)
     if not old or not changed:
         return "its configuration changed"

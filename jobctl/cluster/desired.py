@@ -65,11 +65,17 @@ class Template:
 
 @dataclass(frozen=True)
 class PoolDesired:
-    """A pool of workers: how many, what they are, and how long their jobs get to end (seconds)."""
+    """A pool of workers: how many, what they are, and how long their jobs get to end (seconds).
+
+    ``most_unavailable`` of them, a number or a share, are replaced at a time, each new one tried
+    by a ``canary``.
+    """
 
     template: Template
     replicas: int
     grace: float
+    most_unavailable: int | str = 1
+    canary: bool = True
 
 
 @dataclass(frozen=True)
@@ -163,6 +169,8 @@ def desired(spec: Spec, config: "Config", file: str) -> Desired:
                 ),
                 spec.overrides.get(name, pool.first_replicas),
                 pool.grace,
+                pool.update.max_unavailable,
+                pool.update.canary,
             )
             for name, pool in config.workers.items()
         },

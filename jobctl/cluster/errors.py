@@ -21,6 +21,24 @@ class StartFailed(ClusterError):
         self.log = log
 
 
+class UpdateFailed(ClusterError):
+    """Workers could not be replaced; those that had been, ``rolled_back``, are as before.
+
+    ``log`` holds the last lines of the worker that failed.
+    """
+
+    def __init__(
+        self, message: str, log: str, hint: str = "", rolled_back: tuple[str, ...] = ()
+    ) -> None:
+        super().__init__(message, hint)
+        self.log = log
+        self.rolled_back = rolled_back
+
+
+class Overtaken(ClusterError):
+    """Another command stored another spec while this one rolled its own out."""
+
+
 class NameTaken(ClusterError):
     """Something that is not ours has a name that the cluster needs. It is never touched."""
 

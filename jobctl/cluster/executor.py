@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, wait
+from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,6 +12,7 @@ from jobctl.cluster.errors import ClusterError, PortTaken
 from jobctl.cluster.events import Event, OnEvent
 from jobctl.cluster.health import await_health
 from jobctl.cluster.master_api import MasterApi
+from jobctl.cluster.proving import await_worker, patiently, run_canary
 from jobctl.cluster.secrets import Secrets
 from jobctl.cluster.seed import Seed
 from jobctl.cluster.state import Connection
@@ -20,12 +22,16 @@ from jobctl.engine.errors import Conflict, NotFound
 from jobctl.engine.model import ContainerSpec
 from jobctl.engine.protocol import Engine
 
+Watch = Callable[[Engine, MasterApi, Action], None]
+
 _PAST = {
     "build": "built",
     "create": "created",
     "write": "written",
     "start": "started",
-    "await": "healthy",
+    "await": "ready",
+    "trial": "is on trial",
+    "canary": "ran its canary",
     "unpause": "thawed",
     "undrain": "takes jobs again",
     "drain": "drained",
@@ -86,6 +92,8 @@ class Executor:
         failures: list[BaseException] = []
         finished: set[str] = set()
         while running or (waiting and not failures):
+            if failures and all(action.verb == "drain" for action in running.values()):
+                break  # jobs may last for hours; whoever plans next finds what drains
             ready = [a for a in waiting.values() if finished.issuperset(a.after)]
             for action in [] if failures else ready:
                 del waiting[action.id]
@@ -131,8 +139,13 @@ class Executor:
             ("write", "spec"): lambda engine: self._write(engine, action),
             ("start", "container"): lambda engine: _start(engine, action),
             ("await", "container"): lambda engine: await_health(engine, action),
+            ("trial", "worker"): lambda _engine: self._ask(lambda api: api.trial(action.subject)),
+            ("await", "worker"): lambda engine: self._watch(engine, await_worker, action),
+            ("canary", "worker"): lambda engine: self._watch(engine, run_canary, action),
             ("unpause", "container"): lambda engine: engine.unpause(action.target),
-            ("undrain", "container"): lambda _engine: self._undrain(action),
+            ("undrain", "container"): lambda _engine: self._ask(
+                lambda api: api.undrain(action.subject)
+            ),
             ("stop", "container"): lambda engine: engine.stop(action.target, action.seconds or 0.0),
             ("remove", "container"): lambda engine: engine.remove(
                 action.target, force=action.force
@@ -145,17 +158,21 @@ class Executor:
     def _write(self, engine: Engine, action: Action) -> Secrets:
         assert action.spec is not None
         if self._seed is not None:
-            return self._seed.write(action.spec, action.base_generation)
+            return self._seed.write(action.spec, action.base_generation, action.fallback)
         with Seed(engine, self._project, action.spec.images["worker"]) as seed:
-            return seed.write(action.spec, action.base_generation)
+            return seed.write(action.spec, action.base_generation, action.fallback)
 
-    def _undrain(self, action: Action) -> None:
+    def _ask(self, request: Callable[[MasterApi], None]) -> None:
+        with self._master() as api:
+            patiently(lambda: request(api))
+
+    def _watch(self, engine: Engine, watch: Watch, action: Action) -> None:
+        with self._master() as api:
+            watch(engine, api, action)
+
+    def _master(self) -> AbstractContextManager[MasterApi]:
         assert self._connection is not None
-        api = MasterApi(self._connection.url, self._connection.token)
-        try:
-            api.undrain(action.subject)
-        finally:
-            api.close()
+        return closing(MasterApi(self._connection.url, self._connection.token))
 
 
 def _spec(action: Action) -> ContainerSpec:

@@ -84,6 +84,28 @@ class MasterApi:
         """Let a worker take jobs again."""
         self._ask("POST", f"/workers/{quote(worker)}/undrain")
 
+    def trial(self, worker: str) -> None:
+        """Let whoever registers under this name next get nothing but canaries until undrained."""
+        self._ask("POST", f"/workers/{quote(worker)}/trial")
+
+    def canary(self, worker: str) -> str:
+        """Submit a small job for this worker alone; return its id."""
+        return str(self._ask("POST", f"/workers/{quote(worker)}/canary")["id"])
+
+    def status(self, job: str) -> str:
+        """Return a job's status; "" when there is no such job."""
+        row = self._ask("POST", "/jobs:status", {"ids": [job]}).get("jobs", {}).get(job)
+        return str(row["status"]) if row else ""
+
+    def reason(self, job: str) -> str:
+        """Return why a job ended as it did, in a few words; "" when nothing is said."""
+        row = self._ask("GET", f"/jobs/{quote(job)}")
+        return ", ".join(str(row[key]) for key in ("cause", "reason") if row.get(key))
+
+    def cancel(self, job: str) -> None:
+        """Cancel a job."""
+        self._ask("POST", f"/jobs/{quote(job)}/cancel")
+
     def unfinished(self, ids: list[str]) -> int:
         """Return how many of the jobs have not ended."""
         if not ids:

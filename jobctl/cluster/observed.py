@@ -9,7 +9,7 @@ from jobctl.cluster.errors import ClusterError
 from jobctl.cluster.master_api import MasterApi, WorkerLoad
 from jobctl.cluster.owner import is_abandoned
 from jobctl.cluster.secrets import Secrets
-from jobctl.cluster.spec import Generation
+from jobctl.cluster.spec import Generation, Spec
 from jobctl.cluster.state import Connection
 from jobctl.engine.model import Container, Network
 from jobctl.engine.protocol import Engine
@@ -19,6 +19,8 @@ from jobctl.engine.protocol import Engine
 class Stored:
     """What the volumes hold. ``highest`` is the highest generation number in use, valid or not.
 
+    ``fallback`` is the generation that the newest would be rolled back to, while it is rolled out.
+
     ``secrets`` None means that there is no whole set; ``current``, that their rules are today's;
     ``schema`` is the highest that any of its specs was written by.
     """
@@ -26,6 +28,7 @@ class Stored:
     secrets: Secrets | None = None
     current: bool = False
     generation: Generation | None = None
+    fallback: Generation | None = None
     highest: int = 0
     schema: int = 0
 
@@ -58,6 +61,14 @@ class Observed:
     def generation(self) -> Generation | None:
         """The newest stored spec, if it could be read."""
         return self.stored.generation if self.stored else None
+
+    def before(self, wanted: Spec) -> Spec | None:
+        """Return what the cluster was made from, as far as it is not yet as ``wanted`` says."""
+        generation = self.generation
+        if generation is None:
+            return None
+        fallback = self.stored.fallback if self.stored else None
+        return fallback.spec if fallback and generation.spec == wanted else generation.spec
 
     @property
     def master(self) -> Container | None:
@@ -146,10 +157,12 @@ def stored_in(files: Mapping[str, bytes], project: str) -> Stored:
     folder = f"{secrets.FOLDER.rpartition('/')[2]}/"
     kept = {path.rpartition("/")[2]: data for path, data in files.items() if folder in path}
     found = secrets.read(kept)
+    newest = spec.newest(files)
     return Stored(
         found,
         found is not None and secrets.up_to_date(kept, found, project),
-        spec.newest(files),
+        newest,
+        spec.numbered(files, newest.fallback) if newest else None,
         spec.highest_number(files),
         spec.newest_schema(files),
     )

@@ -4,12 +4,13 @@ from collections import Counter
 
 from jobctl.cluster import labels, names
 from jobctl.cluster.action import Action, Plan, PlanBuilder, Verb
-from jobctl.cluster.changes import cause_of_change
 from jobctl.cluster.containers import SHORT_STOP
-from jobctl.cluster.desired import Desired, Instance, PoolDesired, Template
+from jobctl.cluster.desired import Desired, Instance, Template
+from jobctl.cluster.difference import PoolDifference, fault
 from jobctl.cluster.errors import ClusterError, NameTaken
 from jobctl.cluster.making import create_and_start, needs_of
 from jobctl.cluster.observed import Observed, instance_of
+from jobctl.cluster.plan_roll import members, rolling
 from jobctl.cluster.removal import remove_container, remove_worker
 from jobctl.config.units import parse_duration
 from jobctl.engine.model import Container
@@ -25,16 +26,19 @@ _REMOVERS = {
 def plan(wanted: Desired, seen: Observed) -> Plan:
     """Return what to do, each action after those it needs.
 
+    Workers that are replaced in waves (see plan_roll.py) are left out: that is done afterwards.
     Raises NameTaken when something foreign has a name that is needed, and ClusterError for a
     change that a running cluster cannot make and for a cluster of a newer jobctl.
     """
     check_schema(seen)
-    pools = {name: _Pool(pool, seen) for name, pool in wanted.pools.items()}
+    later = members(wanted, seen)
+    pools = {name: PoolDifference(pool, seen) for name, pool in wanted.pools.items()}
     instances = [_Wanted(t, number, wanted, seen) for t, number in wanted.services()]
     for pool in pools.values():
         template = pool.desired.template
         instances += [_Wanted(template, number, wanted, seen) for number in pool.numbers]
     check_names(wanted, seen, [item.instance for item in instances if item.row is None])
+    instances = [item for item in instances if item.instance.name not in later]
     builder = PlanBuilder()
     _ground(builder, wanted, seen)
     _remove_superfluous(builder, wanted, seen, pools)
@@ -77,19 +81,6 @@ def check_names(wanted: Desired, seen: Observed, instances: list[Instance]) -> N
             )
 
 
-class _Pool:
-    """A pool's workers: the ordinals that should be, and the containers that go."""
-
-    def __init__(self, desired: PoolDesired, seen: Observed) -> None:
-        self.desired = desired
-        self.existing = seen.pool(desired.template.pool)
-        surplus = len(self.existing) - desired.replicas
-        leaving_numbers = leaving(self.existing, surplus, seen)
-        self.going = [self.existing[number] for number in leaving_numbers]
-        staying = self.existing.keys() - leaving_numbers
-        self.numbers = sorted([*staying, *free_numbers(set(self.existing), -surplus)])
-
-
 class _Wanted:
     """An instance that should be, its container if there is one, and what is wrong with that."""
 
@@ -97,29 +88,7 @@ class _Wanted:
         self.template = template
         self.instance = template.instance(number)
         self.row = seen.containers.get(self.instance.container.name)
-        self.fault = _fault(wanted, seen, template, self.row) if self.row else ""
-
-
-def free_numbers(taken: set[int], count: int) -> list[int]:
-    """Return the lowest ordinals that are free."""
-    numbers: list[int] = []
-    candidate = 1
-    while len(numbers) < count:
-        if candidate not in taken:
-            numbers.append(candidate)
-        candidate += 1
-    return numbers
-
-
-def leaving(existing: dict[int, Container], count: int, seen: Observed) -> list[int]:
-    """Return the ordinals that go: those that do not run, then idle ones, then the highest."""
-
-    def reluctance(number: int) -> tuple[bool, bool, int]:
-        row = existing[number]
-        load = seen.load(row)
-        return (row.state == "running", bool(load and load.jobs), -number)
-
-    return sorted(existing, key=reluctance)[: max(0, count)]
+        self.fault = fault(wanted, seen, template, self.row) if self.row else ""
 
 
 def _ground(builder: PlanBuilder, wanted: Desired, seen: Observed) -> None:
@@ -128,7 +97,7 @@ def _ground(builder: PlanBuilder, wanted: Desired, seen: Observed) -> None:
         if tag not in seen.images:
             builder.add(Action("build", "image", f"image {role}", f"there is no {tag}", tag))
     ground_names(builder, wanted, seen)
-    write_spec(builder, wanted, seen)
+    write_spec(builder, wanted, seen, fallback_of(wanted, seen))
 
 
 def ground_names(builder: PlanBuilder, wanted: Desired, seen: Observed) -> None:
@@ -159,8 +128,17 @@ def ground_names(builder: PlanBuilder, wanted: Desired, seen: Observed) -> None:
             )
 
 
-def write_spec(builder: PlanBuilder, wanted: Desired, seen: Observed) -> None:
-    """Add the writing of the spec, and of secrets that are missing."""
+def fallback_of(wanted: Desired, seen: Observed) -> int:
+    """Return the generation to go back to should replacing workers fail; 0 if none is replaced."""
+    generation = seen.generation
+    if generation is None or not rolling(wanted, seen):
+        return 0
+    same = generation.spec == wanted.spec
+    return generation.fallback or (0 if same else generation.number)
+
+
+def write_spec(builder: PlanBuilder, wanted: Desired, seen: Observed, fallback: int) -> None:
+    """Add the writing of the spec, and of secrets that are missing; ``fallback`` as it is kept."""
     generation, stored = seen.generation, seen.stored
     if stored is None:
         cause = "the volumes' files are yet to be looked at"
@@ -174,6 +152,8 @@ def write_spec(builder: PlanBuilder, wanted: Desired, seen: Observed) -> None:
         cause = "the cluster has no spec yet"
     elif generation.spec != wanted.spec:
         cause = f"it differs from generation {generation.number}"
+    elif generation.fallback != fallback:
+        cause = f"generation {generation.fallback} is not needed any more"
     elif seen.seed is not None and seen.seed_abandoned:
         cause = "an `up` that died left it"
         builder.add(Action("remove", "container", "seed", cause, seen.seed.id))
@@ -189,6 +169,7 @@ def write_spec(builder: PlanBuilder, wanted: Desired, seen: Observed) -> None:
             names.seed(wanted.project),
             spec=wanted.spec,
             base_generation=generation.number if generation else 0,
+            fallback=fallback,
         ),
         # Not the network: while the engine makes it, the volumes can be written.
         after=[*(f"create volume {v.name}" for v in wanted.volumes), *builder.ids("build")],
@@ -196,7 +177,7 @@ def write_spec(builder: PlanBuilder, wanted: Desired, seen: Observed) -> None:
 
 
 def _remove_superfluous(
-    builder: PlanBuilder, wanted: Desired, seen: Observed, pools: dict[str, _Pool]
+    builder: PlanBuilder, wanted: Desired, seen: Observed, pools: dict[str, PoolDifference]
 ) -> None:
     """Add the way out of workers that are too many and of what is no longer in the file."""
     for row in seen.workers:
@@ -249,19 +230,6 @@ def _grace_of_gone(seen: Observed, pool: str) -> float:
     """Return the grace of a pool that is no longer wanted, as its last spec had it."""
     config = seen.generation.spec.config if seen.generation else {}
     return parse_duration(config.get("workers", {}).get(pool, {}).get("grace", 10.0))
-
-
-def _fault(wanted: Desired, seen: Observed, template: Template, row: Container) -> str:
-    """Say why a container must be made anew; "" when it need not."""
-    if wanted.network not in seen.networks:
-        return "its network is gone"
-    if row.state in ("dead", "removing"):
-        return "it is half removed"
-    if row.labels.get(labels.CONFIG_HASH) == template.config_hash:
-        return ""
-    old = seen.generation.spec.config if seen.generation else None
-    same_image = row.labels.get(labels.IMAGE) == template.base.image
-    return cause_of_change(old, wanted.spec.config, template.service, template.pool, same_image)
 
 
 def _revive(builder: PlanBuilder, seen: Observed, instance: Instance, row: Container) -> None:

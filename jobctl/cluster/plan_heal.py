@@ -8,9 +8,10 @@ from collections.abc import Collection
 
 from jobctl.cluster.action import Action, Plan, PlanBuilder
 from jobctl.cluster.desired import Desired, Instance
+from jobctl.cluster.difference import free_numbers, leaving
 from jobctl.cluster.making import create_and_start
 from jobctl.cluster.observed import Observed, instance_of
-from jobctl.cluster.plan import free_numbers, ground_names, leaving
+from jobctl.cluster.plan import ground_names
 from jobctl.cluster.removal import remove_container, remove_worker
 
 _MISSING = "it is missing"

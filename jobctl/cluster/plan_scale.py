@@ -2,9 +2,10 @@
 
 from jobctl.cluster.action import Plan, PlanBuilder
 from jobctl.cluster.desired import Desired
+from jobctl.cluster.difference import free_numbers, leaving
 from jobctl.cluster.making import create_and_start
 from jobctl.cluster.observed import Observed
-from jobctl.cluster.plan import check_names, free_numbers, leaving, write_spec
+from jobctl.cluster.plan import check_names, write_spec
 from jobctl.cluster.removal import remove_worker
 
 
@@ -21,7 +22,7 @@ def plan_scale(wanted: Desired, seen: Observed, pools: list[str], grace: float |
         numbers = free_numbers(set(existing), pool.replicas - len(existing))
         instances += [pool.template.instance(number) for number in numbers]
     check_names(wanted, seen, instances)
-    write_spec(builder, wanted, seen)
+    write_spec(builder, wanted, seen, seen.generation.fallback if seen.generation else 0)
     for name in pools:
         pool, existing = wanted.pools[name], seen.pool(name)
         cause = f"the pool {name} is scaled from {len(existing)} to {pool.replicas}"

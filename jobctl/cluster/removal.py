@@ -19,13 +19,29 @@ def remove_worker(
     Its jobs get ``grace`` seconds before they are handed back; None lets them end. While the
     master does not answer, the stop signal alone must do: the worker then hands them back.
     """
-    name = instance_of(row)
-    after = []
-    if row.state == "running" and seen.loads is not None:
-        drain = Action("drain", "container", name, cause, row.name, seconds=grace)
-        after = [builder.add(drain, after=["write spec"])]
-    seconds = stop_timeout(grace if grace is not None else 10.0)
-    return remove_container(builder, row, cause, seconds=seconds, after=after)
+    drained = drain_worker(builder, seen, row, cause, grace)
+    return remove_container(builder, row, cause, seconds=stop_seconds(grace), after=drained)
+
+
+def drain_worker(
+    builder: PlanBuilder,
+    seen: Observed,
+    row: Container,
+    cause: str,
+    grace: float | None,
+    *,
+    after: Iterable[str] = (),
+) -> list[str]:
+    """Add the drain of a worker, if it runs and can be asked; return its id, or nothing."""
+    if row.state != "running" or seen.loads is None:
+        return []
+    drain = Action("drain", "container", instance_of(row), cause, row.name, seconds=grace)
+    return [builder.add(drain, after=["write spec", *after])]
+
+
+def stop_seconds(grace: float | None) -> float:
+    """Return what a worker gets to end, if it was not drained before."""
+    return stop_timeout(grace if grace is not None else 10.0)
 
 
 def remove_container(

@@ -69,11 +69,12 @@ class Seed:
         archive = self._engine.get_archive(self._name, f"/{_PARENT}")
         return stored_in(unpack(archive), self._project)
 
-    def write(self, wanted: Spec, base_generation: int) -> Secrets:
+    def write(self, wanted: Spec, base_generation: int, fallback: int = 0) -> Secrets:
         """Write the spec and whatever secrets are missing, in one archive; return the secrets.
 
         ``base_generation`` is the one that the plan was made from: Moved is raised when somebody
-        wrote other replica overrides since, for they are not this plan's to undo.
+        wrote other replica overrides since, for they are not this plan's to undo. ``fallback`` is
+        as in `Generation`.
         """
         held = self.read()
         newer = held.generation
@@ -83,8 +84,9 @@ class Seed:
         files: list[File] = []
         if not held.current:
             files += [*_FOLDERS, *secrets.files(kept, self._project)]
-        if newer is None or newer.spec != wanted:
-            files += [_OF_CONTROLLERS, spec.file(Generation(held.highest + 1, wanted))]
+        if newer is None or (newer.spec, newer.fallback) != (wanted, fallback):
+            fresh = Generation(held.highest + 1, wanted, fallback)
+            files += [_OF_CONTROLLERS, spec.file(fresh)]
         if files:
             self._engine.put_archive(self._name, "/", pack(files))
         return kept

@@ -48,15 +48,21 @@ class Spec:
 
 @dataclass(frozen=True)
 class Generation:
-    """A stored spec and its number, counted from 1."""
+    """A stored spec and its number, counted from 1.
+
+    ``fallback`` is set while workers are replaced for it: the number of the generation that is
+    gone back to when that fails. Then all is as it says, or another generation comes: it is 0.
+    """
 
     number: int
     spec: Spec
+    fallback: int = 0
 
 
 def file(generation: Generation) -> File:
     """Return the file that stores a generation."""
-    body = {"schema": SCHEMA, "generation": generation.number, **asdict(generation.spec)}
+    numbers = {"generation": generation.number, "fallback": generation.fallback}
+    body = {"schema": SCHEMA, **numbers, **asdict(generation.spec)}
     text = json.dumps({**body, "checksum": _checksum(body)}, sort_keys=True, indent=1)
     path = f"{FOLDER}/spec-{generation.number}.json"
     return File(path, text.encode(), 0, 0, 0o444)
@@ -66,6 +72,12 @@ def newest(contents: Mapping[str, bytes]) -> Generation | None:
     """Return the newest valid generation among a volume's files; None when there is none."""
     found = (_parse(path, data) for path, data in contents.items())
     return max((g for g in found if g is not None), key=lambda g: g.number, default=None)
+
+
+def numbered(contents: Mapping[str, bytes], number: int) -> Generation | None:
+    """Return the generation of a number, if it is there and valid."""
+    path = next((p for p in contents if (m := _FILE.fullmatch(p)) and int(m[1]) == number), None)
+    return _parse(path, contents[path]) if path else None
 
 
 def highest_number(contents: Mapping[str, bytes]) -> int:
@@ -104,7 +116,7 @@ def _parse(path: str, data: bytes) -> Generation | None:
             caller=(caller[0], caller[1]) if caller else None,
             socket=Socket(socket["path"], socket["gid"]) if socket else None,
         )
-        return Generation(body["generation"], spec)
+        return Generation(body["generation"], spec, body.get("fallback", 0))
     except (ValueError, KeyError, TypeError, AttributeError):
         return None
 

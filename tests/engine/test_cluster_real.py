@@ -121,10 +121,10 @@ def test_a_killed_worker_comes_back_and_all_is_ready(live: Live) -> None:
     states = {row.name: row.state for row in ps(made.project, made.engine)}
     assert states[name] == "exited"
     report = up(config, made.engine)
-    assert [action.id for action in report.plan.actions] == [f"start {name}"]
+    assert [action.id for action in report.done] == [f"start {name}"]
     assert report.rounds == 1
     again = up(config, made.engine)
-    assert again.plan.empty
+    assert again.done == ()
 
 
 def test_scale_up_and_down_and_what_is_left(live: Live) -> None:
@@ -139,7 +139,7 @@ def test_scale_up_and_down_and_what_is_left(live: Live) -> None:
     assert sorted(report.removed) == ["worker-3", "worker-4"]
     after = {row.name: row.created for row in ps(made.project, made.engine)}
     assert after == before
-    assert up(config, made.engine).plan.empty
+    assert up(config, made.engine).done == ()
 
 
 def test_down_and_up_keep_the_queue_and_the_token(live: Live) -> None:

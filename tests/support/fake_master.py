@@ -30,6 +30,12 @@ class FakeMaster:
         """Workers that registered from an earlier container."""
         self.reluctant: set[str] = set()
         """Workers that hold on to their jobs while they drain."""
+        self.trials: set[str] = set()
+        """Names under which whoever registers is on trial."""
+        self.tried: list[str] = []
+        """The workers that got a canary."""
+        self.canaries: dict[str, str] = {}
+        """What becomes of the canary of a worker, if not `succeeded`."""
         self.requests: list[str] = []
         self.drained = threading.Event()
         fake = self
@@ -87,6 +93,8 @@ class FakeMaster:
     def get(self, path: str) -> tuple[int, Any]:
         self.requests.append(f"GET {path}")
         running = self.running()
+        if path.startswith("/jobs/"):
+            return 200, {"cause": "exit", "reason": "it cannot run"}
         if path == "/readyz" and "redis-1" not in running:
             return 503, {"ready": False, "redis": False, "reason": "Redis does not answer."}
         workers = [
@@ -105,8 +113,11 @@ class FakeMaster:
     def post(self, path: str, body: dict[str, Any]) -> tuple[int, Any]:
         self.requests.append(f"POST {path}")
         if path == "/jobs:status":
-            return 200, {"jobs": {i: {"status": self.statuses.get(i)} for i in body["ids"]}}
+            return 200, {"jobs": {i: {"status": self._job(i)} for i in body["ids"]}}
         _, _, name, verb = path.split("/")
+        if verb == "trial":
+            self.trials.add(name)
+            return 200, {}
         if name not in self.running() or name in self.unregistered:
             return 404, {"error": {"code": "unknown-worker", "message": "Unknown.", "hint": ""}}
         if verb == "drain":
@@ -114,9 +125,19 @@ class FakeMaster:
             if name not in self.reluctant:
                 self.jobs.pop(name, None)
             self.drained.set()
+        elif verb == "canary":
+            self.tried.append(name)
+            return 202, {"id": f"canary of {name}"}
         else:
+            self.trials.discard(name)
             self.draining.pop(self.incarnation(name), None)
         return 200, {}
+
+    def _job(self, job: str) -> str | None:
+        canary, _, worker = job.partition(" of ")
+        return (
+            self.canaries.get(worker, "succeeded") if canary == "canary" else self.statuses.get(job)
+        )
 
     def _registered_at(self, name: str, box: Box) -> str:
         moment = box.started_at - 1000 if name in self.stale else box.started_at + 1
@@ -126,6 +147,8 @@ class FakeMaster:
         held = bool(self.jobs.get(name))
         if self.incarnation(name) in self.draining:
             return "draining" if held else "drained"
+        if name in self.trials:
+            return "trial"
         return "busy" if held else "idle"
 
     def incarnation(self, name: str) -> str:

@@ -8,7 +8,15 @@ from typing import Any
 import pytest
 
 from jobctl.client import Unauthorized, Unreachable
-from jobctl.cluster import DownReport, NotUp, ScaleReport, UpReport, state
+from jobctl.cluster import (
+    DownReport,
+    Manner,
+    NotUp,
+    ScaleReport,
+    UpdateFailed,
+    UpReport,
+    state,
+)
 from jobctl.cluster.action import Action, Plan
 from jobctl.cluster.events import Event
 from jobctl.engine.errors import EngineUnreachable
@@ -37,7 +45,8 @@ def file(tmp_path: Path) -> str:
 
 
 def test_up_says_what_it_did(monkeypatch: pytest.MonkeyPatch, parts: FakeParts, file: str) -> None:
-    report = UpReport("demo", PLAN, 1, "http://127.0.0.1:8470", {"default": 5}, 1.44)
+    url = "http://127.0.0.1:8470"
+    report = UpReport("demo", PLAN.actions, PLAN.notes, 1, url, {"default": 5}, 1.44)
     up = fake(monkeypatch, "up", report, Event("action", "worker-1", "create", "done"))
     ran = run("-f", file, "up", parts=parts)
     assert ran.out == "demo is up at http://127.0.0.1:8470 (2 changes, 1s)\n"
@@ -48,7 +57,13 @@ def test_up_says_what_it_did(monkeypatch: pytest.MonkeyPatch, parts: FakeParts, 
     ]
     [(given, options)] = up.calls
     assert given[0].name == "demo"
-    assert options == {"build": False, "wait": True, "reset_scale": False, "file": file}
+    assert options == {
+        "build": False,
+        "wait": True,
+        "reset_scale": False,
+        "manner": Manner(),
+        "file": file,
+    }
     data = run("-f", file, "up", "--output", "json", parts=parts).envelope["data"]
     assert (data["url"], data["changes"], data["overrides"]) == (report.url, 2, {"default": 5})
     assert data["actions"][1]["after"] == ["create worker-1"]
@@ -57,10 +72,42 @@ def test_up_says_what_it_did(monkeypatch: pytest.MonkeyPatch, parts: FakeParts, 
 def test_up_hands_its_options_on(
     monkeypatch: pytest.MonkeyPatch, parts: FakeParts, file: str
 ) -> None:
-    up = fake(monkeypatch, "up", UpReport("demo", Plan(), 1, "u", {}, 0.2))
-    ran = run("-f", file, "up", "--build", "--no-wait", "--reset-scale", parts=parts)
+    up = fake(monkeypatch, "up", UpReport("demo", (), (), 1, "u", {}, 0.2))
+    how = ("--build", "--no-wait", "--reset-scale", "--max-unavailable", "25%", "--grace", "1m")
+    ran = run("-f", file, "up", *how, parts=parts)
     assert ran.out == "demo is starting at u (nothing to change, 200ms)\n"
-    assert up.calls[0][1] == {"build": True, "wait": False, "reset_scale": True, "file": file}
+    assert up.calls[0][1] == {
+        "build": True,
+        "wait": False,
+        "reset_scale": True,
+        "manner": Manner("25%", 60.0),
+        "file": file,
+    }
+    run("-f", file, "up", "--max-unavailable", "3", parts=parts)
+    assert up.calls[1][1]["manner"] == Manner(3)
+
+
+@pytest.mark.parametrize("most", ["0", "-1", "x", "101%", "0%", "2.5"])
+def test_how_many_may_be_away_is_a_number_or_a_share(
+    parts: FakeParts, file: str, most: str
+) -> None:
+    ran = run("-f", file, "up", f"--max-unavailable={most}", parts=parts)
+    assert ran.code == 2
+    assert "a share from 1% to 100%" in ran.err
+    assert "--max-unavailable" in ran.err
+
+
+def test_an_update_that_was_rolled_back_is_a_failure_with_the_workers_last_words(
+    monkeypatch: pytest.MonkeyPatch, parts: FakeParts, file: str
+) -> None:
+    fake(monkeypatch, "up", UpdateFailed("worker-1 ended.", "no such file\n", "jobctl up"))
+    ran = run("-f", file, "up", parts=parts)
+    assert ran.code == 1
+    assert ran.err.splitlines() == [
+        "no such file",
+        "error: worker-1 ended.",
+        f"next: jobctl -f {file} up",
+    ]
 
 
 def test_ctrl_c_during_up_names_the_way_on(
@@ -86,7 +133,7 @@ def test_dry_run_prints_the_plan_and_applies_nothing(
 def test_a_project_given_by_name_is_the_cluster_that_comes_up(
     monkeypatch: pytest.MonkeyPatch, parts: FakeParts, file: str
 ) -> None:
-    up = fake(monkeypatch, "up", UpReport("other", Plan(), 1, "u", {}, 1))
+    up = fake(monkeypatch, "up", UpReport("other", (), (), 1, "u", {}, 1))
     run("-f", file, "-p", "other", "up", parts=parts)
     assert up.calls[0][0][0].name == "other"
 

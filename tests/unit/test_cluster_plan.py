@@ -101,28 +101,35 @@ def test_an_edit_touches_just_what_it_changes(demo: ClusterInMemory) -> None:
             "drain worker-3: the pool default wants 2 workers, not 3",
             "stop worker-3: the pool default wants 2 workers, not 3",
             "remove worker-3: the pool default wants 2 workers, not 3",
-            *(
-                f"{verb} worker-{n}: {change}"
-                for n in (1, 2)
-                for verb in ("drain", "stop", "remove")
-            ),
-            f"create worker-1: {change}",
-            "start worker-1: it was just created",
-            f"create worker-2: {change}",
-            "start worker-2: it was just created",
+            *replacement("worker-1", change),
+            *replacement("worker-2", change),
         ]
     )
+    assert plan.notes == ("wave 1 of 2: worker-1", "wave 2 of 2: worker-2")
+    assert "undrain worker-1" in graph(plan)["drain worker-2"]
 
 
-def test_redis_and_the_master_are_replaced_after_the_workers_jobs_were_handed_back(
-    demo: ClusterInMemory,
-) -> None:
+def replacement(worker: str, change: str) -> list[str]:
+    """Return the lines of a worker's replacement in a rolling update."""
+    return [
+        f"drain {worker}: {change}",
+        f"trial {worker}: it gets no other job before its canary has succeeded",
+        f"stop {worker}: {change}",
+        f"remove {worker}: {change}",
+        f"create {worker}: {change}",
+        f"start {worker}: it was just created",
+        f"await {worker}: it must register first",
+        f"canary {worker}: it must show that it can run a job",
+        f"undrain {worker}: it is fit for work",
+    ]
+
+
+def test_redis_and_the_master_are_replaced_before_the_first_worker(demo: ClusterInMemory) -> None:
     demo.up()
     plan = demo.plan({"logs": {"files": 5}})
     after = graph(plan)
-    drains_and_stops = {f"{verb} worker-{n}" for n in (1, 2, 3) for verb in ("drain", "stop")}
-    assert set(after["stop redis-1"]) == drains_and_stops
-    assert set(after["stop master-1"]) == drains_and_stops
+    assert after["stop redis-1"] == after["stop master-1"] == ()
+    assert {"start redis-1", "start master-1"} <= set(after["drain worker-1"])
     assert "create redis-1: logs.files 3 → 5" in plan.lines()
 
 

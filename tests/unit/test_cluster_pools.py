@@ -34,12 +34,12 @@ def test_code_that_changed_replaces_the_workers_of_its_pool_alone(
 ) -> None:
     wanted = pools(functions={"replicas": 2, "code": str(code)})
     demo.up(wanted)
-    assert demo.up(wanted).plan.empty
+    assert demo.up(wanted).done == ()
     (code / "tasks.py").write_text("def g(): ...\n")
     report = demo.up(wanted)
-    touched = {a.subject for a in report.plan.actions if a.kind == "container"}
+    touched = {a.subject for a in report.done if a.kind == "container"}
     assert touched == {"worker-functions-1", "worker-functions-2"}
-    assert "stop worker-functions-1: its image changed" in report.plan.lines()
+    assert "stop worker-functions-1: its image changed" in [str(action) for action in report.done]
 
 
 def pool_tags(demo: ClusterInMemory) -> list[str]:

@@ -24,11 +24,11 @@ from tests.support.cluster_in_memory import FIVE, PROJECT, ClusterInMemory, stor
 def test_the_second_up_changes_nothing(demo: ClusterInMemory) -> None:
     first = demo.up()
     assert demo.states() == FIVE
-    assert not first.plan.empty
+    assert first.done
     demo.mutations()
     second = demo.up(wait=True)
     assert demo.mutations() == []
-    assert second.plan.empty
+    assert second.done == ()
     assert second.rounds == 1
 
 
@@ -93,7 +93,7 @@ def test_the_newest_whole_spec_counts(demo: ClusterInMemory) -> None:
     tree.entries["/spec-3.json"] = (broken, data[:50])
     assert demo.up().overrides == {"default": 5}
     demo.up({"logs": {"files": 4}})
-    assert sorted(stored(demo, "control")) == [f"/spec-{n}.json" for n in (1, 2, 3, 4)]
+    assert sorted(stored(demo, "control")) == [f"/spec-{n}.json" for n in range(1, 6)]
 
 
 def test_a_scale_override_is_kept_until_it_is_reset(demo: ClusterInMemory) -> None:
@@ -192,7 +192,7 @@ def test_a_thawed_worker_need_not_have_been_healthy_while_frozen(demo: ClusterIn
     demo.engine.pause("demo-worker-2")
     demo.world.set_health("demo-worker-2", "unhealthy")
     report = demo.up(wait=True)
-    assert report.plan.lines() == ["unpause worker-2: it is paused"]
+    assert [str(action) for action in report.done] == ["unpause worker-2: it is paused"]
     with pytest.raises(StartFailed, match="worker-2 is unhealthy"):
         demo.up(wait=True)
 

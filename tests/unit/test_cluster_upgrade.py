@@ -69,14 +69,14 @@ def test_workers_hand_back_through_the_old_master_before_it_and_redis_go(
     workers_gone = max(calls.index(f"stop demo-worker-{number}") for number in (1, 2))
     assert workers_gone < calls.index("stop demo-master-1")
     assert workers_gone < calls.index("stop demo-redis-1")
-    assert {action.id for action in report.plan.actions} >= {"drain worker-1", "drain worker-2"}
+    assert {action.id for action in report.done} >= {"drain worker-1", "drain worker-2"}
     made = {labels.schema_of(row.labels) for row in demo.engine.containers({})}
     assert made == {int(labels.SCHEMA)}
     assert connection(PROJECT).token == token
     newest = spec.newest(_control(demo))
     assert newest is not None
     assert "retry" in newest.spec.config["jobs"]
-    assert demo.up().plan.empty
+    assert demo.up().done == ()
 
 
 def test_the_old_one_is_seen_and_is_not_scaled_by_the_new_rules(demo: ClusterInMemory) -> None:
@@ -120,9 +120,9 @@ TORN = b"# !!! Truncating the AOF appendonly.aof.1.incr.aof at offset 81 !!!\n"
 def test_a_torn_file_of_redis_is_told_by_every_up_until_redis_starts_again(
     demo: ClusterInMemory,
 ) -> None:
-    assert demo.up(wait=True).plan.notes == ()
+    assert demo.up(wait=True).notes == ()
     demo.world.write_log("demo-redis-1", TORN)
-    (note,) = demo.up(wait=True).plan.notes
+    (note,) = demo.up(wait=True).notes
     assert "appendonly.aof.1.incr.aof cut off after byte 81" in note
     demo.world.end("demo-redis-1", 137)
-    assert demo.up(wait=True).plan.notes == ()
+    assert demo.up(wait=True).notes == ()

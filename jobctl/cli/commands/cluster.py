@@ -19,6 +19,7 @@ DEFAULT_GRACE = "10s"
 
 def up(
     session: Session,
+    *,
     build: Annotated[bool, typer.Option("--build", help="Build the images again.")] = False,
     wait: Annotated[
         bool, typer.Option("--wait/--no-wait", help="Return when all workers have registered.")
@@ -29,16 +30,36 @@ def up(
     reset_scale: Annotated[
         bool, typer.Option("--reset-scale", help="Go back to the file's number of workers.")
     ] = False,
+    max_unavailable: Annotated[
+        str | None,
+        typer.Option(
+            metavar="N[%]",
+            help="Replace so many workers of a pool at a time. [as each pool's `update` says]",
+        ),
+    ] = None,
+    grace: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TIME",
+            help="Hand running jobs of replaced workers back after this long. [let them end]",
+        ),
+    ] = None,
 ) -> None:
     """Make the cluster what its file says.
 
     Only what differs is created, changed or removed; a second `up` changes nothing, and one that
-    was cut short is completed by the next.
+    was cut short is completed by the next. Workers that changed are replaced a few at a time; when
+    a new one does not work, all of them become again what they were.
     """
     config, engine = session.config, session.engine()
     file = str(session.path.absolute())
+    most = None if max_unavailable is None else specs.count_or_share(max_unavailable)
+    seconds = None if grace is None else specs.duration(grace, "--grace")
+    manner = cluster.Manner(most, seconds)
     if dry_run:
-        plan = cluster.plan_up(config, engine, build=build, reset_scale=reset_scale, file=file)
+        plan = cluster.plan_up(
+            config, engine, build=build, reset_scale=reset_scale, manner=manner, file=file
+        )
         for note in plan.notes:
             session.out.note(note)
         actions = [_action(action) for action in plan.actions]
@@ -53,13 +74,14 @@ def up(
                 build=build,
                 wait=wait,
                 reset_scale=reset_scale,
+                manner=manner,
                 on_event=progress.step,
                 file=file,
             )
     except KeyboardInterrupt:
         raise Interrupted(f"Stopped; {config.name} is as far as it got.", "jobctl up") from None
-    changes = len(report.plan.actions)
-    for note in report.plan.notes:
+    changes = sum(action.kind != "worker" for action in report.done)
+    for note in report.notes:
         session.out.note(note)
     for pool, count in sorted(report.overrides.items()):
         session.out.note(
@@ -69,7 +91,7 @@ def up(
         "project": report.project,
         "url": report.url,
         "changes": changes,
-        "actions": [_action(action) for action in report.plan.actions],
+        "actions": [_action(action) for action in report.done],
         "overrides": report.overrides,
         "seconds": round(report.seconds, 3),
     }
