@@ -1,16 +1,18 @@
 """Finding the engine's socket on the engine's own host, which need not be this one.
 
-A container is the only eye that looks from there: it mounts a candidate and tells its group.
+On another host a container is the only eye: it mounts a candidate, and tries what the controller
+will do. Where the engine is plainly at home here, a look at the file says as much, at no cost.
 """
 
+import os
+import stat
 import time
-from collections.abc import Sequence
 
-from jobctl.cluster import labels, owner
+from jobctl.cluster import labels, owner, secrets
 from jobctl.cluster.errors import ClusterError
 from jobctl.cluster.spec import Socket
 from jobctl.engine.errors import Conflict, EngineError, NotFound
-from jobctl.engine.model import ContainerSpec, Mount
+from jobctl.engine.model import ContainerSpec, EngineInfo, Mount
 from jobctl.engine.protocol import Engine
 
 USUAL = "/var/run/docker.sock"
@@ -18,20 +20,36 @@ USUAL = "/var/run/docker.sock"
 _INSIDE = "/probe/socket"
 _PATIENCE = 30.0
 _POLL = 0.02
+# What gives a container other users than the host's, or other rights: then only trying tells.
+_CONFINING = ("rootless", "userns", "selinux")
+_GROUP_MAY = stat.S_IRGRP | stat.S_IWGRP
+_TRY = """\
+import os, socket, sys
+uid = int(sys.argv[2])
+gid = os.stat(sys.argv[1]).st_gid
+os.setgroups([gid]); os.setgid(uid); os.setuid(uid)
+socket.socket(socket.AF_UNIX).connect(sys.argv[1])
+print(gid)
+"""
 
 
-def find_socket(engine: Engine, project: str, image: str, candidates: Sequence[str]) -> Socket:
-    """Return the first candidate that is a socket; ``image`` is any that has ``stat``.
+def find_socket(engine: Engine, project: str, image: str, configured: str | None) -> Socket:
+    """Return the socket that a container without privileges can use, and the group it needs.
 
-    Raises ClusterError when none is.
+    ``configured`` is `controller.socket` of cluster.yaml, ``image`` any that has Python. Raises
+    ClusterError when there is none.
     """
-    for path in candidates:
-        found = _look(engine, project, image, path)
+    info = engine.info()
+    places = candidates(configured, info.endpoint)
+    for path in places:
+        found = look_here(info, path) or _try_there(engine, project, image, path)
         if found is not None:
             return found
     raise ClusterError(
-        f"The engine's socket is at none of {', '.join(candidates)} on its host.",
-        "set controller.socket in cluster.yaml, or controller.run: host",
+        f"No container can use the engine's socket: on the engine's host it is not at "
+        f"{' or '.join(places)}, or its group may not use it.",
+        "set `controller: {run: host}` in cluster.yaml and then run `jobctl controller run`, or "
+        "`controller: {run: off}`; `controller.socket` names another path",
     )
 
 
@@ -44,20 +62,38 @@ def candidates(configured: str | None, endpoint: str) -> list[str]:
     return list(dict.fromkeys([*mine, USUAL]))
 
 
-def _look(engine: Engine, project: str, image: str, path: str) -> Socket | None:
+def look_here(info: EngineInfo, path: str) -> Socket | None:
+    """Return a socket of this very machine; None when it takes more than a look to know."""
+    machine = os.uname()
+    at_home = (info.host, info.kernel) == (machine.nodename, machine.release)
+    if not at_home or not info.endpoint.startswith("unix://"):
+        return None
+    if any(way in option for option in info.security for way in _CONFINING):
+        return None
+    try:
+        found = os.stat(path)  # noqa: PTH116 - a mode and a group, not a path's properties
+    except OSError:
+        return None
+    usable = stat.S_ISSOCK(found.st_mode) and found.st_mode & _GROUP_MAY == _GROUP_MAY
+    return Socket(path, found.st_gid) if usable else None
+
+
+def _try_there(engine: Engine, project: str, image: str, path: str) -> Socket | None:
     name = f"{project}-probe"
     spec = ContainerSpec(
         name=name,
         image=image,
-        command=("stat", "-L", "-c", "%F:%g", _INSIDE),
+        command=("python3", "-I", "-S", "-c", _TRY, _INSIDE, str(secrets.CONTROLLER_UID)),
         network="none",
         aliases=(),
-        cpus=0.5,
-        memory=16 * 1024 * 1024,
+        cpus=1.0,
+        memory=64 << 20,
         pids=16,
         labels=labels.for_seed(project, owner.current()),
         health=None,
         mounts=(Mount("bind", path, _INSIDE, read_only=True),),
+        user="0:0",
+        cap_add=("SETUID", "SETGID"),
         restart="no",
     )
     try:
@@ -69,12 +105,12 @@ def _look(engine: Engine, project: str, image: str, path: str) -> Socket | None:
         return None  # there is no such path on that host
     try:
         engine.start(name)
-        kind, _, group = _said(engine, name).strip().partition(":")
+        group = _said(engine, name).strip()
     except NotFound:
         return None
     finally:
         engine.remove(name, force=True)
-    return Socket(path, int(group)) if kind == "socket" and group.isdigit() else None
+    return Socket(path, int(group)) if group.isdigit() else None
 
 
 def _said(engine: Engine, name: str) -> str:

@@ -41,4 +41,7 @@ class DockerEngine(DockerContainers, DockerEvents, DockerImages, DockerNetworks)
             cpus=data["NCPU"],
             memory=data["MemTotal"],
             cgroup=str(data.get("CgroupVersion", "1")),
+            host=str(data.get("Name", "")),
+            kernel=str(data.get("KernelVersion", "")),
+            security=tuple(map(str, data.get("SecurityOptions") or ())),
         )

@@ -206,7 +206,11 @@ class Image:
 
 @dataclass(frozen=True)
 class EngineInfo:
-    """Which engine answers, and what named it (``DOCKER_HOST``, ``context NAME``, ``default``)."""
+    """Which engine answers, and what named it (``DOCKER_HOST``, ``context NAME``, ``default``).
+
+    ``host`` and ``kernel`` are the name and the kernel's release of the machine that it runs on,
+    ``security`` how it confines containers (``name=rootless``).
+    """
 
     id: str
     version: str
@@ -216,6 +220,9 @@ class EngineInfo:
     cpus: int
     memory: int
     cgroup: str
+    host: str = ""
+    kernel: str = ""
+    security: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
