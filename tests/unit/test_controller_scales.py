@@ -30,7 +30,7 @@ def scaled(
 ) -> tuple[Running, FleetQueue]:
     demo.up(
         {
-            "controller": {"interval": "100ms", "cpu_overcommit": 1000},
+            "controller": {"run": "host", "interval": "100ms", "cpu_overcommit": 1000},
             "workers": {"default": {"replicas": replicas, "autoscale": {**AUTOSCALE, **settings}}},
         }
     )

@@ -25,6 +25,7 @@ HOMES = {
     "doctor": "doctor",
     "queue": "queues",
     "schedule": "queues",
+    "autoscale": "autoscale",
     "incidents": "incidents",
     "incident": "incidents",
     "chaos": "chaos",
