@@ -6,7 +6,7 @@ Replicas are not part of a container's config hash: scaling never makes an exist
 import hashlib
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from jobctl.cluster import containers, labels, names
@@ -96,7 +96,11 @@ class Volume:
 
 @dataclass(frozen=True)
 class Desired:
-    """A whole cluster as it should be, and the spec that says so."""
+    """A whole cluster as it should be, and the spec that says so.
+
+    ``signing`` is what webhooks are to be signed with, "" when they are not; None leaves what the
+    secrets volume holds.
+    """
 
     project: str
     spec: Spec
@@ -110,6 +114,7 @@ class Desired:
     extra: Mapping[str, ServiceDesired]
     controller: Template | None = None
     controllers: int = 0
+    signing: str | None = field(default=None, repr=False)
 
     def services(self) -> list[tuple[Template, int]]:
         """Return everything but the workers, as templates and ordinals.

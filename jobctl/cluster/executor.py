@@ -15,6 +15,7 @@ from jobctl.cluster.master_api import MasterApi
 from jobctl.cluster.proving import await_worker, patiently, run_canary
 from jobctl.cluster.secrets import Secrets
 from jobctl.cluster.seed import Seed
+from jobctl.cluster.spec import Spec
 from jobctl.cluster.state import Connection
 from jobctl.cluster.threads import EngineThreads
 from jobctl.engine import errors as engine_errors
@@ -158,9 +159,9 @@ class Executor:
     def _write(self, engine: Engine, action: Action) -> Secrets:
         assert action.spec is not None
         if self._seed is not None:
-            return self._seed.write(action.spec, action.base_generation, action.fallback)
+            return _written(self._seed, action.spec, action)
         with Seed(engine, self._project, action.spec.images["worker"]) as seed:
-            return seed.write(action.spec, action.base_generation, action.fallback)
+            return _written(seed, action.spec, action)
 
     def _ask(self, request: Callable[[MasterApi], None]) -> None:
         with self._master() as api:
@@ -173,6 +174,10 @@ class Executor:
     def _master(self) -> AbstractContextManager[MasterApi]:
         assert self._connection is not None
         return closing(MasterApi(self._connection.url, self._connection.token))
+
+
+def _written(seed: Seed, spec: Spec, action: Action) -> Secrets:
+    return seed.write(spec, action.base_generation, action.fallback, action.signing)
 
 
 def _spec(action: Action) -> ContainerSpec:

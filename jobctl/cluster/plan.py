@@ -148,6 +148,8 @@ def write_spec(builder: PlanBuilder, wanted: Desired, seen: Observed, fallback: 
         cause = "the cluster has no secrets yet"
     elif not stored.current:
         cause = "the access rules are those of another version of jobctl"
+    elif wanted.signing is not None and stored.secrets.webhook != wanted.signing:
+        cause = "webhooks are to be signed otherwise"
     elif generation is None:
         cause = "the cluster has no spec yet"
     elif generation.spec != wanted.spec:
@@ -170,6 +172,7 @@ def write_spec(builder: PlanBuilder, wanted: Desired, seen: Observed, fallback: 
             spec=wanted.spec,
             base_generation=generation.number if generation else 0,
             fallback=fallback,
+            signing=wanted.signing,
         ),
         # Not the network: while the engine makes it, the volumes can be written.
         after=[*(f"create volume {v.name}" for v in wanted.volumes), *builder.ids("build")],

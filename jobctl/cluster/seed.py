@@ -5,6 +5,7 @@ archive calls need no host folder, so this works with a remote engine too.
 """
 
 import time
+from dataclasses import replace
 from types import TracebackType
 
 from jobctl.cluster import labels, names, owner, secrets, spec
@@ -69,12 +70,14 @@ class Seed:
         archive = self._engine.get_archive(self._name, f"/{_PARENT}")
         return stored_in(unpack(archive), self._project)
 
-    def write(self, wanted: Spec, base_generation: int, fallback: int = 0) -> Secrets:
+    def write(
+        self, wanted: Spec, base_generation: int, fallback: int = 0, signing: str | None = None
+    ) -> Secrets:
         """Write the spec and whatever secrets are missing, in one archive; return the secrets.
 
         ``base_generation`` is the one that the plan was made from: Moved is raised when somebody
         wrote other replica overrides since, for they are not this plan's to undo. ``fallback`` is
-        as in `Generation`.
+        as in `Generation`, ``signing`` as in `Desired`.
         """
         held = self.read()
         newer = held.generation
@@ -84,6 +87,9 @@ class Seed:
         files: list[File] = []
         if not held.current:
             files += [*_FOLDERS, *secrets.files(kept, self._project)]
+        if signing is not None and signing != kept.webhook:
+            kept = replace(kept, webhook=signing)
+            files.append(secrets.webhook_file(signing))
         if newer is None or (newer.spec, newer.fallback) != (wanted, fallback):
             fresh = Generation(held.highest + 1, wanted, fallback)
             files += [_OF_CONTROLLERS, spec.file(fresh)]

@@ -59,7 +59,16 @@ def wanted_of(
     held = socket if config.controller.run == "container" else None
     spec = Spec(config.model_dump(mode="json"), tags, overrides, caller_of(config), held)
     wanted = desired(spec, config, file or str(Path.cwd() / "cluster.yaml"))
-    return keep_running(wanted, seen, config)
+    return replace(keep_running(wanted, seen, config), signing=_signing(config))
+
+
+def _signing(config: "Config") -> str:
+    webhook = config.watchdog.webhook
+    if webhook is None:
+        return ""
+    from jobctl.config.watchdog import signing_secret  # noqa: PLC0415 - few have one
+
+    return signing_secret(webhook) or ""
 
 
 def same_but_replicas(one: Spec, other: Spec) -> bool:
