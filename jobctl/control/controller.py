@@ -17,6 +17,7 @@ from jobctl.control.autoscaling import Autoscaler
 from jobctl.control.custody import Custody
 from jobctl.control.deaths import cause_of
 from jobctl.control.feed import Feed
+from jobctl.control.gauges import Gauging
 from jobctl.control.guard import Guard
 from jobctl.control.mending import Mender
 from jobctl.control.place import Place
@@ -82,11 +83,13 @@ class Controller:
             wake=self._wake.set,
             ordered=self._traces.ordered,
         )
+        self._gauging = Gauging(engine, place, say, acts=lambda: self._guard.holds)
         self._watching = Watching(engine, place, say, ordered=self._traces.ordered, clock=clock)
         self._feed = Feed(
             engine,
             place.project,
             self._troubles,
+            last=known.heard if (known := state.read(place.folder)) else 0.0,
             connected=self._connected,
             heard=self._heard,
         )
@@ -103,6 +106,7 @@ class Controller:
         self._guard.start()
         self._watching.start()
         self._scaler.start()
+        self._gauging.start()
         self._feed.start()
         try:
             while not self._stopped:
@@ -116,6 +120,7 @@ class Controller:
             self._feed.stop()
             self._watching.stop()
             self._scaler.stop()
+            self._gauging.stop()
             self._guard.stop()
 
     # -- events, in the feed's thread
@@ -188,6 +193,7 @@ class Controller:
         pause = self._interval
         locked = seen.seed is not None and not seen.seed_abandoned
         if wanted is not None:
+            self._gauging.looked(seen, wanted[1])
             scaled, fresh = self._scaled(seen, *wanted)
             with self._troubles.within("mending"):
                 pause = _SOON if locked else self._mend(scaled, seen, wanted[1], fresh)
@@ -259,7 +265,8 @@ class Controller:
     def _write(self) -> None:
         conditions = (*self._troubles.conditions, *self._mender.conditions)
         try:
-            self._file.write(conditions, self._scaler.states(), self._interval)
+            pools, heard = self._scaler.states(), self._feed.last
+            self._file.write(conditions, pools, self._interval, heard)
         except OSError as error:
             self._troubles.has("state-not-written", str(error), "docker system df")
         else:
