@@ -23,7 +23,11 @@ class Delivery:
 class WebhookReceiver:
     """Serves from ``with`` on; ``answer`` is asked for status and headers, 204 without one."""
 
-    def __init__(self, answer: Callable[[Delivery], Answer] = lambda _got: (204, {})) -> None:
+    def __init__(
+        self,
+        answer: Callable[[Delivery], Answer] = lambda _got: (204, {}),
+        host: str = "127.0.0.1",
+    ) -> None:
         self._got: list[Delivery] = []
         self._changed = threading.Condition()
         receiver = self
@@ -43,9 +47,9 @@ class WebhookReceiver:
             def log_message(self, *_args: Any) -> None:
                 return
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server = ThreadingHTTPServer((host, 0), Handler)
         self._server.daemon_threads = True
-        self.url = f"http://127.0.0.1:{self._server.server_address[1]}/hooks/secret-part?team=a"
+        self.url = f"http://{host}:{self._server.server_address[1]}/hooks/secret-part?team=a"
 
     def __enter__(self) -> "WebhookReceiver":
         threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
@@ -57,6 +61,10 @@ class WebhookReceiver:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Be gone: whoever connects is refused."""
         self._server.shutdown()
         self._server.server_close()
 

@@ -1,0 +1,222 @@
+"""The watchdog of a controller in its container: what it finds, and what becomes of it."""
+
+import hmac
+import json
+import random
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from jobctl.client import ClientError
+from jobctl.cluster.archive import unpack
+from tests.support.eventually import eventually
+from tests.support.live import LiveCluster
+from tests.support.tiny_image import ensure_tiny_image
+from tests.support.webhook_receiver import Delivery, WebhookReceiver
+
+SECRET = b"between the two"
+# Stops whatever runs in a container but its init and this very process.
+STOP_ALL = (
+    "import os, signal\n"
+    "for name in os.listdir('/proc'):\n"
+    "    if name.isdigit() and int(name) not in (1, os.getpid()):\n"
+    "        os.kill(int(name), signal.SIGSTOP)"
+)
+
+
+def settings(subnet: str, url: str, image: str) -> dict[str, Any]:
+    """Short times, two services that are not well, and a receiver on this host."""
+    return {
+        "controller": {"run": "container", "interval": "1s"},
+        "network": {"subnet": subnet},
+        "workers": {"default": {"replicas": 2}},
+        "lease": "3s",
+        "heartbeat": "1s",
+        "healing": {"backoff": "100ms", "max_backoff": "200ms", "give_up_after": 4},
+        "watchdog": {
+            "interval": "1s",
+            "timeout": "1s",
+            "failures": 2,
+            "cooldown": "1s",
+            "grace": "1s",
+            "webhook": {"url": url, "secret_file": "./webhook.secret", "retries": 1},
+            "services": {
+                "sick": {
+                    "check": {"command": ["cat", "/tmp/well"]},
+                    "diagnostics": [["echo", "asked", "first"]],
+                },
+            },
+        },
+        "services": {
+            "sick": {"image": image, "command": ["sh", "-c", "echo began; exec sleep 1000"]},
+            "broken": {"image": image, "command": ["sh", "-c", "echo no file >&2; exit 3"]},
+        },
+    }
+
+
+@dataclass(frozen=True)
+class Watched:
+    """A cluster with a watchdog, and who is told of its incidents."""
+
+    cluster: LiveCluster
+    receiver: WebhookReceiver
+
+    def incident(self, instance: str, wanted: Callable[[Any], bool]) -> Any:
+        """Wait for an incident of a container that is as wanted; None of its fields is guessed."""
+
+        def look() -> Any:
+            found = self.cluster.json("incidents", "--limit", "500")["incidents"]
+            return next((i for i in found if i["instance"] == instance and wanted(i)), None)
+
+        return eventually(look)
+
+    def notices(self, incident: str) -> list[Any]:
+        """Return what the receiver was told of an incident, in order."""
+        bodies = [json.loads(delivery.body) for delivery in self.receiver.wait_for(1)]
+        return [body for body in bodies if body["incident"]["id"] == incident]
+
+    def told(self, incident: str, event: str) -> Any:
+        """Wait for a notice."""
+        return eventually(
+            lambda: next((n for n in self.notices(incident) if n["event"] == event), None)
+        )
+
+
+@pytest.fixture(scope="module")
+def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
+    folder = tmp_path_factory.mktemp("watched")
+    (folder / "webhook.secret").write_bytes(SECRET + b"\n")
+    cluster = LiveCluster(folder)
+    # The first address of a network is the host's: there the controller reaches the receiver.
+    net = f"10.{random.randint(200, 250)}.{random.randint(0, 255)}"
+    with WebhookReceiver(host="0.0.0.0") as receiver:
+        url = receiver.url.replace("0.0.0.0", f"{net}.1")
+        cluster.write(settings(f"{net}.0/24", url, ensure_tiny_image(cluster.engine)))
+        try:
+            cluster.run("up", "--no-wait")
+            eventually(lambda: is_ready(cluster))
+            yield Watched(cluster, receiver)
+        finally:
+            cluster.close()
+
+
+def is_ready(cluster: LiveCluster) -> bool:
+    try:
+        return len(cluster.client.workers()) == 2
+    except ClientError:
+        return False
+
+
+def ended(outcome: str) -> Callable[[Any], bool]:
+    return lambda incident: bool(incident["outcome"] == outcome)
+
+
+def test_a_service_that_crashes_again_and_again_is_given_up(watched: Watched) -> None:
+    incident = watched.incident("broken-1", ended("gave-up"))
+    assert (incident["kind"], incident["cause"]) == ("death", "exit")
+    assert incident["findings"][0]["check"] == "died"
+    assert "exit code 3" in incident["findings"][0]["detail"]
+    assert incident["findings"][-1]["check"] == "CrashLoop"
+    assert "4 times" in incident["summary"]
+    assert "no file" in incident["diagnostics"]["logs"]
+    assert watched.told(incident["id"], "gave-up")["incident"] == incident
+
+
+def test_a_service_whose_check_fails_is_restarted_and_then_given_up(watched: Watched) -> None:
+    incident = watched.incident("sick-1", ended("gave-up"))
+    assert (incident["kind"], incident["cause"]) == ("unhealthy", "command")
+    assert [remedy["kind"] for remedy in incident["remedies"]] == ["graceful", "force", "force"]
+    assert "/tmp/well" in incident["findings"][0]["detail"]
+    assert "restarting it did not help" in incident["summary"]
+    assert incident["diagnostics"]["command echo asked first"]["output"] == "asked first\n"
+    assert "began" in incident["diagnostics"]["logs"]
+    assert incident["diagnostics"]["stats"]["memory_limit"] == 128 << 20
+    shown = watched.cluster.run("incident", incident["id"]).out
+    assert "restarting it did not help" in shown
+    assert "asked first" in shown
+
+
+def test_the_receiver_gets_all_of_it_signed(watched: Watched) -> None:
+    incident = watched.incident("sick-1", ended("gave-up"))
+    watched.told(incident["id"], "gave-up")
+    deliveries: list[Delivery] = [
+        each
+        for each in watched.receiver.wait_for(1)
+        if json.loads(each.body)["incident"]["id"] == incident["id"]
+    ]
+    events = [json.loads(each.body)["event"] for each in deliveries]
+    assert events == ["finding", "remedy", "remedy", "remedy", "gave-up"]
+    for each in deliveries:
+        right = "sha256=" + hmac.new(SECRET, each.body, sha256).hexdigest()
+        assert each.headers["X-Jobctl-Signature"] == right
+        assert each.headers["X-Jobctl-Delivery"] == json.loads(each.body)["delivery"]
+
+
+def test_a_hung_master_and_a_deaf_worker_are_found_and_mended(watched: Watched) -> None:
+    cluster, engine = watched.cluster, watched.cluster.engine
+    network = f"{cluster.project}-net"
+    engine.execute(cluster.container("master-1"), ("python3", "-c", STOP_ALL))
+    engine.disconnect(network, cluster.container("worker-2"))
+    master = watched.incident("master-1", ended("recovered"))
+    assert "no answer within" in master["findings"][0]["detail"]
+    assert [remedy["kind"] for remedy in master["remedies"]] == ["graceful"]
+    worker = watched.incident("worker-2", ended("recovered"))
+    assert (worker["kind"], worker["cause"]) == ("unhealthy", "deaf")
+    assert "in no network of the cluster" in worker["remedies"][0]["detail"]
+    assert worker["diagnostics"]["inspect"]["networks"] == {}
+    [job] = cluster.submit("--", "true")
+    cluster.wait(job)
+    assert cluster.job(job)["status"] == "succeeded"
+
+
+def test_redis_stuck_in_a_script_is_mended_while_nobody_hears_of_it(watched: Watched) -> None:
+    cluster = watched.cluster
+    before = cluster.engine.inspect(cluster.container("redis-1"))
+    watched.receiver.close()
+    busy = threading.Thread(target=run_for_ever, args=(cluster,), daemon=True)
+    busy.start()
+    incident = watched.incident("redis-1", ended("recovered"))
+    assert (incident["kind"], incident["cause"]) == ("unhealthy", "ping")
+    assert "script that kept it busy was ended" in incident["remedies"][0]["detail"]
+    assert "error" in incident["diagnostics"]["redis memory"]
+    after = cluster.engine.inspect(cluster.container("redis-1"))
+    assert before
+    assert after
+    assert after.started_at == before.started_at
+    [job] = cluster.submit("--", "true")
+    cluster.wait(job)
+    assert cluster.job(job)["status"] == "succeeded"
+    busy.join(30)
+    assert not busy.is_alive()
+
+
+def run_for_ever(cluster: LiveCluster) -> None:
+    """Give Redis a script that never ends."""
+    reader = cluster.engine.clone()
+    kept = reader.get_archive(cluster.container("master-1"), "/jobctl/secrets/redis-worker")
+    password = next(iter(unpack(kept).values())).decode()
+    login = ("redis-cli", "--user", "worker", "--pass", password, "--no-auth-warning")
+    script = ("eval", "while true do end", "0")
+    reader.execute(cluster.container("redis-1"), (*login, *script))
+    reader.close()
+
+
+def test_incidents_are_there_with_everything_down(watched: Watched, tmp_path: Path) -> None:
+    cluster = watched.cluster
+    mine = cluster.engine.containers({"jobctl.project": cluster.project})
+    for row in sorted(mine, key=lambda row: "-controller-" not in row.name):
+        cluster.engine.kill(row.id) if row.state == "running" else None
+    found = cluster.json("incidents")["incidents"]
+    kinds = {(incident["instance"], incident["outcome"]) for incident in found}
+    assert {
+        ("broken-1", "gave-up"),
+        ("sick-1", "gave-up"),
+        ("master-1", "recovered"),
+        ("worker-2", "recovered"),
+        ("redis-1", "recovered"),
+    } <= kinds
