@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import threading
+from collections import deque
 from collections.abc import Callable
+from contextlib import closing
 
 from jobctl.cluster import labels
 from jobctl.control.troubles import Troubles
@@ -14,12 +16,17 @@ from jobctl.engine.protocol import Engine, EventStream
 _AGAIN = 0.5
 """Seconds until the next try to subscribe, after the engine did not answer."""
 
+_DISORDER = 1.0
+_KNOWN = 512
+"""So many events are known again, when the engine is asked from so many seconds before the last."""
+
 
 class Feed:
     """Subscribes, and again whenever the connection ends, in a thread of its own.
 
-    `connected` is called after each subscription and before its first event: what happened before
-    is to be found by looking. `heard` gets the events, in their order.
+    `heard` gets the events in their order, each once: first those since the last that was heard, as
+    far as the engine remembers them. `connected` is called after these, at each subscription: what
+    the engine has forgotten is to be found by looking.
     """
 
     def __init__(
@@ -28,6 +35,7 @@ class Feed:
         project: str,
         troubles: Troubles,
         *,
+        last: float,
         connected: Callable[[], None],
         heard: Callable[[EngineEvent], None],
     ) -> None:
@@ -36,6 +44,9 @@ class Feed:
         self._troubles = troubles
         self._connected = connected
         self._heard = heard
+        self.last = last
+        """When the last event that was heard happened (s, of the engine's clock); 0: none was."""
+        self._known: deque[tuple[float, str, str]] = deque(maxlen=_KNOWN)
         self._stopped = threading.Event()
         self._stream: EventStream | None = None
         self._thread = threading.Thread(target=self._run, name="events", daemon=True)
@@ -63,9 +74,33 @@ class Feed:
             self._stream = self._engine.events(self._labels)
         except EngineError:
             return  # the loop finds it, too, and says so
-        if self._stopped.is_set():
-            self._stream.close()  # `stop` may have come too early to see it
+        with closing(self._stream):
+            if self._stopped.is_set():
+                return  # `stop` may have come too early to see it
+            self._catch_up()
+            self._connected()
+            for event in self._stream:
+                self._take(event)
+
+    def _catch_up(self) -> None:
+        if not self.last:
             return
-        self._connected()
-        for event in self._stream:
-            self._heard(event)
+        engine = self._engine.clone()
+        try:
+            # The engine does not tell strictly in the order of its instants.
+            since = self.last - _DISORDER if self._known else self.last
+            for event in engine.recent_events(self._labels, since):
+                self._take(event)
+        except EngineError:
+            return  # whatever happened is found by looking, if without its cause
+        finally:
+            engine.close()
+
+    def _take(self, event: EngineEvent) -> None:
+        # What happens during the subscription comes in both ways.
+        key = (event.time, event.id, event.action)
+        if event.time <= self.last and (key in self._known or not self._known):
+            return
+        self._known.append(key)
+        self.last = max(self.last, event.time)
+        self._heard(event)

@@ -31,6 +31,9 @@ _SOON = 0.05
 _LAG = 2.0
 """Seconds for which the engine may list a container as running that it said had died."""
 
+_LATE = 30.0
+"""Seconds after which a death is one that happened while no controller was there."""
+
 
 class Mender:
     """Remembers deaths between rounds. `heard` comes from another thread than `mend`."""
@@ -63,7 +66,9 @@ class Mender:
             elif end is not None and not end.was_ordered:
                 now = self._clock()
                 self._died[name] = now
-                self._news.append(Died(name, now, cause_of(end.evidence).reason))
+                # Our clock is not the engine's; but one told late is not of now.
+                at = end.at if end.at < now - _LATE else now
+                self._news.append(Died(name, at, cause_of(end.evidence).reason))
 
     def mend(
         self,

@@ -42,7 +42,8 @@ class PoolState:
 class ControllerState:
     """What one controller knew at an instant ``at`` (s since the epoch).
 
-    ``holder`` is who wrote it, ``until`` when the next is written at the latest.
+    ``holder`` is who wrote it, ``until`` when the next is written at the latest, ``heard`` the
+    instant (of the engine's clock) of the last event that it knew.
     """
 
     at: float
@@ -51,6 +52,7 @@ class ControllerState:
     project: str
     conditions: tuple[Condition, ...] = ()
     pools: Mapping[str, PoolState] = field(default_factory=dict)
+    heard: float = 0.0
     schema: int = SCHEMA
 
 
@@ -72,6 +74,7 @@ class StateFile:
         conditions: tuple[Condition, ...],
         pools: Mapping[str, PoolState],
         interval: float,
+        heard: float,
     ) -> None:
         """Write what is new, or that nothing is. ``interval`` (s): how often this is called.
 
@@ -79,11 +82,12 @@ class StateFile:
         """
         now = self._clock()
         last = self._last
-        same = last and (last.conditions, last.pools) == (conditions, pools)
+        known = (conditions, pools, heard)
+        same = last and (last.conditions, last.pools, last.heard) == known
         if last is not None and same and last.at <= now < last.at + _BEAT:
             return
         until = now + 3 * max(interval, _BEAT)
-        fresh = ControllerState(now, until, self._holder, self._project, conditions, pools)
+        fresh = ControllerState(now, until, self._holder, self._project, *known)
         write(self._folder, fresh)
         self._last = fresh
 

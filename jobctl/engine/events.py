@@ -8,6 +8,8 @@ from jobctl.engine import telemetry, translate
 from jobctl.engine.docker import Docker, Stream, by_label
 from jobctl.engine.model import EngineEvent
 
+_ROUNDED = 0.00001
+
 
 class DockerEventStream:
     """An open subscription; the connection is its own and is given back at the end."""
@@ -63,3 +65,19 @@ class DockerEvents:
             params = {"filters": wanted, "since": f"{since:.6f}"}
             stream = Stream(docker.stream("GET", "/events", params=params))
         return DockerEventStream(docker, stream)
+
+    def recent_events(self, labels: Mapping[str, str], since: float) -> list[EngineEvent]:
+        """Ask for what the engine remembers: an answer that ends."""
+        docker = self._docker
+        with docker.doing("ask for the engine's events"):
+            # Without an end, or with one that is yet to come, the engine would wait for more.
+            now = translate.timestamp(docker.api.info()["SystemTime"])
+            if since >= now:
+                return []  # which the engine would refuse to be asked
+            wanted = json.dumps({**telemetry.EVENTS, **by_label(labels)})
+            # A little earlier, lest the rounding leaves out what happened just then.
+            start = since - _ROUNDED
+            params = {"filters": wanted, "since": f"{start:.6f}", "until": f"{now:.6f}"}
+            stream = Stream(docker.stream("GET", "/events", params=params))
+            found = [telemetry.event(line) for line in stream.lines() if line]
+        return [event for event in found if event.time >= since]

@@ -180,6 +180,14 @@ class Engine(Protocol):
         """
         ...
 
+    def recent_events(self, labels: Mapping[str, str], since: float) -> list[EngineEvent]:
+        """Return what happened since an instant (s, of the engine's clock), oldest first.
+
+        As far as the engine remembers, which is a few hundred events of everybody and nothing from
+        before its own start.
+        """
+        ...
+
     def build(
         self,
         tag: str,

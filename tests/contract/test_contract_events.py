@@ -54,6 +54,15 @@ def test_what_happened_before_is_not_told(lab: Lab) -> None:
         assert [event.name for event in until(stream, "create")] == [after]
 
 
+def test_what_happened_since_an_instant_is_remembered(lab: Lab, stream: EventStream) -> None:
+    lab.start("a")
+    first, second = until(stream, "start")
+    lab.create("b", labels={"jobctl.test": "another"})
+    assert lab.engine.recent_events(lab.labels, first.time) == [first, second]
+    assert lab.engine.recent_events(lab.labels, second.time) == [second]
+    assert lab.engine.recent_events(lab.labels, second.time + 1) == []
+
+
 def test_only_what_carries_all_the_labels_is_told(lab: Lab) -> None:
     wanted = lab.labels | {"role": "x"}
     with closing(lab.engine.events(wanted)) as stream:

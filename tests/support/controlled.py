@@ -15,7 +15,10 @@ from tests.support.cluster_in_memory import PROJECT, ClusterInMemory
 from tests.support.eventually import eventually
 
 # The world's clock jumps, so all checks would be due at once: see test_watching.py for these.
-QUICK = {"controller": {"interval": "100ms"}, "watchdog": {"enabled": False}}
+QUICK = {
+    "controller": {"run": "off", "interval": "100ms"},
+    "watchdog": {"enabled": False},
+}
 
 
 @dataclass

@@ -13,6 +13,7 @@ from jobctl.engine.model import (
     Container,
     ContainerDetail,
     ContainerSpec,
+    EngineEvent,
     EngineInfo,
     Executed,
     State,
@@ -145,6 +146,9 @@ class MemoryEngine(MemoryNetworks, MemoryImages):
 
     def events(self, labels: Mapping[str, str]) -> MemoryEventStream:
         return self.world.subscribe(labels)
+
+    def recent_events(self, labels: Mapping[str, str], since: float) -> list[EngineEvent]:
+        return self.world.told(labels, since)
 
     # -- inside a container ----------------------------------------------------------------------
 

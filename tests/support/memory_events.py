@@ -54,6 +54,7 @@ class Telling:
     def __init__(self) -> None:
         self.drops_events = False
         self._streams: list[MemoryEventStream] = []
+        self._told: deque[EngineEvent] = deque(maxlen=256)
 
     def subscribe(self, labels: Mapping[str, str]) -> MemoryEventStream:
         """Open a stream of events."""
@@ -61,6 +62,12 @@ class Telling:
             stream = MemoryEventStream(self.changed, labels, self._forget)
             self._streams.append(stream)
             return stream
+
+    def told(self, labels: Mapping[str, str], since: float) -> list[EngineEvent]:
+        """Return what is remembered of what was told, or would have been."""
+        with self.changed:
+            mine = (e for e in self._told if labels.items() <= e.labels.items())
+            return [event for event in mine if event.time >= since]
 
     @property
     def subscriptions(self) -> int:
@@ -76,6 +83,7 @@ class Telling:
     def tell(self, event: EngineEvent) -> None:
         """Tell everybody who has subscribed."""
         if not self.drops_events:
+            self._told.append(event)
             for stream in self._streams:
                 stream.offer(event)
 

@@ -51,7 +51,7 @@ def test_redis_decides_and_while_it_is_silent_the_order(view: View, expected: bo
 
 
 def test_who_goes_first(demo: ClusterInMemory) -> None:
-    demo.up()
+    demo.up(QUICK)
     one, two = put_controller(demo, 1), put_controller(demo, 2)
     seen = observe(demo.engine, PROJECT)
     assert [is_second(seen, holder) for holder in (one, two, "host:7")] == [False, True, True]

@@ -174,3 +174,32 @@ def test_a_worker_that_goes_slowly_keeps_nobody_from_coming_back(
         assert runs(demo, "worker-3")
         demo.master.jobs = {}
         eventually(lambda: "demo-worker-3" not in demo.states())
+
+
+def test_what_happened_while_no_controller_was_there_is_heard_with_its_cause(
+    demo: ClusterInMemory, control: Running
+) -> None:
+    with control():
+        demo.world.crash("demo-worker-1", 1)
+        eventually(lambda: control.place.fake.released)
+        control.look_again(2)
+    container = short(demo, "worker-2")
+    # It is back by its restart policy: what is left of the cause is what the engine remembers.
+    demo.world.crash("demo-worker-2", oom=True)
+    with control():
+        eventually(lambda: len(control.place.fake.released) > 1)
+    assert control.place.fake.released[1:] == [(container, Cause.OOM)]
+
+
+def test_a_cut_subscription_misses_and_repeats_nothing(
+    demo: ClusterInMemory, control: Running
+) -> None:
+    first, second = short(demo, "worker-1"), short(demo, "worker-2")
+    with control():
+        demo.world.crash("demo-worker-1", oom=True)
+        eventually(lambda: control.place.fake.released)
+        demo.world.cut_events()
+        demo.world.crash("demo-worker-2", oom=True)
+        eventually(lambda: len(control.place.fake.released) > 1)
+        control.look_again(3)
+    assert control.place.fake.released == [(first, Cause.OOM), (second, Cause.OOM)]
