@@ -5,7 +5,7 @@ by an update that did not end. Then come those that work, a few at a time, idle 
 worker is on trial: it gets no job of anybody's before its canary, a small job, has succeeded.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from jobctl.cluster import labels, names
 from jobctl.cluster.action import Action, Kind, Plan, PlanBuilder, Verb
@@ -176,8 +176,10 @@ class _Adding:
         if row is None or member.replaced:
             if row is not None:
                 grace = pool.grace if self._manner.grace is None else self._manner.grace
+                # By id: jobs may take hours to end, and another command replace it meanwhile.
+                old, seconds = replace(row, name=row.id), stop_timeout(grace)
                 gone = remove_container(
-                    *(self._builder, row, member.cause), seconds=stop_timeout(grace), after=ready
+                    self._builder, old, member.cause, seconds=seconds, after=ready
                 )
                 ready = [gone]
             create_and_start(self._builder, member.instance, member.cause, after=ready)

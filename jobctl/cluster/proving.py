@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TypeVar
 
 from jobctl.cluster.action import Action
@@ -54,7 +55,8 @@ def run_canary(engine: Engine, api: MasterApi, action: Action) -> None:
             said = f"The canary of {action.subject} {status}{f' ({why})' if why else ''}."
             raise _unfit(engine, action, said)
         if time.monotonic() > deadline:
-            api.cancel(job)
+            with suppress(ClusterError):
+                api.cancel(job)
             said = f"The canary of {action.subject} was still {status} after {WITHIN:g} s."
             raise _unfit(engine, action, said)
         time.sleep(_POLL)

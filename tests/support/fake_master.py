@@ -114,6 +114,8 @@ class FakeMaster:
         self.requests.append(f"POST {path}")
         if path == "/jobs:status":
             return 200, {"jobs": {i: {"status": self._job(i)} for i in body["ids"]}}
+        if path.startswith("/jobs/"):
+            return 200, {}
         _, _, name, verb = path.split("/")
         if verb == "trial":
             self.trials.add(name)
