@@ -168,6 +168,13 @@ class LiveCluster:
         """The master's address."""
         return str(self._connection["url"])
 
+    def crash(self, instance: str) -> None:
+        """Kill all that runs in a container from inside: its restart policy brings it back.
+
+        What is killed through the engine stays down for it.
+        """
+        self.engine.execute(self.container(instance), ("sh", "-c", "kill -9 -1"))
+
     def restart(self, instance: str) -> None:
         """Stop an instance politely and start it again."""
         self.engine.stop(self.container(instance), timeout=10)
