@@ -13,6 +13,7 @@ from jobctl.queue import QueueInfo, QueueState, Worker, WorkerStatus
 
 _SHORTEST_HORIZON = 1.0
 _AWAY = (WorkerStatus.DRAINING, WorkerStatus.DRAINED)
+_HERE = (WorkerStatus.IDLE, WorkerStatus.BUSY, WorkerStatus.LOST)
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,7 @@ def sample(memory: Memory, look: Look) -> tuple[Memory, Sample]:
     mine = [worker for worker in look.workers if worker.container in look.containers]
     away = [worker for worker in mine if worker.status in _AWAY]
     # A lost one is no help, but it has a container: somebody sees to that, and no other is made.
-    here = [worker for worker in mine if worker.status not in _AWAY]
+    here = [worker for worker in mine if worker.status in _HERE]
     idle = [worker for worker in here if worker.status is WorkerStatus.IDLE]
     busy = sum(min(len(worker.jobs), worker.concurrency) for worker in mine)
     free = sum(

@@ -91,7 +91,7 @@ class Autoscaler:
         self._acts = acts
         self._wake = wake
         self._clock = clock
-        self._departures = Departures(engine, place.project, say, ordered)
+        self._departures = Departures(engine, place.project, say, ordered, clock)
         self._orders: dict[str, Order] = {}
         self._view: _View | None = None
         self._pools: dict[str, Pool] = {}
@@ -149,7 +149,7 @@ class Autoscaler:
             self._begin(view)
             for name, pool in self._pools.items():
                 rows = seen.pool(name)
-                there = self._departures.available(name, rows.values())
+                there = self._departures.available(rows.values())
                 more = min(max(0, pool.replicas - there), _AT_A_TIME)
                 replicas[name] = len(rows) + more
                 service = wanted.pools[name].template.service

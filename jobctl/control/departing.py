@@ -28,16 +28,17 @@ def moves(workers: Iterable[Worker], replicas: int, told: Collection[str]) -> Mo
     """Return what brings a pool down to so many workers that take jobs, or back up to them.
 
     ``workers`` are those with a running container that nobody is removing, ``told`` the
-    incarnations that were drained for this purpose: whoever else drained a worker wants it so.
+    incarnations that were drained for this purpose: whoever else drains a worker has his own.
     """
     every = list(workers)
     here = [worker for worker in every if worker.status in (WorkerStatus.IDLE, WorkerStatus.BUSY)]
     surplus = len(here) - replicas
-    back = [w for w in every if w.status in AWAY and w.incarnation in told]
+    ours = [worker for worker in every if worker.incarnation in told]
+    back = [worker for worker in ours if worker.status in AWAY]
     # Who has most to do would be away longest: take him back first.
     back.sort(key=lambda worker: (-len(worker.jobs), worker.name))
     returning = back[: max(0, -surplus)]
-    gone = [w for w in every if w.status is WorkerStatus.DRAINED and w not in returning]
+    gone = [w for w in ours if w.status is WorkerStatus.DRAINED and w not in returning]
     return Moves(
         drain=_names(sorted(here, key=_reluctance)[: max(0, surplus)]),
         undrain=_names(returning),

@@ -18,6 +18,9 @@ from jobctl.engine.model import Container
 from jobctl.engine.protocol import Engine
 from jobctl.queue import Queue, UnknownWorker, Worker
 
+_NOBODYS = 120.0
+"""Seconds after which a drain is nobody's any more: an `up` or a controller died over it."""
+
 
 class Departures:
     """Who of the autoscaled pools is on the way out. For the controller's loop alone.
@@ -26,15 +29,21 @@ class Departures:
     """
 
     def __init__(
-        self, engine: Engine, project: str, say: Say, ordered: Callable[[str, Orderer], None]
+        self,
+        engine: Engine,
+        project: str,
+        say: Say,
+        ordered: Callable[[str, Orderer], None],
+        clock: Callable[[], float],
     ) -> None:
         self._engine = engine
         self._project = project
         self._say = say
         self._ordered = ordered
+        self._clock = clock
+        self._away_since: dict[str, dict[str, float]] = {}
         self._told: frozenset[str] = frozenset()
         self._away: dict[str, frozenset[str]] = {}
-        self._returning: dict[str, frozenset[str]] = {}
         self._removing: dict[str, str] = {}
         self._failed: list[str] = []
         self._lock = threading.Lock()
@@ -63,11 +72,9 @@ class Departures:
         rest = (row for row in rows if row.id not in self._removing)
         return [row for row in rest if row.id[:SHORT_ID] not in away]
 
-    def available(self, pool: str, rows: Iterable[Container]) -> int:
-        """Return how many workers a pool has, those included that `see_to` can take back."""
-        away = self._away.get(pool, frozenset()) - self._returning.get(pool, frozenset())
-        rest = (row for row in rows if row.id not in self._removing)
-        return sum(1 for row in rest if row.id[:SHORT_ID] not in away)
+    def available(self, rows: Iterable[Container]) -> int:
+        """Return how many workers a pool has, or can have back without making any."""
+        return sum(1 for row in rows if row.id not in self._removing)
 
     def due(self, containers: Collection[str], workers: Iterable[Worker], replicas: int) -> bool:
         """Tell whether `see_to` would do anything. Safe from any thread."""
@@ -78,7 +85,7 @@ class Departures:
         self,
         pool: str,
         rows: Iterable[Container],
-        workers: Iterable[Worker],
+        workers: Collection[Worker],
         replicas: int,
         queue: Queue,
     ) -> None:
@@ -88,15 +95,15 @@ class Departures:
         """
         running = {r.id[:SHORT_ID]: r for r in rows if r.id not in self._removing}
         mine = [worker for worker in workers if worker.container in running]
+        self._told &= {worker.incarnation for worker in workers}
+        self._adopt(pool, mine)
         found = moves(mine, replicas, self._told)
         self._tell(mine, found, queue)
-        away = [
-            w
+        self._away[pool] = frozenset(
+            w.container
             for w in mine
             if w.name in found.drain or (w.status in AWAY and w.name not in found.undrain)
-        ]
-        self._away[pool] = frozenset(w.container for w in away)
-        self._returning[pool] = frozenset(w.container for w in away if w.incarnation in self._told)
+        )
         self.remove([running[w.container] for w in mine if w.name in found.remove], "it is drained")
 
     def remove(self, rows: Iterable[Container], cause: str) -> None:
@@ -121,6 +128,13 @@ class Departures:
                 engine.close()
 
         threading.Thread(target=run, name="depart", daemon=True).start()
+
+    def _adopt(self, pool: str, workers: Iterable[Worker]) -> None:
+        """Take over those who have been on the way out for so long that nobody else sees to it."""
+        now, before = self._clock(), self._away_since.get(pool, {})
+        since = {w.incarnation: before.get(w.incarnation, now) for w in workers if w.status in AWAY}
+        self._away_since[pool] = since
+        self._told |= {name for name, at in since.items() if now - at >= _NOBODYS}
 
     def _tell(self, workers: Iterable[Worker], found: Moves, queue: Queue) -> None:
         by_name = {worker.name: worker for worker in workers}
