@@ -37,6 +37,8 @@ def plan(wanted: Desired, seen: Observed) -> Plan:
     for pool in pools.values():
         template = pool.desired.template
         instances += [_Wanted(template, number, wanted, seen) for number in pool.numbers]
+    # The engine starts few at a time, and nobody waits for the controller.
+    instances.sort(key=lambda item: item.template.service == names.CONTROLLER)
     check_names(wanted, seen, [item.instance for item in instances if item.row is None])
     instances = [item for item in instances if item.instance.name not in later]
     builder = PlanBuilder()

@@ -1,21 +1,24 @@
-"""The plan of `down`: workers and the master go first, then Redis, then the rest. Pure."""
+"""The plans of `down`: the controllers first, then workers and master, then Redis. Pure."""
 
 from jobctl.cluster import labels, names
 from jobctl.cluster.action import Action, Plan, PlanBuilder
 from jobctl.cluster.containers import SHORT_STOP, stop_timeout
 from jobctl.cluster.observed import Observed
 from jobctl.cluster.removal import remove_container
-from jobctl.engine.model import Container
 
 _CAUSE = "the cluster goes down"
 
 
-def _controllers(seen: Observed) -> list[Container]:
-    return [
-        row
-        for _, row in sorted(seen.containers.items())
-        if row.labels.get(labels.SERVICE) == names.CONTROLLER
-    ]
+def plan_controllers_down(seen: Observed, *, force: bool) -> Plan:
+    """Return what removes the controllers: they would bring back what goes, and scale what drains.
+
+    With ``force`` they are killed: nothing that they still write is kept.
+    """
+    builder = PlanBuilder()
+    for _, row in sorted(seen.containers.items()):
+        if row.labels.get(labels.SERVICE) == names.CONTROLLER:
+            remove_container(builder, row, _CAUSE, seconds=SHORT_STOP, force=force)
+    return builder.plan()
 
 
 def plan_down(seen: Observed, *, volumes: bool, grace: float, drained: bool = False) -> Plan:
@@ -30,24 +33,17 @@ def plan_down(seen: Observed, *, volumes: bool, grace: float, drained: bool = Fa
     builder = PlanBuilder()
     force = drained and volumes
     seconds = stop_timeout(grace)
-    # Before anything that it would bring back.
     removed = [
-        remove_container(builder, row, _CAUSE, seconds=SHORT_STOP, force=force)
-        for row in _controllers(seen)
-    ]
-    first = tuple(removed)
-    removed += [
-        remove_container(builder, row, _CAUSE, seconds=seconds, after=first, force=force)
-        for row in seen.workers
+        remove_container(builder, row, _CAUSE, seconds=seconds, force=force) for row in seen.workers
     ]
     if seen.seed is not None:
         cause = "an unfinished `up` left it"
         builder.add(Action("remove", "container", "seed", cause, seen.seed.name))
     workers_gone = builder.ids("stop")
     for _, row in sorted(seen.containers.items()):
-        if labels.POOL not in row.labels and row not in _controllers(seen):
+        if labels.POOL not in row.labels:
             needed = row.labels.get(labels.SERVICE) == names.REDIS
-            after = [*first, *workers_gone] if needed else first
+            after = workers_gone if needed else ()
             removed.append(
                 remove_container(builder, row, _CAUSE, seconds=SHORT_STOP, after=after, force=force)
             )

@@ -7,11 +7,13 @@ will do. Where the engine is plainly at home here, a look at the file says as mu
 import os
 import stat
 import time
+from secrets import token_hex
 
-from jobctl.cluster import labels, owner, secrets
+from jobctl.cluster import labels
 from jobctl.cluster.errors import ClusterError
+from jobctl.cluster.secrets import CONTROLLER_UID
 from jobctl.cluster.spec import Socket
-from jobctl.engine.errors import Conflict, EngineError, NotFound
+from jobctl.engine.errors import EngineError
 from jobctl.engine.model import ContainerSpec, EngineInfo, Mount
 from jobctl.engine.protocol import Engine
 
@@ -79,17 +81,21 @@ def look_here(info: EngineInfo, path: str) -> Socket | None:
 
 
 def _try_there(engine: Engine, project: str, image: str, path: str) -> Socket | None:
-    name = f"{project}-probe"
+    # A name of its own: whatever else is called so is not ours.
+    name = f"{project}-probe-{token_hex(4)}"
     spec = ContainerSpec(
         name=name,
         image=image,
-        command=("python3", "-I", "-S", "-c", _TRY, _INSIDE, str(secrets.CONTROLLER_UID)),
+        command=("python3", "-I", "-S", "-c", _TRY, _INSIDE, str(CONTROLLER_UID)),
         network="none",
         aliases=(),
         cpus=1.0,
         memory=64 << 20,
         pids=16,
-        labels=labels.for_seed(project, owner.current()),
+        # An instance of a service that no cluster has: any `up` or `down` removes it.
+        labels=labels.for_container(
+            project, "probe", 1, pool="", image=image, config_hash="", file=""
+        ),
         health=None,
         mounts=(Mount("bind", path, _INSIDE, read_only=True),),
         user="0:0",
@@ -97,17 +103,12 @@ def _try_there(engine: Engine, project: str, image: str, path: str) -> Socket | 
         restart="no",
     )
     try:
-        engine.remove(name, force=True)  # one that died half-way left it
         engine.create(spec)
-    except Conflict:
-        raise
     except EngineError:
         return None  # there is no such path on that host
     try:
         engine.start(name)
         group = _said(engine, name).strip()
-    except NotFound:
-        return None
     finally:
         engine.remove(name, force=True)
     return Socket(path, int(group)) if group.isdigit() else None

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from jobctl.cluster import state
+from jobctl.cluster.action import Plan
 from jobctl.cluster.converge import converge
 from jobctl.cluster.drainer import Drainer
 from jobctl.cluster.errors import ClusterError
@@ -10,7 +11,7 @@ from jobctl.cluster.events import Event, OnEvent, ignore
 from jobctl.cluster.executor import Executor
 from jobctl.cluster.master_api import MasterApi
 from jobctl.cluster.observed import Observed, instance_of, observe
-from jobctl.cluster.plan_down import plan_down
+from jobctl.cluster.plan_down import plan_controllers_down, plan_down
 from jobctl.engine.protocol import Engine
 
 
@@ -41,11 +42,18 @@ def down(
     def attempt() -> None:
         nonlocal handed_back
         seen = observe(engine, project, kept=state.load(project))
+        first = plan_controllers_down(seen, force=volumes)
+        if not first.empty:
+            carry_out(first)
+            seen = observe(engine, project, kept=state.load(project))
         back, drained = _drain(seen, grace, on_event)
         handed_back += back
+        carry_out(plan_down(seen, volumes=volumes, grace=grace, drained=drained))
+
+    def carry_out(plan: Plan) -> None:
         executor = Executor(project, engine, None, on_event)
         try:
-            executor.execute(plan_down(seen, volumes=volumes, grace=grace, drained=drained))
+            executor.execute(plan)
         finally:
             removed.extend(a.subject for a in executor.outcome.done if a.verb == "remove")
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from jobctl.config.errors import ConfigError, Problem, TemplateError
 
 if TYPE_CHECKING:
+    from jobctl.config.idle import idle_settings
     from jobctl.config.jobs import JobFields, job_spec
     from jobctl.config.json_schema import schema
     from jobctl.config.loader import find, load, loads
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from jobctl.config.watchdog import signing_secret
 
 _HOMES = {
+    "jobctl.config.idle": ("idle_settings",),
     "jobctl.config.json_schema": ("schema",),
     "jobctl.config.loader": ("find", "load", "loads"),
     "jobctl.config.show": ("resolved_yaml",),
@@ -77,6 +79,7 @@ __all__ = [
     "Watchdog",
     "Webhook",
     "find",
+    "idle_settings",
     "job_spec",
     "job_template",
     "load",

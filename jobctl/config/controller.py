@@ -22,7 +22,7 @@ class Controller(Section):
     """The controller, which heals, scales and watches the cluster."""
 
     run: Literal["container", "host", "off"] = Field(
-        default="off",
+        default="container",
         description="`container`: a part of the cluster, the only one that the engine's socket is "
         "handed to. `host`: nothing has it; you run `jobctl controller run` yourself. `off`: "
         "nobody heals, scales or watches, and the jobs of a lost worker wait for their lease.",

@@ -15,9 +15,9 @@ from tests.support.memory_engine import MemoryEngine
 from tests.support.memory_world import World
 
 PROJECT = "demo"
-FIVE = {
+ALL = {
     f"demo-{name}": "running"
-    for name in ("master-1", "redis-1", "worker-1", "worker-2", "worker-3")
+    for name in ("controller-1", "master-1", "redis-1", "worker-1", "worker-2", "worker-3")
 }
 """The containers of the demo cluster when it is up."""
 

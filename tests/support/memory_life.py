@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 def begin(world: "World", box: "Box") -> None:
     """Start the main program; PortTaken and NotFound (its network) leave it as it is."""
     _bind_ports(world, box)
-    for name in box.aliases:
+    for name in box.aliases.keys() - {"none"}:
         join(world, box, network(world, name))
     box.state, box.started_at, box.exit_code = "running", world.now(), 0
     box.health = "starting" if box.spec.health else "none"
@@ -24,7 +24,17 @@ def begin(world: "World", box: "Box") -> None:
         ended = world.programs[argv[0]](box.spec.name, argv)
         box.log.append((world.now(), ended.output))
         end(world, box, ended.exit_code)
+    if "-c" in argv:
+        _try_sockets(world, box)
     world.on_start(box.spec.name)
+
+
+def _try_sockets(world: "World", box: "Box") -> None:
+    """Run the one script that containers run: it prints the group of the socket it is to try."""
+    groups = [world.sockets.get(mount.source) for mount in box.spec.mounts]
+    found = next((group for group in groups if group is not None), None)
+    box.log.append((world.now(), b"refused" if found is None else b"%d\n" % found))
+    end(world, box, 1 if found is None else 0)
 
 
 def end(world: "World", box: "Box", exit_code: int, *, oom: bool = False) -> None:

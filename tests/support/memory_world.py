@@ -94,6 +94,8 @@ class World(Telling):
         self.networks: dict[str, Network] = {}
         self.volumes: dict[str, tuple[Volume, FileTree]] = {}
         self.host_folders: dict[str, FileTree] = {}
+        # Those of the host that containers may use: path → group.
+        self.sockets: dict[str, int] = {"/var/run/docker.sock": 106}
         self.images: dict[str, Image] = {}
         self.registry: dict[str, Image] = {}
         self.foreign_ports: set[int] = set()

@@ -36,6 +36,21 @@ def test_config_is_checked_and_shown(file: str) -> None:
     assert len([line for line in ran.err.splitlines() if line.startswith("error: ")]) == 2
 
 
+def test_what_a_controller_is_for_does_nothing_without_one_and_that_is_said(tmp_path: Path) -> None:
+    path = tmp_path / "cluster.yaml"
+    text = (
+        "name: demo\nworkers: {gpu: {replicas: 2, autoscale: {min: 1, max: 4, target_wait: 1m}}}\n"
+        "watchdog: {webhook: {url: 'http://a.example'}}\ncontroller: {run: %s}\n"
+    )
+    path.write_text(text % "host")
+    assert run("-f", str(path), "config", "validate").err == ""
+    path.write_text(text % "off")
+    ran = run("-f", str(path), "config", "validate")
+    scaling, webhook = ran.err.splitlines()
+    assert (ran.code, "workers.gpu.autoscale" in scaling, "2 workers" in scaling) == (0, True, True)
+    assert "watchdog.webhook" in webhook
+
+
 def test_init_writes_a_file_that_is_valid(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     ran = run("init", "--name", "farm")

@@ -35,6 +35,7 @@ def test_down_removes_all_but_the_volumes(demo: ClusterInMemory) -> None:
         f"demo-{role}" for role in ("control", "jobs", "redis", "secrets")
     ]
     assert sorted(report.removed) == [
+        "controller-1",
         "master-1",
         "network demo-net",
         "redis-1",
@@ -50,6 +51,18 @@ def test_down_with_volumes(demo: ClusterInMemory) -> None:
     report = demo.down(volumes=True)
     assert demo.world.volumes == {}
     assert "volume demo-redis" in report.removed
+
+
+def test_the_controller_goes_before_anything_that_it_would_bring_back(
+    demo: ClusterInMemory,
+) -> None:
+    demo.down()
+    calls = demo.mutations()
+    assert calls[:2] == ["stop demo-controller-1", "remove demo-controller-1"]
+    demo.up()
+    demo.mutations()
+    demo.down(volumes=True)
+    assert demo.mutations()[0] == "remove demo-controller-1"
 
 
 def test_workers_go_before_redis_and_the_master(demo: ClusterInMemory) -> None:
@@ -156,6 +169,7 @@ def test_ps_lists_redis_the_master_and_workers_in_order(demo: ClusterInMemory) -
     assert [row.name for row in rows] == [
         "redis-1",
         "master-1",
+        "controller-1",
         *(f"worker-{n}" for n in range(1, 12)),
     ]
     by_name = {row.name: row for row in rows}

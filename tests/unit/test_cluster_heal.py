@@ -76,8 +76,8 @@ def test_a_changed_setting_is_not_the_controllers_business(demo: ClusterInMemory
 
 def test_a_network_that_is_gone_comes_back_with_its_containers(demo: ClusterInMemory) -> None:
     demo.up()
-    for name in ("redis-1", "master-1", "worker-1", "worker-2", "worker-3"):
-        demo.engine.disconnect("demo-net", f"demo-{name}")
+    for name in demo.states():
+        demo.engine.disconnect("demo-net", name)
     demo.engine.remove_network("demo-net")
     plan = healed(demo)
     assert plan[0] == "create network demo-net: it does not exist"
@@ -86,7 +86,7 @@ def test_a_network_that_is_gone_comes_back_with_its_containers(demo: ClusterInMe
 
 
 def test_the_controller_is_part_of_what_should_be(demo: ClusterInMemory) -> None:
-    demo.up()
+    demo.up({"controller": {"run": "off"}})
     seen = observe(demo.engine, PROJECT)
     assert seen.generation is not None
     spec = seen.generation.spec

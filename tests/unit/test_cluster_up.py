@@ -18,12 +18,12 @@ from jobctl.cluster import (
 )
 from jobctl.cluster.errors import ClusterError
 from jobctl.cluster.events import Event
-from tests.support.cluster_in_memory import FIVE, PROJECT, ClusterInMemory, stored
+from tests.support.cluster_in_memory import ALL, PROJECT, ClusterInMemory, stored
 
 
 def test_the_second_up_changes_nothing(demo: ClusterInMemory) -> None:
     first = demo.up()
-    assert demo.states() == FIVE
+    assert demo.states() == ALL
     assert first.done
     demo.mutations()
     second = demo.up(wait=True)
@@ -101,14 +101,14 @@ def test_a_scale_override_is_kept_until_it_is_reset(demo: ClusterInMemory) -> No
     demo.scale({"default": 5})
     kept = demo.up()
     assert kept.overrides == {"default": 5}
-    assert len(demo.states()) == 7
+    assert len(demo.states()) == len(ALL) + 2
     demo.down()
     assert demo.states() == {}
     assert demo.up().overrides == {"default": 5}
-    assert len(demo.states()) == 7
+    assert len(demo.states()) == len(ALL) + 2
     reset = demo.up(reset_scale=True)
     assert reset.overrides == {}
-    assert demo.states() == FIVE
+    assert demo.states() == ALL
     assert demo.up().overrides == {}
 
 
@@ -129,7 +129,7 @@ def test_a_taken_port_is_a_clear_error_and_the_next_up_goes_on(demo: ClusterInMe
     assert "demo-master-1" not in demo.states()
     demo.world.foreign_ports.clear()
     demo.up()
-    assert demo.states() == FIVE
+    assert demo.states() == ALL
 
 
 def test_a_foreign_seed_is_left_alone(demo: ClusterInMemory) -> None:

@@ -15,7 +15,7 @@ from jobctl.cluster.action import Action, Plan
 from jobctl.cluster.events import Event
 from jobctl.cluster.executor import Executor
 from jobctl.engine.errors import Conflict, EngineError, NotFound
-from tests.support.cluster_in_memory import FIVE, PROJECT, ClusterInMemory, stored
+from tests.support.cluster_in_memory import ALL, PROJECT, ClusterInMemory, stored
 from tests.support.fake_master import FakeMaster
 from tests.support.memory_engine import MemoryEngine
 from tests.support.memory_world import Killed, World
@@ -95,7 +95,7 @@ def test_a_config_edit_that_dies_after_any_call_is_completed_by_the_next(
                 demo.up(edit)
             world.faults.clear()
             demo.up(edit)
-            four = {name: state for name, state in FIVE.items() if name != "demo-worker-3"}
+            four = {name: state for name, state in ALL.items() if name != "demo-worker-3"}
             assert demo.states() == four, f"died after call {step}"
             assert demo.plan(edit).empty
 
@@ -115,7 +115,7 @@ def test_two_ups_at_once_end_in_one_cluster(demo: ClusterInMemory) -> None:
     for thread in both:
         thread.join()
     assert failures == []
-    assert demo.states() == FIVE
+    assert demo.states() == ALL
     assert len(demo.world.networks) == 1
     assert list(stored(demo, "control")) == ["/spec-1.json"]
 
@@ -138,7 +138,7 @@ def test_a_lock_that_is_held_is_waited_for(
         assert waiting.wait(10)
         assert not stored(demo, "secrets")
     demo_up.join()
-    assert demo.states() == FIVE
+    assert demo.states() == ALL
 
 
 @pytest.mark.parametrize("reason", ["old", "dead"])
@@ -151,7 +151,7 @@ def test_a_lock_that_nobody_holds_any_more_is_broken(
         monkeypatch.setattr(owner, "is_gone", lambda _owner: True)
     seed.Seed(demo.engine, PROJECT, make_volumes(demo)).__enter__()
     demo.up()
-    assert demo.states() == FIVE
+    assert demo.states() == ALL
 
 
 def test_this_process_is_not_gone_and_one_that_ended_is() -> None:
@@ -168,7 +168,7 @@ def test_a_conflict_is_planned_again(demo: ClusterInMemory) -> None:
     demo.world.fail("start", 3, Conflict("It is being removed."))
     report = demo.up()
     assert report.rounds == 2
-    assert demo.states() == FIVE
+    assert demo.states() == ALL
 
 
 def test_a_scale_between_plan_and_write_is_not_undone(
@@ -188,7 +188,7 @@ def test_a_scale_between_plan_and_write_is_not_undone(
     report = demo.up({"logs": {"files": 4}})
     assert report.overrides == {"default": 5}
     assert report.rounds == 2
-    assert len(demo.states()) == 7
+    assert len(demo.states()) == len(ALL) + 2
 
 
 def test_after_a_failure_nothing_more_is_begun(demo: ClusterInMemory) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from jobctl.cluster import connection, labels, owner, ps, spec
 from jobctl.cluster.errors import ClusterError
-from tests.support.cluster_in_memory import PROJECT, ClusterInMemory
+from tests.support.cluster_in_memory import ALL, PROJECT, ClusterInMemory
 from tests.support.fake_master import FakeMaster
 from tests.support.memory_world import World
 
@@ -80,7 +80,7 @@ def test_workers_hand_back_through_the_old_master_before_it_and_redis_go(
 
 
 def test_the_old_one_is_seen_and_is_not_scaled_by_the_new_rules(demo: ClusterInMemory) -> None:
-    assert len(ps(PROJECT, demo.engine)) == 5
+    assert len(ps(PROJECT, demo.engine)) == len(ALL)
     with pytest.raises(ClusterError, match="another version of jobctl") as raised:
         demo.scale({"default": 4})
     assert raised.value.hint == "jobctl up"

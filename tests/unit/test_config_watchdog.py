@@ -20,7 +20,7 @@ def test_the_defaults_are_the_promised_ones() -> None:
     config = loads("name: x")
     control, heal, watch = config.controller, config.healing, config.watchdog
     assert (control.run, control.replicas, control.interval, control.patience) == (
-        *("off", 1, 5.0, 30.0),
+        *("container", 1, 5.0, 30.0),
     )
     assert (control.cpus, control.memory, control.pids, control.socket) == (
         0.5,

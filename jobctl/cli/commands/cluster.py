@@ -5,6 +5,7 @@ from typing import Annotated, Any
 import typer
 
 from jobctl import cluster
+from jobctl import config as cluster_file
 from jobctl.cli import specs, text
 from jobctl.cli.confirm import confirm
 from jobctl.cli.context import Session
@@ -56,6 +57,8 @@ def up(
     most = None if max_unavailable is None else specs.count_or_share(max_unavailable)
     seconds = None if grace is None else specs.duration(grace, "--grace")
     manner = cluster.Manner(most, seconds)
+    for sentence in cluster_file.idle_settings(config):
+        session.out.note(sentence)
     if dry_run:
         plan = cluster.plan_up(
             config, engine, build=build, reset_scale=reset_scale, manner=manner, file=file

@@ -16,7 +16,11 @@ def validate(session: Session) -> None:
     config = session.config
     pools = {name: pool.replicas for name, pool in config.workers.items()}
     workers = ", ".join(f"{count} {name}" for name, count in pools.items())
-    data = {"file": str(session.path), "project": config.name, "workers": pools}
+    idle = cluster_file.idle_settings(config)
+    for sentence in idle:
+        session.out.note(sentence)
+    file = str(session.path)
+    data = {"file": file, "project": config.name, "workers": pools, "notes": idle}
     session.out.result(data, f"{session.path} is valid: project {config.name}, workers: {workers}")
 
 
