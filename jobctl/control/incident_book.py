@@ -80,12 +80,17 @@ class Book:
             held = self._open.get(instance)
             if held is None:
                 held = self._open[instance] = _Open(self._opened(instance, kind, cause, finding))
-            held.troubles.add(_SHORT[kind])
             incident = held.incident
+            # Of what was given up nobody wants to hear again and again that it goes on.
+            is_news = incident.outcome != "gave-up" or _SHORT[kind] not in held.troubles
+            held.troubles.add(_SHORT[kind])
             known = {**incident.diagnostics, **diagnostics}
             findings = _kept(*incident.findings, finding)
             held.incident = replace(incident, findings=findings, diagnostics=known)
-            self._happened("finding", held, check=finding.check, reason=finding.detail)
+            if is_news:
+                self._happened("finding", held, check=finding.check, reason=finding.detail)
+            else:
+                self._write(held.incident)
 
     def mends(self, instance: str, remedy: Remedy) -> None:
         """Note that a remedy was begun."""

@@ -66,9 +66,7 @@ class Calls:
         del engine
         at, queue = self._clock(), self._queue(seen)
         try:
-            queue.ping()
-            # It may answer and yet not serve: a function is what all work goes through.
-            queue.read_gauges()
+            answers(queue)
         finally:
             queue.close()
         return [Result(probe.subject, "ping", at, ok=True)]
@@ -138,6 +136,13 @@ class Calls:
         if queue is None:
             raise Silent
         return queue
+
+
+def answers(queue: Queue) -> None:
+    """Have Redis serve once. Raises QueueError."""
+    queue.ping()
+    # It may answer and yet not serve: a function is what all work goes through.
+    queue.read_gauges()
 
 
 def name_of(probe: Probe) -> str:

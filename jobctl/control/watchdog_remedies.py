@@ -12,6 +12,7 @@ from jobctl.cluster.drainer import Drainer
 from jobctl.control.deaths import Orderer
 from jobctl.control.incident import RemedyKind
 from jobctl.control.place import Place
+from jobctl.control.probes_calls import answers
 from jobctl.control.watchdog_targets import View, instance_named
 from jobctl.engine.errors import Conflict
 from jobctl.engine.model import ContainerDetail
@@ -42,8 +43,8 @@ class Remedies:
         if engine.inspect(names.seed(seen.project)) is not None:
             return "not done: a command is changing the cluster"
         service = detail.labels.get(labels.SERVICE, "")
-        if kind == "graceful" and service == names.REDIS and self._ended_script(view):
-            return "the script that kept it busy was ended"
+        if kind == "graceful" and service == names.REDIS and (done := self._without_restart(view)):
+            return done
         done = "killed and started again"
         if kind == "graceful":
             if labels.POOL in detail.labels:
@@ -59,25 +60,27 @@ class Remedies:
         engine.start(detail.id)
         return done
 
-    def _ended_script(self, view: View) -> bool:
-        """End what keeps Redis busy, if that is its trouble; whether it answers then."""
+    def _without_restart(self, view: View) -> str:
+        """End what keeps Redis busy; return what came of it, "" when it has to be restarted."""
         until = time.monotonic() + _SCRIPT_PATIENCE
+        ended = False
         while time.monotonic() < until:
             queue = self.place.queue(view.seen)
             if queue is None:
-                return False
+                return ""
             try:
-                if _kill_script(queue):
-                    queue.ping()
-                    return True
-                return False
+                ended = _kill_script(queue) or ended
+                answers(queue)
             except QueueError as error:
                 if "UNKILLABLE" in str(error):
-                    return False  # it has written: only the end of Redis ends it
+                    return ""  # it has written: only the end of Redis ends it
+            else:
+                script = "the script that kept it busy was ended"
+                return script if ended else "not done: it answers again"
             finally:
                 queue.close()
             time.sleep(_POLL)
-        return False
+        return ""
 
 
 def _kill_script(queue: Queue) -> bool:
