@@ -1,7 +1,7 @@
 """`./script/bench recovery [KILLS [ROUNDS]] [CONTESTANT…]`: 20 kills of each, in 4 rounds.
 
 The last line is ``recovery ratio=R``: the worst sample of jobctl with its controller over the worst
-of the best rival.
+of the best rival. Exit code 1 if a bar was missed.
 """
 
 import math
@@ -72,10 +72,25 @@ def main() -> int:
     for name, some in runs.items():
         print(f"{name}: {' '.join(f'{s:.3f}' for s in sorted(_samples(some)))}")
     best = min((n for n in runs if n not in ours), key=lambda n: _worst(runs[n]), default=None)
-    if best is not None and ON in runs:
-        print(f"\nthe best rival: {best}")
-        print(f"recovery ratio={_worst(runs[ON]) / _worst(runs[best]):.3f}")
-    return 0
+    if best is None or ON not in runs:
+        return 0
+    ratio = _worst(runs[ON]) / _worst(runs[best])
+    bars = _bars(runs[ON], ratio)
+    print(f"\nthe best rival: {best}")
+    held = (f"{what} {'reached' if ok else 'MISSED'}" for what, ok in bars.items())
+    print(f"bars: {', '.join(held)}")
+    print(f"recovery ratio={ratio:.3f}")
+    return 0 if all(bars.values()) else 1
+
+
+def _bars(runs: list[Run], ratio: float) -> dict[str, bool]:
+    """Return what was promised of jobctl with its controller, and whether it holds."""
+    return {
+        "worst < 1.0 s": _worst(runs) < 1.0,
+        "0 lost": sum(run.verdict.lost for run in runs) == 0,
+        "0 accepted twice": sum(run.twice or 0 for run in runs) == 0,
+        "ratio <= 0.35": ratio <= 0.35,
+    }
 
 
 def _ours(work: Path, controller: str, port: int) -> OurStage:
