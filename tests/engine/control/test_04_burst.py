@@ -28,13 +28,13 @@ def scaled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveCluster]:
         cluster.close()
 
 
-def settings(least: int, most: int) -> dict[str, Any]:
+def settings(least: int, most: int, wait: str = "2s", cooldown: str = "2s") -> dict[str, Any]:
     rule = {
         "min": least,
         "max": most,
-        "target_wait": "2s",
+        "target_wait": wait,
         "up_cooldown": "1s",
-        "down_cooldown": "3s",
+        "down_cooldown": cooldown,
     }
     return {
         # Whatever else runs on the machine of the test is no reason to refuse.
@@ -75,7 +75,7 @@ def test_a_burst_scales_up_and_down_again_and_cuts_no_job(
 ) -> None:
     least, most, count = size(1, 3), size(3, 8), size(300, 5000)
     if least > 1:
-        scaled.write(settings(least, most))
+        scaled.write(settings(least, most, wait="10s", cooldown="15s"))
         scaled.run("up")
         eventually(lambda: workers(scaled) == least)
     title = f"measured: {count:,} jobs of 0.1 s at once, {least} to {most} workers of 0.5 CPU"
