@@ -17,6 +17,7 @@ from jobctl.cluster.making import create_and_start
 from jobctl.cluster.observed import Observed
 from jobctl.cluster.removal import drain_worker, remove_container
 from jobctl.cluster.spec import Spec
+from jobctl.config.units import unavailable
 from jobctl.engine.model import Container
 
 _NOT_OF_A_WORKER = ("replicas", "autoscale", "update")
@@ -105,12 +106,6 @@ def waves(wanted: Desired, seen: Observed, most: int | str | None = None) -> lis
         chunks = [free, *(working[at : at + count] for at in range(0, len(working), count))]
         found += [Wave(name, tuple(chunk)) for chunk in chunks if chunk]
     return found
-
-
-def unavailable(most: int | str, replicas: int) -> int:
-    """Return how many of a pool's workers may be away at once: 1 or more, whatever the share."""
-    count = most if isinstance(most, int) else replicas * int(most.removesuffix("%")) // 100
-    return max(1, count)
 
 
 def plan_wave(wanted: Desired, seen: Observed, wave: Wave, manner: Manner) -> Plan:

@@ -96,7 +96,7 @@ def _wave(
             executor.execute(plan_wave(wanted, seen, wave, manner))
         finally:
             run.done += executor.outcome.done
-        on_event(Event("wait", service, text, "done"))
+        on_event(Event("wait", service, f"{text}: done", "done"))
         return True
 
     return attempt

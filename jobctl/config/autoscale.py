@@ -94,12 +94,7 @@ class Update(Section):
     )
     canary: bool = Field(
         default=True,
-        description="A small job must succeed on the first of each group of new workers before "
-        "the next ones are replaced; when it fails, those replaced so far are rolled back.",
+        description="A new worker gets no job before a small one, its canary, has succeeded on "
+        "it, and no other worker is replaced before that. When it fails, those replaced so far "
+        "are rolled back. false: a new worker must register, no more.",
     )
-
-
-def unavailable(most: int | str, replicas: int) -> int:
-    """Return how many of a pool's workers may be away at once: 1 or more, whatever the share."""
-    count = most if isinstance(most, int) else replicas * int(most.removesuffix("%")) // 100
-    return max(1, count)

@@ -95,6 +95,12 @@ def format_rate(per_second: float) -> str:
     return f"{Decimal(repr(per_second)):f}/s"
 
 
+def unavailable(most: int | str, replicas: int) -> int:
+    """Return how many of a pool's workers may be away at once: 1 or more, whatever the share."""
+    count = most if isinstance(most, int) else replicas * int(most.removesuffix("%")) // 100
+    return max(1, count)
+
+
 def parse_count_or_share(value: object) -> int | str:
     """Take ``2`` or ``"25%"``: a number from 1 on, or a share from 1% to 100% as it is written.
 

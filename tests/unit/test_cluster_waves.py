@@ -1,7 +1,5 @@
 """Which workers are replaced together: the plan of a rolling update."""
 
-import pytest
-
 from jobctl.cluster import Manner, plan_roll
 from jobctl.cluster.desired import Desired, desired
 from jobctl.cluster.observed import Observed, observe
@@ -26,16 +24,6 @@ def change(
 
 def shown(demo: ClusterInMemory, settings: dict[str, object], most: int | str = 1) -> list[str]:
     return [str(wave) for wave in plan_roll.waves(*change(demo, settings), most)]
-
-
-@pytest.mark.parametrize(
-    ("most", "replicas", "count"),
-    [(1, 3, 1), (2, 3, 2), (9, 3, 9), ("1%", 3, 1), ("50%", 3, 1), ("67%", 3, 2), ("100%", 3, 3)],
-)
-def test_a_share_is_rounded_down_and_one_may_always_be_away(
-    most: int | str, replicas: int, count: int
-) -> None:
-    assert plan_roll.unavailable(most, replicas) == count
 
 
 def test_nothing_changed_means_no_wave(demo: ClusterInMemory) -> None:

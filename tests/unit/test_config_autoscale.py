@@ -7,8 +7,7 @@ from hypothesis import strategies as st
 from jobctl.cluster.desired import Desired, desired
 from jobctl.cluster.spec import Spec
 from jobctl.config import Config, Pool, loads, resolved_yaml
-from jobctl.config.autoscale import unavailable
-from jobctl.config.units import parse_count_or_share
+from jobctl.config.units import parse_count_or_share, unavailable
 from tests.support.config_problems import problems
 
 POOL = "name: x\nworkers:\n  default:\n    "
