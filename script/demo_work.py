@@ -50,7 +50,7 @@ def main() -> int:
         if len(ended) == len(ids) // 2:
             jobctl(file, "chaos", "kill-worker", "--random")
             jobctl(file, "ps")
-            phase("`up` brings it back, and its jobs go on")
+            phase("its jobs go on at once, and it comes back: `up` waits for that")
             jobctl(file, "up")
 
     phase("every result against what this machine computes")

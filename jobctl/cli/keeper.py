@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+from jobctl import cluster
 from jobctl.cli import text
 from jobctl.cli.context import Session
 from jobctl.cluster import names
@@ -68,6 +69,15 @@ def keeper(session: Session, rows: Sequence[InstanceRow]) -> Keeper:
         session.out.note(f"what the controller found is not known: {error}")
         return Keeper(None)
     return judged(state, session.project, rows, session.now())
+
+
+def is_kept(session: Session) -> bool:
+    """Tell whether somebody brings back what dies: in a container, or on some host."""
+    rows = cluster.ps(session.project, session.engine())
+    if any(row.service == _SERVICE and row.state == "running" for row in rows):
+        return True
+    found = keeper(session, rows)
+    return found.state is not None and not found.silence
 
 
 def judged(

@@ -27,6 +27,8 @@ def live(make_cluster: MakeCluster, monkeypatch: pytest.MonkeyPatch) -> Live:
             "name": made.project,
             "master": {"port": made.port},
             "workers": {"default": {"replicas": 2}},
+            # Nobody but `up` is to bring anything back.
+            "controller": {"run": "off"},
         }
     )
     up(config, made.engine, file=str(made.file))

@@ -20,7 +20,7 @@ from jobctl.cluster import (
 from jobctl.cluster.action import Action, Plan
 from jobctl.cluster.events import Event
 from jobctl.engine.errors import EngineUnreachable
-from tests.support.cli_cluster import ROWS, FakeEngine, fake
+from tests.support.cli_cluster import ROWS, FakeEngine, fake, row
 from tests.support.cli_session import A, B, FakeClient, FakeParts, job, run
 
 PLAN = Plan(
@@ -275,6 +275,18 @@ def test_a_worker_is_killed_by_name_or_at_random(
     run("chaos", "kill-worker", "--random", parts=parts)
     assert [given[2] for given, _ in kill.calls] == ["worker-2", None]
     assert run("chaos", "kill-worker", "worker-2", "--random", parts=parts).code == 2
+
+
+@pytest.mark.parametrize("state", ["running", "exited", ""])
+def test_whoever_kills_a_worker_is_told_who_brings_it_back(
+    monkeypatch: pytest.MonkeyPatch, parts: FakeParts, state: str
+) -> None:
+    fake(monkeypatch, "kill_worker", "worker-2")
+    rows = [row("controller-1", "controller", state=state)] if state else []
+    fake(monkeypatch, "ps", rows)
+    said = run("chaos", "kill-worker", "worker-2", parts=parts).err
+    assert ("the controller brings it back" in said) == (state == "running")
+    assert ("jobctl up brings it back" in said) == (state != "running")
 
 
 def test_a_token_of_a_cluster_that_is_gone_is_replaced(

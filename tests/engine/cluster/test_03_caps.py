@@ -21,7 +21,7 @@ HOG = "held = bytearray(300 * 1024 * 1024); print('survived')"
 
 
 def test_every_container_is_capped_and_confined(standing: LiveCluster) -> None:
-    for service in ("worker-1", "worker-2", "worker-3", "master-1", "redis-1"):
+    for service in ("worker-1", "worker-2", "worker-3", "master-1", "redis-1", "controller-1"):
         assert_capped_and_confined(standing, service)
 
 

@@ -9,6 +9,8 @@ WORK = "echo attempt $JOBCTL_ATTEMPT > result; echo attempt $JOBCTL_ATTEMPT; sle
 def test_late_writes_of_a_paused_worker_are_refused(make_cluster: MakeCluster) -> None:
     cluster = make_cluster(
         {
+            # Nobody asks for patience with it: its lease decides.
+            "controller": {"run": "off"},
             "lease": "3s",
             "heartbeat": "1s",
             "workers": {"default": {"replicas": 2, "concurrency": 1}},

@@ -49,7 +49,7 @@ def test_two_ups_at_once_end_in_one_cluster(make_cluster: MakeCluster) -> None:
     both = [cluster.spawn("up"), cluster.spawn("up")]
     ends = [process.communicate(timeout=120) for process in both]
     assert [process.returncode for process in both] == [0, 0], ends
-    assert len(identities(cluster)) == 5
+    assert len(identities(cluster)) == 6
     mine = {"com.docker.compose.project": cluster.project}
     assert len(cluster.engine.networks(mine)) == 1
     assert len(cluster.client.workers()) == 3
@@ -66,7 +66,7 @@ def test_an_up_killed_half_way_is_completed_by_the_next(
     process.send_signal(signal.SIGKILL)
     process.wait()
     cluster.run("up")
-    assert len(identities(cluster)) == 5
+    assert len(identities(cluster)) == 6
     assert cluster.run("submit", "--wait", "--", "true").code == 0
 
 

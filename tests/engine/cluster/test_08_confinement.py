@@ -30,7 +30,11 @@ def test_secrets_are_out_of_a_jobs_reach(standing: LiveCluster) -> None:
 
 def test_secrets_are_in_no_inspect_and_no_log(standing: LiveCluster) -> None:
     standing.run("submit", "--wait", "--", "true")
-    held = {"master-1": ("token", "redis-master"), "worker-1": ("redis-worker",)}
+    held = {
+        "master-1": ("token", "redis-master"),
+        "worker-1": ("redis-worker",),
+        "controller-1": ("controller-token", "redis-controller"),
+    }
     told = [
         standing.engine.execute(standing.container(name), ("cat", f"/jobctl/secrets/{file}")).output
         for name, files in held.items()

@@ -97,11 +97,14 @@ def test_attempts_are_retried_with_backoff_until_one_succeeds(standing: LiveClus
     assert (job["status"], job["attempt"], job["failures"]) == ("succeeded", 3, 2)
 
 
-def test_kill_worker_and_up_recover_at_once(cluster: LiveCluster) -> None:
+def test_kill_worker_and_up_recover_at_once(make_cluster: MakeCluster) -> None:
+    cluster = make_cluster({"controller": {"run": "off"}})
+    cluster.run("up")
     ids = cluster.submit("--array", "0-11", "--", "sleep", "1")
     eventually(lambda: any(worker["jobs"] for worker in cluster.client.workers()))
     said = cluster.run("chaos", "kill-worker", "worker-2")
-    assert "worker-2" in said.out + said.err
+    assert "worker-2" in said.out
+    assert "jobctl up" in said.err
     rows = {row["name"]: row for row in cluster.json("ps")["instances"]}
     assert rows["worker-2"]["state"] == "exited"
     cluster.run("up")
@@ -118,7 +121,7 @@ def test_compose_and_docker_show_the_cluster(standing: LiveCluster) -> None:
     names = docker(
         "ps", "--filter", f"label=jobctl.project={standing.project}", "--format", "{{.Names}}"
     )
-    assert len(names.split()) == 5
+    assert len(names.split()) == 6
     rows = docker(
         "ps",
         "--filter",
@@ -128,6 +131,7 @@ def test_compose_and_docker_show_the_cluster(standing: LiveCluster) -> None:
         '{{.Label "com.docker.compose.oneoff"}}',
     )
     assert sorted(rows.splitlines()) == [
+        "controller 1 False",
         "master 1 False",
         "redis 1 False",
         "worker 1 False",
@@ -145,12 +149,12 @@ def test_composes_own_commands_show_the_cluster(standing: LiveCluster) -> None:
         ).stdout
 
     listed = {row["Name"]: row for row in json.loads(shown("ls", "--format", "json"))}
-    assert listed[standing.project]["Status"] == "running(5)"
+    assert listed[standing.project]["Status"] == "running(6)"
     assert listed[standing.project]["ConfigFiles"] == str(standing.file)
     rows = shown("-p", standing.project, "ps", "--format", "{{.Service}} {{.Name}}").splitlines()
     assert sorted(rows) == [
         f"{instance.partition('-')[0]} {standing.container(instance)}"
-        for instance in ("master-1", "redis-1", "worker-1", "worker-2", "worker-3")
+        for instance in ("controller-1", "master-1", "redis-1", "worker-1", "worker-2", "worker-3")
     ]
 
 
