@@ -86,6 +86,15 @@ def begun(replicas: int, at: float) -> Pool:
     return Pool(replicas, at, state=autoscale.State(replicas))
 
 
+def raised(pool: Pool, rule: Rule, at: float) -> Pool:
+    """Return the pool with its least of workers at once: for that no look is needed."""
+    least = rule.policy.minimum
+    if rule.order.paused or pool.replicas >= least:
+        return pool
+    reason, state = f"min is {least}", replace(pool.state, wanted=least)
+    return replace(pool, replicas=least, at=at, reason=reason, blocked_by=None, state=state)
+
+
 def decided(pool: Pool, rule: Rule, look: Look, room: Callable[[Sample], Room], at: float) -> Pool:
     """Return the pool after one look more; ``at`` is the time of day (s since 1970)."""
     memory, seen = sample(pool.memory, look)

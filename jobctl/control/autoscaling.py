@@ -22,10 +22,11 @@ from jobctl.control import state
 from jobctl.control.autoscale import Limit
 from jobctl.control.autoscale_load import Sample
 from jobctl.control.autoscale_policy import Room
-from jobctl.control.autoscale_pool import Pool, Rule, begun, decided
+from jobctl.control.autoscale_pool import Pool, Rule, begun, decided, raised
 from jobctl.control.autoscale_sample import Look
 from jobctl.control.deaths import Orderer
 from jobctl.control.departures import Departures
+from jobctl.control.drift import SETTLE
 from jobctl.control.host_room import Caps, HostRoom
 from jobctl.control.place import Place
 from jobctl.control.releases import SHORT_ID, Say
@@ -43,8 +44,6 @@ _AT_A_TIME = 8
 
 _REMEMBERED = 600.0
 """Seconds after which what another controller decided says nothing any more."""
-
-_NOT_RUNNING = ("created", "exited", "dead")
 
 
 @dataclass(frozen=True)
@@ -94,6 +93,7 @@ class Autoscaler:
         self._departures = Departures(engine, place.project, say, ordered, clock)
         self._orders: dict[str, Order] = {}
         self._view: _View | None = None
+        self._generation = (0, 0.0)
         self._pools: dict[str, Pool] = {}
         self._lock = threading.Lock()
         self._stopped = threading.Event()
@@ -143,6 +143,10 @@ class Autoscaler:
         view = _View(wanted, seen, config, self._ruled(seen))
         replicas: dict[str, int] = {}
         fresh: set[str] = set()
+        number = seen.generation.number if seen.generation else 0
+        if number != self._generation[0]:
+            self._generation = (number, self._clock())
+        settled = self._clock() - self._generation[1] >= SETTLE
         with self._lock:
             self._view = view
             self._has_view.set()
@@ -155,7 +159,8 @@ class Autoscaler:
                 service = wanted.pools[name].template.service
                 free = (number for number in count(1) if number not in rows)
                 fresh |= {f"{service}-{number}" for number in islice(free, more)}
-        return with_replicas(wanted, replicas), frozenset(fresh)
+        # Whoever wrote a new spec is making what it says: that is not to be done twice.
+        return with_replicas(wanted, replicas), frozenset(fresh if settled else ())
 
     def see_to(self, seen: Observed, queue: Queue, workers: list[Worker]) -> None:
         """Drain those that are too many, and remove those that hold nothing. Raises QueueError."""
@@ -164,11 +169,7 @@ class Autoscaler:
         for name, replicas in numbers.items():
             rows = list(seen.pool(name).values())
             self._departures.see_to(name, rows, workers, replicas, queue)
-            staying = self._departures.staying(name, rows)
-            surplus = max(0, len(staying) - replicas)
-            # Without force: one that was just brought back is drained like any other.
-            still = [row for row in staying if row.state in _NOT_RUNNING]
-            self._departures.remove(still[:surplus], "the pool needs fewer workers")
+            self._departures.remove_stranded(name, rows, replicas)
 
     def _ruled(self, seen: Observed) -> dict[str, Order]:
         """Return what the operator ruled, as far as it can be read."""
@@ -191,6 +192,9 @@ class Autoscaler:
                 first = max(there, rule.settings.first_replicas)
                 number = kept[name].replicas if name in kept else first
                 self._pools[name] = begun(number, at)
+            before = self._pools[name]
+            self._pools[name] = raised(before, rule, at)
+            self._tell(name, before, self._pools[name])
         for name in self._pools.keys() - rules.keys():
             del self._pools[name]
 

@@ -21,6 +21,11 @@ from jobctl.queue import Queue, UnknownWorker, Worker
 _NOBODYS = 120.0
 """Seconds after which a drain is nobody's any more: an `up` or a controller died over it."""
 
+_STRANDED = 10.0
+"""Seconds without running after which a worker is not brought back only to be drained."""
+
+_NOT_RUNNING = ("created", "exited", "dead")
+
 
 class Departures:
     """Who of the autoscaled pools is on the way out. For the controller's loop alone.
@@ -42,6 +47,7 @@ class Departures:
         self._ordered = ordered
         self._clock = clock
         self._away_since: dict[str, dict[str, float]] = {}
+        self._down_since: dict[str, dict[str, float]] = {}
         self._told: frozenset[str] = frozenset()
         self._away: dict[str, frozenset[str]] = {}
         self._removing: dict[str, str] = {}
@@ -65,12 +71,6 @@ class Departures:
     def removing_ids(self) -> frozenset[str]:
         """The ids of their containers. Safe from any thread."""
         return frozenset(self._removing)
-
-    def staying(self, pool: str, rows: Iterable[Container]) -> list[Container]:
-        """Return the containers of those that take jobs, or will when they have started."""
-        away = self._away.get(pool, frozenset())
-        rest = (row for row in rows if row.id not in self._removing)
-        return [row for row in rest if row.id[:SHORT_ID] not in away]
 
     def available(self, rows: Iterable[Container]) -> int:
         """Return how many workers a pool has, or can have back without making any."""
@@ -105,6 +105,18 @@ class Departures:
             if w.name in found.drain or (w.status in AWAY and w.name not in found.undrain)
         )
         self.remove([running[w.container] for w in mine if w.name in found.remove], "it is drained")
+
+    def remove_stranded(self, pool: str, rows: Iterable[Container], replicas: int) -> None:
+        """Remove those that are too many and that nobody could bring back for a while."""
+        away, now = self._away.get(pool, frozenset()), self._clock()
+        rest = [row for row in rows if row.id not in self._removing]
+        staying = [row for row in rest if row.id[:SHORT_ID] not in away]
+        before = self._down_since.get(pool, {})
+        down = {row.id: before.get(row.id, now) for row in staying if row.state in _NOT_RUNNING}
+        self._down_since[pool] = down
+        late = [row for row in staying if now - down.get(row.id, now) >= _STRANDED]
+        # Without force: one that was brought back after all is drained like any other.
+        self.remove(late[: max(0, len(staying) - replicas)], "the pool needs fewer workers")
 
     def remove(self, rows: Iterable[Container], cause: str) -> None:
         """Remove containers that run no jobs, in a thread: to stop takes its time."""

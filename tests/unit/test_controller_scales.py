@@ -7,9 +7,11 @@ from typing import Any
 import pytest
 
 from jobctl.cluster import orders
+from jobctl.cluster.observed import observe
 from jobctl.cluster.orders import Order
 from jobctl.cluster.seed import Seed
 from jobctl.control import state
+from jobctl.control.departures import Departures
 from jobctl.control.state import ControllerState, PoolState
 from tests.support.cluster_in_memory import PROJECT, ClusterInMemory
 from tests.support.controlled import FakePlace, Running
@@ -149,20 +151,30 @@ def test_what_was_decided_survives_the_controller(demo: ClusterInMemory, tmp_pat
         eventually(lambda: len(workers(demo)) == 4)
 
 
-def test_a_surplus_worker_that_does_not_run_is_removed(
-    demo: ClusterInMemory, tmp_path: Path
-) -> None:
-    control, _ = scaled(demo, tmp_path)
-
-    def die(name: str) -> None:
-        if name == "demo-worker-2":
-            demo.world.end(name, 1)
-
-    demo.world.on_start = die
+def test_a_surplus_worker_that_nobody_can_bring_back_is_removed(demo: ClusterInMemory) -> None:
+    demo.up()
     demo.engine.kill("demo-worker-2")
-    with control():
-        eventually(lambda: "demo-worker-2" not in demo.states())
-    assert workers(demo) == {"worker-1"}
+    clock = [0.0]
+    ordered: list[str] = []
+    departures = Departures(
+        demo.engine,
+        PROJECT,
+        lambda *_, **__: None,
+        lambda container, _: ordered.append(container),
+        lambda: clock[0],
+    )
+    rows = list(observe(demo.engine, PROJECT).pool("default").values())
+    for clock[0] in (0.0, 9.0):
+        departures.remove_stranded("default", rows, 2)
+        assert not departures.removing
+    clock[0] = 11.0
+    departures.remove_stranded("default", rows, 3)
+    assert not departures.removing
+    departures.remove_stranded("default", rows, 2)
+    assert departures.removing == {"worker-2"}
+    eventually(lambda: "demo-worker-2" not in demo.states())
+    assert len(ordered) == 1
+    assert len(workers(demo)) == 2
 
 
 def _told(control: Running, beginning: str) -> bool:
