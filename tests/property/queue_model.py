@@ -39,14 +39,14 @@ class Model(Flow):
             share = math.ceil(waiting / len(self.names))
             limit = min(room + prefetch, max(room, share))
         claimed: list[str] = []
-        suspects = False
+        alone = False
         for queue in queues if not self.draining[worker] else []:
             for job in [] if self.paused(queue) else self.waiting(queue):
                 suspect = job.crashes + job.losses > 0
-                if len(claimed) >= (room if suspect or suspects else limit):
+                if alone or len(claimed) >= limit or (suspect and (claimed or not room)):
                     break
-                suspects = suspects or suspect
                 if self.admit(job):
+                    alone = suspect
                     job.status, job.holder = Status.CLAIMED, worker
                     job.attempt += 1
                     claimed.append(job.id)

@@ -108,7 +108,9 @@ def test_returned_jobs_go_to_the_head_in_their_order(lab: Lab, queue: Queue) -> 
     queue.hand_back("inc-1", leases[2:], Cause.SCALE_DOWN)
     queue.release("inc-1")
     lab.worker("inc-2")
-    assert [lease[0] for lease in lab.claim("inc-2", 9)] == ids
+    # What a worker was lost with comes alone.
+    claims = [[lease[0] for lease in lab.claim("inc-2", 9)] for _ in range(3)]
+    assert claims == [ids[:1], ids[1:2], ids[2:]]
     job = queue.get(ids[3])
     assert (job.attempt, job.crashes, job.history) == (2, 0, ())
 
@@ -279,7 +281,7 @@ def test_swept_jobs_go_to_the_head_in_their_order(lab: Lab, queue: Queue) -> Non
     lab.claim("inc-1", 3)
     lab.expire("inc-1")
     assert queue.tick().moved == 3
-    assert [lease[0] for lease in lab.claim("inc-1", 9)] == ids
+    assert [lab.claim("inc-1", 1)[0][0] for _ in ids] == ids
 
 
 def test_nothing_wakes_a_worker_for_a_cancelled_job(lab: Lab, queue: Queue) -> None:
@@ -310,6 +312,28 @@ def test_a_clock_that_was_set_back_hides_no_loss(lab: Lab, queue: Queue) -> None
     lab.expire("inc-1")
     queue.tick()
     assert queue.get(job_id).crashes == 1
+
+
+def test_two_that_were_lost_together_need_not_be_lost_together_again(
+    lab: Lab, queue: Queue
+) -> None:
+    bad, other, third = lab.submit(3)
+    lab.claim(lab.worker("inc-1"), 2)
+    queue.release("inc-1")
+    # Nobody knows which of them it was; each comes alone, and not in store behind another.
+    first, second = lab.worker("inc-1b"), lab.worker("inc-2", "worker-2")
+    assert [job.id for job in queue.claim(first, 2, ["default"], prefetch=9).jobs] == [bad]
+    assert queue.claim(second, 0, ["default"], prefetch=9).jobs == []
+    # Whoever is awake finds that there is more.
+    assert queue.wait_work(["default"], 1)
+    assert [job.id for job in queue.claim(second, 2, ["default"]).jobs] == [other]
+    queue.release(first)
+    assert queue.get(other).losses == 1
+    # A fresh one before it does not take it along either.
+    queue.hand_back(second, [(other, 2)], None)
+    assert [job.id for job in queue.claim(second, 9, ["default"]).jobs] == [other]
+    assert [job.id for job in queue.claim(second, 9, ["default"]).jobs] == [bad]
+    assert [job.id for job in queue.claim(second, 9, ["default"]).jobs] == [third]
 
 
 def test_what_takes_workers_down_takes_no_neighbours_with_it(lab: Lab, queue: Queue) -> None:

@@ -20,7 +20,7 @@ end
 
 -- Claims the first job of a queue, or another that all before it have been taken from; adds
 -- what it was to `jobs`, and to `entries` what its worker then holds. False for one that had
--- to be parked, nil for one that is not to be kept in store.
+-- to be parked, nil for one that this claim cannot take.
 local function claim_one(ctx, id, queue, by, jobs, entries)
   local key = ctx.jobs .. id
   local f = redis.call('HMGET', key, 'extras', 'attempt', 'options', 'function', 'args')
@@ -29,12 +29,11 @@ local function claim_one(ctx, id, queue, by, jobs, entries)
     return true
   end
   local job = find(ctx, id)
-  if job.crashes + job.losses > 0 then
-    -- It may be why its worker was lost: nothing shall wait beside it and share the blame.
-    if #jobs >= by.room then
-      return nil
-    end
-    by.suspects = true
+  local suspect = job.crashes + job.losses > 0
+  -- It may be why its worker was lost: nothing shall come along with it, wait beside it and share
+  -- the blame. With whom it is next is chance, so nobody shares it for ever.
+  if suspect and (#jobs > 0 or by.room == 0) then
+    return nil
   end
   if has(job, 'l') then
     local place = redis.call('ZSCORE', ctx.p .. 'queue:' .. job.queue, id)
@@ -42,6 +41,7 @@ local function claim_one(ctx, id, queue, by, jobs, entries)
       return false
     end
   end
+  by.alone = suspect
   jobs[#jobs + 1] = redis.call('HGETALL', key)
   for _, word in ipairs(jobs[#jobs]) do
     by.bytes = by.bytes + #word
@@ -71,7 +71,7 @@ local function claim_from(ctx, queue, n, by, jobs, entries)
     local ids = redis.call('ZRANGE', key, 0, wanted - 1)
     local seen = 0
     for _, id in ipairs(ids) do
-      if by.bytes >= MAX_BYTES or by.suspects and #jobs >= by.room then
+      if by.bytes >= MAX_BYTES or by.alone then
         break
       end
       local claimed = claim_one(ctx, id, queue, by, jobs, entries)
@@ -122,7 +122,7 @@ local function caller(ctx, incarnation)
     name = worker[1],
     draining = worker[2], -- '1', or 'trial': then it gets nothing but its canary
     bytes = 0, -- what its claim weighs
-    suspects = false, -- whether a job is in it that a worker was lost with
+    alone = false, -- whether that is one job that a worker was lost with
     fields = {
       'attempt', '1', 'worker', worker[1], 'incarnation', incarnation, 'claimed_at', ctx.at,
     },
