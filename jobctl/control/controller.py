@@ -40,7 +40,10 @@ Wanted = tuple[Desired, Config]
 
 
 class Controller:
-    """Keeps one cluster as its spec says, until `stop`; or stands by while another one does."""
+    """Keeps one cluster as its spec says, until `stop`; or stands by while another one does.
+
+    It ends itself when it has not reached the engine for ``leave_after`` seconds.
+    """
 
     def __init__(
         self,
@@ -50,10 +53,13 @@ class Controller:
         *,
         alive: Callable[[], None] = lambda: None,
         clock: Callable[[], float] = time.time,
+        leave_after: float = float("inf"),
     ) -> None:
         self._engine = engine
         self._place = place
         self._alive = alive
+        self._leave_after = leave_after
+        self._last_seen = time.monotonic()
         self._stopped = False
         self._wake = threading.Event()
         self._seen = Observed(place.project)
@@ -169,7 +175,13 @@ class Controller:
             self._seen = self._place.look(self._engine, ask=False)
         except (EngineError, ClusterError, OSError) as error:
             self._troubles.has("not-seen", str(error), getattr(error, "hint", ""))
+            if time.monotonic() - self._last_seen > self._leave_after:
+                self._troubles.has(
+                    "leaves", "A new start may reach the engine where this one cannot."
+                )
+                self._stopped = True
             return None
+        self._last_seen = time.monotonic()
         self._troubles.over("not-seen")
         return self._seen
 

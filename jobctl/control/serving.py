@@ -26,9 +26,14 @@ def say(event: str, **facts: object) -> None:
         sys.stdout.flush()
 
 
-def serve(engine: Engine, place: Place, alive: Callable[[], None] = lambda: None) -> None:
-    """Run a controller in the main thread until SIGTERM or SIGINT."""
-    controller = Controller(engine, place, say, alive=alive)
+def serve(
+    engine: Engine,
+    place: Place,
+    alive: Callable[[], None] = lambda: None,
+    leave_after: float = float("inf"),
+) -> None:
+    """Run a controller in the main thread until SIGTERM, SIGINT or its own end."""
+    controller = Controller(engine, place, say, alive=alive, leave_after=leave_after)
 
     def stop(_number: int, _frame: FrameType | None) -> None:
         controller.stop()

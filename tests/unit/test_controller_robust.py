@@ -9,6 +9,7 @@ from jobctl.cluster.archive import File, pack
 from jobctl.cluster.observed import Observed
 from jobctl.cluster.seed import Seed
 from jobctl.control import state
+from jobctl.control.controller import Controller
 from jobctl.control.custody import Custody
 from jobctl.control.state import ControllerState, read_state
 from jobctl.engine.errors import EngineError, EngineUnreachable
@@ -153,3 +154,19 @@ def test_the_newest_state_is_found_on_the_volume_or_on_this_host(
     newer = replace(kept(place), at=kept(place).at + 1)
     state.write(state.host_folder(PROJECT), newer)
     assert read_state(demo.engine, PROJECT) == newer
+
+
+def test_one_that_may_begin_anew_leaves_when_it_cannot_reach_the_engine(
+    place: BrokenPlace,
+) -> None:
+    place.broken = EngineUnreachable("No engine answers.")
+    said: list[str] = []
+    controller = Controller(
+        place.cluster.engine.clone(),
+        place,
+        lambda event, **_facts: said.append(event),
+        clock=place.cluster.world.now,
+        leave_after=0.0,
+    )
+    controller.run()
+    assert "leaves" in said
