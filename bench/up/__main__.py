@@ -64,7 +64,7 @@ def rows(samples: Samples) -> list[list[str]]:
         "up": "up, until 3 workers are registered",
         "again": "up again, nothing changed",
         "scale": "scale 3 to 20, all ready",
-        "down": "down, 22 containers and the volumes",
+        "down": "down, 23 containers and the volumes (compose: 22)",
     }
     return [[titles[step], *(spread(samples[name][step]) for name in samples)] for step in STEPS]
 

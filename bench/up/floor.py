@@ -39,7 +39,7 @@ class Floor:
         self.client.networks.create(NAME, driver="bridge")
         for volume in ("logs", "redis"):
             self.client.volumes.create(f"{NAME}-{volume}")
-        self._start(["redis", "master", "worker-1", "worker-2", "worker-3"])
+        self._start(["master", "redis", "worker-1", "worker-2", "worker-3", "controller"])
         self._until(3)
         return time.perf_counter() - started
 
@@ -87,12 +87,15 @@ class Floor:
             host["binds"] = [f"{self.code}:/app:ro"]
         if kind == "master":
             host["port_bindings"] = {8000: ("127.0.0.1", PORTS["floor"])}
+        if kind == "controller":
+            host["binds"].append("/var/run/docker.sock:/var/run/docker.sock:ro")
+            host |= {"nano_cpus": 500_000_000, "mem_limit": "128m", "memswap_limit": "128m"}
         if kind == "worker":
             host["binds"].append(f"{NAME}-logs:/logs")
             host |= {"nano_cpus": 500_000_000, "mem_limit": "128m", "memswap_limit": "128m"}
         api = self.client.api
         container = api.create_container(
-            self.images["redis" if kind == "redis" else "master"],
+            self.images[kind if kind in ("redis", "controller") else "master"],
             CONTAINERS[kind],
             name=f"{NAME}-{name}",
             ports=[8000],
