@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
+from functools import partial
 
 from jobctl.cluster.errors import MasterRefused, MasterSilent
 from jobctl.cluster.master_api import MasterApi, WorkerLoad
@@ -112,6 +113,9 @@ class Drainer:
             load = loads.get(draining.worker)
             self.held.update(load.jobs if load else ())
             free = load is None or not load.jobs or load.status == "lost"
+            if load is not None and not free and not load.draining:
+                # Somebody else let it take jobs again: it would never come to an end.
+                _patiently(partial(api.drain, draining.worker, draining.grace))
             if free or now > draining.deadline:
                 draining.done.set_result(free)
         return [draining for draining in waiting if not draining.done.done()]

@@ -17,6 +17,9 @@ DEAF, STUCK = "deaf", "stuck"
 FIRST_WORD = 10.0
 """Seconds that a worker gets from its container's start to its registration, or a lease."""
 
+_NOT_TO_CLAIM = (WorkerStatus.DRAINING, WorkerStatus.DRAINED, WorkerStatus.TRIAL)
+"""Who is so gets no job, or its canary alone."""
+
 
 @dataclass(frozen=True)
 class Running:
@@ -87,7 +90,7 @@ def _deaf(row: Running, worker: Worker | None, lease: float, now: float) -> str 
 
 def _stuck(worker: Worker, look: Look, before: Look) -> str:
     """Return why it counts as stuck, "" if it does not: it has ended nothing for two looks."""
-    if worker.status in (WorkerStatus.DRAINING, WorkerStatus.DRAINED):
+    if worker.status in _NOT_TO_CLAIM:
         return ""
     jobs = [look.held[job_id] for job_id in worker.jobs if job_id in look.held]
     if sum(job.status is Status.RUNNING for job in jobs) >= worker.concurrency:

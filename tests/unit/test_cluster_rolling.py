@@ -79,6 +79,26 @@ def test_each_worker_is_replaced_and_tried_before_the_next_one_goes(demo: Cluste
     assert demo.up(SMALL).done == ()
 
 
+def test_one_that_somebody_lets_take_jobs_again_is_drained_again(demo: ClusterInMemory) -> None:
+    demo.up()
+    demo.master.jobs["worker-1"] = ["long"]
+    demo.master.reluctant.add("worker-1")
+    drain = demo.master.post
+
+    def post(path: str, body: dict[str, Any]) -> tuple[int, Any]:
+        answer = drain(path, body)
+        if path == "/workers/worker-1/drain":
+            again = demo.master.requests.count(f"POST {path}") > 1
+            demo.master.draining.clear()
+            demo.master.jobs["worker-1"] = [] if again else ["long"]
+        return answer
+
+    demo.master.post = post  # type: ignore[method-assign]
+    demo.up(SMALL)
+    assert demo.master.requests.count("POST /workers/worker-1/drain") == 2
+    assert memories(demo) == workers(96)
+
+
 def test_how_many_and_for_how_long_can_be_said(demo: ClusterInMemory) -> None:
     demo.up()
     demo.up(SMALL, manner=Manner("67%", 3.0))

@@ -2,6 +2,8 @@
 
 from dataclasses import replace
 
+import pytest
+
 from jobctl.cluster.observed import observe
 from jobctl.control.probes_workers import Look, Running, judged, waiting_in
 from jobctl.control.watchdog_model import Result
@@ -101,8 +103,9 @@ def test_idle_while_its_queue_has_work_is_stuck() -> None:
     assert failing(look(idle, frozenset({"other"})), look(idle, frozenset({"other"}))) == []
 
 
-def test_whoever_drains_may_idle() -> None:
-    away = replace(WORKER, jobs=(), status=WorkerStatus.DRAINED)
+@pytest.mark.parametrize("status", [WorkerStatus.DRAINED, WorkerStatus.TRIAL])
+def test_whoever_drains_or_is_on_trial_may_idle(status: WorkerStatus) -> None:
+    away = replace(WORKER, jobs=(), status=status)
     assert failing(look(away), look(away)) == []
 
 
