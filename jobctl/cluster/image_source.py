@@ -5,16 +5,16 @@ as a label of that base, and never part of a tag.
 """
 
 import queue
-import re
 import threading
 from dataclasses import dataclass
 from typing import Literal
 
 from jobctl.cluster import image_debian, image_labels
 from jobctl.cluster.errors import ClusterError
+from jobctl.cluster.image_pull import cause_of, no_such_image
 from jobctl.cluster.images import image_tags
 from jobctl.config import Config
-from jobctl.engine.errors import EngineError, NotFound
+from jobctl.engine.errors import EngineError
 from jobctl.engine.model import Image
 from jobctl.engine.protocol import Engine
 
@@ -22,7 +22,6 @@ Way = Literal["registry", "debian"]
 
 _PATIENCE = 10.0  # s: a dead network swallows packets; a living registry answers in one or two
 _NO_SUCH_DIGEST = "sha256:" + "0" * 64
-_HAS_NONE = re.compile(r"manifest unknown|not found", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -93,10 +92,8 @@ def registry_silence(engine: Engine, ref: str, patience: float) -> str:
     def ask() -> None:
         try:
             client.pull(probe)
-        except NotFound:
-            answers.put("")
         except EngineError as error:
-            answers.put("" if _HAS_NONE.search(str(error)) else _reason(error))
+            answers.put("" if no_such_image(error) else cause_of(error))
         else:
             answers.put("")
         finally:
@@ -114,8 +111,3 @@ def name_of(ref: str) -> str:
     name = ref.partition("@")[0]
     head, slash, last = name.rpartition("/")
     return head + slash + last.partition(":")[0]
-
-
-def _reason(error: EngineError) -> str:
-    """Return the end of an engine's chain of causes: what failed, and how."""
-    return ": ".join(str(error).rstrip(".").split(": ")[-2:])

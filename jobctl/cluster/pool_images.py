@@ -16,6 +16,7 @@ from jobctl.cluster.archive import File
 from jobctl.cluster.errors import ClusterError
 from jobctl.cluster.events import Event, OnEvent
 from jobctl.cluster.image_context import context, digest, image_tag, role_files
+from jobctl.cluster.image_pull import ensure_image
 from jobctl.cluster.pool_context import (
     code_files,
     pool_context,
@@ -52,7 +53,7 @@ def pool_tags(engine: Engine, config: "Config", worker: str) -> dict[str, str]:
     changed: it is pulled when the pool's is built.
     """
     return {
-        names.pool_image(name): _recipe(engine, name, pool, worker).tag
+        names.pool_image(name): _recipe(engine, config.name, name, pool, worker).tag
         for name, pool in config.workers.items()
         if has_own(pool)
     }
@@ -71,9 +72,10 @@ def ensure_pool_images(
     for name, pool in config.workers.items():
         if not has_own(pool):
             continue
-        if pool.image and engine.image(pool.image) is None:
-            _pull(engine, name, pool.image, on_event)
-        recipe = _recipe(engine, name, pool, worker)
+        if pool.image:
+            hint = f"docker build -t {pool.image} ., or docker pull {pool.image}"
+            ensure_image(engine, pool.image, f"the pool {name}", hint, on_event)
+        recipe = _recipe(engine, config.name, name, pool, worker)
         found[names.pool_image(name)] = recipe.tag
         if recipe.tag not in built and (force or engine.image(recipe.tag) is None):
             if pool.image:
@@ -89,7 +91,7 @@ def remove_old_images(engine: Engine, config: "Config", tags: Mapping[str, str])
     ``tags`` are the images of now, by role.
     """
     ours = tuple(image_tag(kind, "") for kind in ("pool", "runtime"))
-    kept = {*tags.values(), _runtime_tag(tags[names.WORKER])}
+    kept = {*tags.values(), _runtime_tag(config.name, tags[names.WORKER])}
     with suppress(EngineError):
         for image in engine.images({image_labels.BUILT_FOR: config.name}):
             for tag in image.tags:
@@ -103,7 +105,7 @@ def has_own(pool: "Pool") -> bool:
     return bool(pool.image or pool.code or pool.requirements)
 
 
-def _recipe(engine: Engine, name: str, pool: "Pool", worker: str) -> Recipe:
+def _recipe(engine: Engine, project: str, name: str, pool: "Pool", worker: str) -> Recipe:
     code = code_files(Path(pool.code)) if pool.code else [File("src", None, 0, 0, 0o755)]
     listed = [File("requirements", None, 0, 0, 0o755)]
     args = {"REQUIREMENTS": ""}
@@ -112,7 +114,7 @@ def _recipe(engine: Engine, name: str, pool: "Pool", worker: str) -> Recipe:
         listed, args["REQUIREMENTS"] = requirements_files(path), path.name
     if pool.image:
         way, args["PYTHON"] = "image", pool.python
-        args |= {"IMAGE": pool.image, "RUNTIME": _runtime_tag(worker)}
+        args |= {"IMAGE": pool.image, "RUNTIME": _runtime_tag(project, worker)}
         image = engine.image(pool.image)
         # By id: an image that was built anew under the same name is another one.
         origin = image.id if image else "not here"
@@ -121,35 +123,24 @@ def _recipe(engine: Engine, name: str, pool: "Pool", worker: str) -> Recipe:
     dockerfile = data_path("images", "pool", f"Dockerfile.{way}").read_bytes()
     files = [*code, *listed]
     made_from = [f"{key}={value}" for key, value in sorted(args.items())]
-    tag = image_tag("pool", pool_digest(dockerfile, files, origin, *made_from))
+    # Each project its own, whatever is alike: what one removes no other misses.
+    tag = image_tag("pool", pool_digest(dockerfile, files, origin, project, *made_from))
     return Recipe(name, tag, dockerfile, tuple(files), args)
 
 
-def _runtime_tag(worker: str) -> str:
-    return image_tag("runtime", digest(role_files("runtime"), worker))
+def _runtime_tag(project: str, worker: str) -> str:
+    return image_tag("runtime", digest(role_files("runtime"), project, worker))
 
 
 def _ensure_runtime(engine: Engine, config: "Config", worker: str, on_event: OnEvent) -> None:
     """Have the runtime that images of the user's get; it is made from the worker's image."""
-    tag = _runtime_tag(worker)
+    tag = _runtime_tag(config.name, worker)
     if engine.image(tag) is None:
         on_event(Event("action", tag, "build", "started"))
         files = context(role_files("runtime"))
         labels = {image_labels.ROLE: "runtime", image_labels.BUILT_FOR: config.name}
         engine.build(tag, files, args={"WORKER": worker}, labels=labels)
         on_event(Event("action", tag, "build", "done"))
-
-
-def _pull(engine: Engine, name: str, image: str, on_event: OnEvent) -> None:
-    on_event(Event("info", f"pool {name}", f"pulling {image}"))
-    try:
-        engine.pull(image)
-    except EngineError as error:
-        raise ClusterError(
-            f"The pool {name} wants the image {image}, which the engine has not and cannot pull: "
-            f"{str(error).rstrip('.')}.",
-            f"docker build -t {image} ., or docker pull {image}",
-        ) from error
 
 
 def _build(

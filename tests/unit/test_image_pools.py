@@ -1,5 +1,6 @@
 """The images of pools: what goes in, when one is built anew, and what is told when it cannot be."""
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,10 @@ from jobctl.cluster.pool_context import (
     pool_context,
     requirements_files,
 )
-from jobctl.cluster.pool_images import ensure_pool_images, pool_tags
+from jobctl.cluster.pool_images import ensure_pool_images, pool_tags, remove_old_images
+from jobctl.cluster.service_images import ensure_service_images
 from jobctl.config import Config, loads
-from jobctl.engine.errors import BuildFailed
+from jobctl.engine.errors import BuildFailed, EngineError, NotFound
 from jobctl.engine.model import Image
 from tests.support.memory_engine import MemoryEngine
 
@@ -115,9 +117,64 @@ def test_an_image_that_is_not_there_is_pulled(engine: MemoryEngine, home: Path) 
 
 
 def test_an_image_that_nobody_has_is_named_with_its_pool(engine: MemoryEngine, home: Path) -> None:
-    with pytest.raises(ClusterError, match=r"The pool gpu wants the image team/none:1") as raised:
+    with pytest.raises(
+        ClusterError, match=r"The image team/none:1 of the pool gpu is not on the"
+    ) as raised:
         ensure(engine, config(home, gpu={"image": "team/none:1"}))
     assert "docker build -t team/none:1" in raised.value.hint
+
+
+LOOKUP = (
+    'Could not pull image a/b:1: Get "https://r.example/v2/": dial tcp: lookup r.example: no host.'
+)
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (EngineError(LOOKUP), "cannot be pulled (lookup r.example: no host)."),
+        (EngineError("Could not pull image a/b:1: manifest unknown."), "has none of that name."),
+        (NotFound("No such image: a/b:1."), "has none of that name."),
+        (
+            EngineError("Could not pull image a/b:1: pull access denied for a/b, repository …"),
+            "gives it to nobody who is not logged in there (docker login).",
+        ),
+    ],
+)
+def test_why_an_image_cannot_be_had_is_one_sentence(
+    engine: MemoryEngine, home: Path, monkeypatch: pytest.MonkeyPatch, error: Exception, said: str
+) -> None:
+    def refuse(_ref: str) -> None:
+        raise error
+
+    monkeypatch.setattr(engine, "pull", refuse)
+    pooled = config(home, gpu={"image": "a/b:1"})
+    served = loads("name: x\nservices: {web: {image: 'a/b:1'}}")
+    for whose, have in (
+        ("pool gpu", partial(ensure, engine, pooled)),
+        ("service web", partial(ensure_service_images, engine, served, ignore)),
+    ):
+        with pytest.raises(ClusterError) as raised:
+            have()
+        told = str(raised.value)
+        assert told.startswith(f"The image a/b:1 of the {whose} is not on the engine, and ")
+        assert (told.endswith(said), "\n" in told) == (True, False)
+        assert "docker pull a/b:1" in raised.value.hint
+
+
+def test_projects_alike_have_images_of_their_own(engine: MemoryEngine, home: Path) -> None:
+    """One that changes its code, or goes, takes nothing from the other."""
+    mine = config(home, default=CODE, other={"image": "team/app:1"})
+    theirs = mine.model_copy(update={"name": "y"})
+    engine.world.add_image("team/app:1")
+    tags = [{"worker": WORKER, **ensure(engine, one)} for one in (mine, theirs)]
+    built = set(engine.world.images)
+    (home / "src/pkg/tasks.py").write_text("def g(): ...\n")
+    now = {"worker": WORKER, **ensure(engine, mine)}
+    remove_old_images(engine, mine, now)
+    gone = built - set(engine.world.images)
+    assert gone == {tags[0]["pool-default"]}
+    assert set(tags[1].values()) <= set(engine.world.images)
 
 
 @pytest.mark.parametrize(
