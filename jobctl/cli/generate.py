@@ -13,8 +13,7 @@ import typer
 
 from jobctl.cli.errors import EXIT_CODES
 from jobctl.cli.main import app
-
-PATH = Path(__file__).parents[2] / "docs" / "cli.md"
+from jobctl.config.freshness import ROOT, refresh
 
 _AS_IT_IS = "\b\n"
 
@@ -100,18 +99,10 @@ def _worth_saying(param: Any) -> bool:
     return not param.is_flag and param.default not in (None, "") and not param.multiple
 
 
-def main(arguments: list[str]) -> int:
-    """Write the document, or with ``--check`` compare it; 1 when it is stale."""
-    fresh = reference()
-    if arguments == ["--check"]:
-        if PATH.is_file() and PATH.read_text(encoding="utf-8") == fresh:
-            return 0
-        sys.stderr.write(f"{PATH.name} is stale\nnext: python -m jobctl.cli.generate\n")
-        return 1
-    PATH.parent.mkdir(exist_ok=True)
-    PATH.write_text(fresh, encoding="utf-8")
-    return 0
+def main(arguments: list[str] | None = None, root: Path = ROOT) -> int:
+    """Refresh (or check) the document; returns the exit code."""
+    return refresh("jobctl.cli.generate", {"docs/cli.md": reference()}, arguments, root)
 
 
 if __name__ == "__main__":
-    raise SystemExit(main(sys.argv[1:]))
+    sys.exit(main())

@@ -4,14 +4,12 @@
 stale, and exits with 1 when one is.
 """
 
-import argparse
 import sys
 from pathlib import Path
 
+from jobctl.config.freshness import ROOT, refresh, stale_among
 from jobctl.config.json_schema import schema_text
 from jobctl.config.reference import reference
-
-ROOT = Path(__file__).parents[2]
 
 
 def generated() -> dict[str, str]:
@@ -24,26 +22,12 @@ def generated() -> dict[str, str]:
 
 def stale(root: Path = ROOT) -> list[str]:
     """Name the generated files that are missing or differ from what they should hold."""
-    return [name for name, text in generated().items() if not _holds(root / name, text)]
+    return stale_among(generated(), root)
 
 
 def main(arguments: list[str] | None = None, root: Path = ROOT) -> int:
     """Refresh (or check) the files; returns the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m jobctl.config.generate")
-    parser.add_argument("--check", action="store_true", help="change nothing; fail when stale")
-    check = parser.parse_args(arguments).check
-    names = stale(root)
-    for name in names:
-        if not check:
-            (root / name).write_text(generated()[name], encoding="utf-8")
-        sys.stdout.write(f"{'stale' if check else 'wrote'} {name}\n")
-    if check and names:
-        sys.stdout.write("refresh with: python -m jobctl.config.generate\n")
-    return 1 if check and names else 0
-
-
-def _holds(path: Path, text: str) -> bool:
-    return path.is_file() and path.read_text(encoding="utf-8") == text
+    return refresh("jobctl.config.generate", generated(), arguments, root)
 
 
 if __name__ == "__main__":

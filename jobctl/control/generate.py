@@ -4,7 +4,6 @@
 are stale, and exits with 1 when one is.
 """
 
-import argparse
 import json
 import sys
 from pathlib import Path
@@ -13,10 +12,9 @@ from typing import Any
 from pydantic import TypeAdapter
 from pydantic.json_schema import GenerateJsonSchema
 
+from jobctl.config.freshness import ROOT, refresh, stale_among
 from jobctl.control.incident import Incident
 from jobctl.control.webhook_payload import Notice
-
-ROOT = Path(__file__).parents[2]
 
 
 class _Generator(GenerateJsonSchema):
@@ -36,22 +34,12 @@ def generated() -> dict[str, str]:
 
 def stale(root: Path = ROOT) -> list[str]:
     """Name the generated files that are missing or differ from what they should hold."""
-    return [name for name, text in generated().items() if not _holds(root / name, text)]
+    return stale_among(generated(), root)
 
 
 def main(arguments: list[str] | None = None, root: Path = ROOT) -> int:
     """Refresh (or check) the files; returns the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m jobctl.control.generate")
-    parser.add_argument("--check", action="store_true", help="change nothing; fail when stale")
-    check = parser.parse_args(arguments).check
-    names = stale(root)
-    for name in names:
-        if not check:
-            (root / name).write_text(generated()[name], encoding="utf-8")
-        sys.stdout.write(f"{'stale' if check else 'wrote'} {name}\n")
-    if check and names:
-        sys.stdout.write("refresh with: python -m jobctl.control.generate\n")
-    return 1 if check and names else 0
+    return refresh("jobctl.control.generate", generated(), arguments, root)
 
 
 def _schema(kind: type, title: str) -> str:
@@ -63,10 +51,6 @@ def _schema(kind: type, title: str) -> str:
     body["title"] = title
     text = {"$schema": _Generator.schema_dialect, **body}
     return json.dumps(text, indent=2, ensure_ascii=False) + "\n"
-
-
-def _holds(path: Path, text: str) -> bool:
-    return path.is_file() and path.read_text(encoding="utf-8") == text
 
 
 if __name__ == "__main__":
