@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from jobctl.cluster import labels, names
 from jobctl.cluster.observed import Observed
 from jobctl.control.releases import SHORT_ID, Say
-from jobctl.engine.model import EngineEvent
+from jobctl.engine.model import Container, EngineEvent
 from jobctl.queue import Queue, QueueError
 
 LEASE = 5.0
@@ -58,12 +58,17 @@ def is_second(seen: Observed, holder: str) -> bool:
 
     ``holder`` is the short id of this controller's container, if it runs in one.
     """
-    rows = [r for r in seen.containers.values() if r.labels.get(labels.SERVICE) == names.CONTROLLER]
+    rows = _controllers(seen)
     own = next((labels.number_of(r.labels) for r in rows if r.id[:SHORT_ID] == holder), None)
     return any(
         row.state == "running" and (own is None or labels.number_of(row.labels) < own)
         for row in rows
     )
+
+
+def _controllers(seen: Observed) -> list[Container]:
+    rows = seen.containers.values()
+    return [row for row in rows if row.labels.get(labels.SERVICE) == names.CONTROLLER]
 
 
 class Guard:
@@ -86,6 +91,7 @@ class Guard:
         self._say = say
         self._changed = changed
         self._client: Queue | None = None
+        self._others: set[str] = set()
         self._dead: set[str] = set()
         self._answer: bool | None = None
         self._redis_ended = False
@@ -121,16 +127,17 @@ class Guard:
         """Take a new look at the cluster: the loop is alive, and this is who else runs."""
         self._moved = time.monotonic()
         self._is_second = is_second(seen, self._holder)
+        running = {row.id[:SHORT_ID] for row in _controllers(seen) if row.state == "running"}
+        # Not by its event: one that is told late may be of one that is back already.
+        if gone := self._others - running:
+            self._dead |= gone
+            self._wake.set()
+        self._others = running - {self._holder}
 
     def heard(self, event: EngineEvent) -> None:
-        """Take an event: a controller that ended holds nothing; a Redis that began may answer."""
-        if event.kind != "container":
-            return
-        service = event.labels.get(labels.SERVICE)
-        if service == names.CONTROLLER and event.action == "die":
-            self._dead.add(event.id[:SHORT_ID])
-            self._wake.set()
-        elif service == names.REDIS and event.action in ("die", "start"):
+        """Take an event: a Redis that ended is not asked, and one that began may answer."""
+        is_redis = event.kind == "container" and event.labels.get(labels.SERVICE) == names.REDIS
+        if is_redis and event.action in ("die", "start"):
             # Nobody is to wait for an answer of what is known to be dead.
             self._redis_ended = event.action == "die"
             self._wake.set()
