@@ -4,12 +4,14 @@ from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass, field
+from threading import Event
 from typing import Any
 
+from jobctl.cluster import events
 from jobctl.cluster.action import Action, Plan
 from jobctl.cluster.drainer import Drainer
 from jobctl.cluster.errors import ClusterError, PortTaken
-from jobctl.cluster.events import Event, OnEvent
+from jobctl.cluster.events import OnEvent
 from jobctl.cluster.health import await_health
 from jobctl.cluster.master_api import MasterApi
 from jobctl.cluster.proving import await_worker, patiently, run_canary
@@ -23,7 +25,7 @@ from jobctl.engine.errors import Conflict, NotFound
 from jobctl.engine.model import ContainerSpec
 from jobctl.engine.protocol import Engine
 
-Watch = Callable[[Engine, MasterApi, Action], None]
+Watch = Callable[[Engine, MasterApi, Action, Event], None]
 
 _PAST = {
     "build": "built",
@@ -69,6 +71,7 @@ class Executor:
         self._connection = connection
         self._on_event = on_event
         self._seed = seed
+        self._over = Event()
         self.outcome = Outcome()
         """What was done so far, after a failure too."""
 
@@ -82,7 +85,10 @@ class Executor:
         drainer = Drainer(self._connection)
         try:
             with EngineThreads(self._engine) as threads:
-                self._run(plan, threads, drainer)
+                try:
+                    self._run(plan, threads, drainer)
+                finally:
+                    self._over.set()  # Ctrl-C: nobody waits any more for what a worker does
         finally:
             drainer.close()
         return self.outcome
@@ -124,12 +130,12 @@ class Executor:
             self.outcome.secrets = result
         if action.verb == "drain" and result is False:
             text = "the master cannot drain it: the stop signal makes it hand its jobs back"
-            self._on_event(Event("info", action.subject, text))
+            self._on_event(events.Event("info", action.subject, text))
         else:
             self._tell(action, _PAST[action.verb], "done")
 
     def _tell(self, action: Action, text: str, state: Any) -> None:
-        self._on_event(Event("action", action.subject, text, state))
+        self._on_event(events.Event("action", action.subject, text, state))
 
     def _work(self, action: Action) -> Callable[[Engine], Any]:
         """Return the engine calls of an action."""
@@ -169,7 +175,7 @@ class Executor:
 
     def _watch(self, engine: Engine, watch: Watch, action: Action) -> None:
         with self._master() as api:
-            watch(engine, api, action)
+            watch(engine, api, action, self._over)
 
     def _master(self) -> AbstractContextManager[MasterApi]:
         assert self._connection is not None

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from threading import Event
 from typing import TypeVar
 
 from jobctl.cluster.action import Action
@@ -23,14 +24,15 @@ _LAST_LINES = 20
 _SHORT_ID = 12
 
 
-def await_worker(engine: Engine, api: MasterApi, action: Action) -> None:
+def await_worker(engine: Engine, api: MasterApi, action: Action, over: Event) -> None:
     """Return when the worker has registered from its container, since that was started.
 
+    Also when it is ``over``: when nobody waits any more.
     Raises StartFailed with its last lines when it ends or takes too long, NotFound when somebody
     removed it.
     """
     deadline = time.monotonic() + WITHIN
-    while True:
+    while not over.is_set():
         detail = engine.inspect(action.target)
         if detail is None:
             raise NotFound(f"{action.subject} was removed.", "jobctl up")
@@ -42,11 +44,14 @@ def await_worker(engine: Engine, api: MasterApi, action: Action) -> None:
         if time.monotonic() > deadline:
             said = f"{action.subject} did not register within {WITHIN:g} s."
             raise _unfit(engine, action, said)
-        time.sleep(_POLL)
+        over.wait(_POLL)
 
 
-def run_canary(engine: Engine, api: MasterApi, action: Action) -> None:
-    """Let the worker run its canary; StartFailed with its last lines when that does not succeed."""
+def run_canary(engine: Engine, api: MasterApi, action: Action, over: Event) -> None:
+    """Let the worker run its canary; ``over`` as above.
+
+    Raises StartFailed with the worker's last lines when the canary does not succeed.
+    """
     deadline = time.monotonic() + WITHIN
     job = patiently(lambda: api.canary(action.subject))
     while (status := patiently(lambda: api.status(job))) != "succeeded":
@@ -59,7 +64,8 @@ def run_canary(engine: Engine, api: MasterApi, action: Action) -> None:
                 api.cancel(job)
             said = f"The canary of {action.subject} was still {status} after {WITHIN:g} s."
             raise _unfit(engine, action, said)
-        time.sleep(_POLL)
+        if over.wait(_POLL):
+            return
 
 
 def _has_registered(api: MasterApi, worker: str, detail: ContainerDetail) -> bool:

@@ -186,6 +186,29 @@ def test_one_that_never_registers_is_given_up(
     assert memories(demo) == workers(128)
 
 
+def test_nobody_who_pressed_ctrl_c_waits_for_a_worker(
+    demo: ClusterInMemory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(proving, "WITHIN", float("inf"))
+    demo.up()
+    demo.master.canaries.update({"worker-1": "queued", "worker-2": "queued"})
+    both = iter(("first", "second"))
+
+    class Impatient(list[Event]):
+        def append(self, event: Event) -> None:
+            super().append(event)
+            if "must show" in event.text and next(both) == "second":
+                raise KeyboardInterrupt
+
+    demo.events = Impatient()
+    with pytest.raises(KeyboardInterrupt):
+        demo.up(SMALL, manner=Manner(2))
+    demo.master.canaries.clear()
+    demo.events = []
+    demo.up(SMALL)
+    assert memories(demo) == workers(96)
+
+
 def test_a_canary_that_does_not_end_is_given_up_and_cancelled(
     demo: ClusterInMemory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
