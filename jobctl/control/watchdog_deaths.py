@@ -14,6 +14,9 @@ from jobctl.engine.model import Container, EngineEvent
 AFTER = 1.0
 """Seconds between a death and its incident: first whatever died is to come back."""
 
+OWN = 30.0
+"""Seconds for which a controller that stands by keeps deaths: it may take over because of one."""
+
 
 @dataclass(frozen=True)
 class Died:
@@ -65,7 +68,7 @@ class Deaths:
                 for name in (instance_of(row),)
             }
 
-    def forget(self) -> None:
-        """Drop the deaths: somebody else tells them."""
+    def forget(self, now: float) -> None:
+        """Drop what somebody else has told; one of late may have been that one's own death."""
         with self._lock:
-            self._died = []
+            self._died = [died for died in self._died if now - died.at < OWN]

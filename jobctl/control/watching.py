@@ -145,7 +145,7 @@ class Watching:
         self._watched = False
         self._state = State()
         self._begun.clear()
-        self._deaths.forget()
+        self._deaths.forget(self._clock())
         self._aftermath.forget()
         self._book.forget()
 
