@@ -151,6 +151,11 @@ class ClaimedJob:
             self.attempt = int(f.get("attempt", 0)) + 1
 
     @property
+    def plain(self) -> bool:
+        """Whether it is a function's first attempt without anything special."""
+        return self._fields is _NO_MORE
+
+    @property
     def argv(self) -> tuple[str, ...]:
         """A command and its arguments; () for a function."""
         return tuple(json.loads(self._fields["argv"])) if "argv" in self._fields else ()

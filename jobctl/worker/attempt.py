@@ -1,11 +1,14 @@
 """One claimed attempt of a job, as the threads of the supervisor share it."""
 
+# What is done to many attempts takes the lock once: a call for each would cost more than it does.
+# ruff: noqa: SLF001
+
 from __future__ import annotations
 
 import os
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -90,11 +93,28 @@ class Attempt:
 
     def close(self) -> None:
         """No order reaches it any more."""
-        with _ordering:
-            self._closed = True
-            self._on_order = None
-            if self._fd >= 0:
-                os.close(self._fd)
+        close_all((self,))
+
+
+def on_orders(attempts: Iterable[Attempt], wake: Callable[[], None]) -> None:
+    """`on_order` for all of them."""
+    ordered = False
+    with _ordering:
+        for attempt in attempts:
+            attempt._on_order = wake
+            ordered = ordered or attempt.order is not None
+        if ordered:
+            wake()
+
+
+def close_all(attempts: Iterable[Attempt]) -> None:
+    """No order reaches any of them any more."""
+    with _ordering:
+        for attempt in attempts:
+            attempt._closed = True
+            attempt._on_order = None
+            if attempt._fd >= 0:
+                os.close(attempt._fd)
 
 
 class Held:
@@ -110,12 +130,12 @@ class Held:
             for attempt in attempts:
                 self._attempts[attempt.fence] = attempt
 
-    def remove(self, attempts: Iterable[Attempt]) -> None:
+    def remove(self, attempts: Sequence[Attempt]) -> None:
         """Lets them go; no order reaches them any more."""
         with self._lock:
             for attempt in attempts:
                 self._attempts.pop(attempt.fence, None)
-                attempt.close()
+        close_all(attempts)
 
     def all(self) -> list[Attempt]:
         """All of them, now."""

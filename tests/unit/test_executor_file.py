@@ -1,7 +1,10 @@
 """The one file that runs under the pool's own Python, whichever that is."""
 
 import ast
+import json
 import sys
+
+import pytest
 
 from jobctl.worker.executor import executor_main, protocol
 from jobctl.worker.executor.process import MAIN
@@ -30,3 +33,14 @@ def test_both_sides_mean_the_same_words() -> None:
     names = ("CURRENT", "STARTED", "STOP", "CANCEL", "SENT", "TAIL", "READ", "RECORDS")
     for name in names:
         assert getattr(executor_main, name) == getattr(protocol, name)
+
+
+@pytest.mark.parametrize("text", ["[1, {}]", '{"a": [1.5, null]}', ' {"a": 1} ', "[1]\n"])
+def test_arguments_are_read_as_json_reads_them(text: str) -> None:
+    assert executor_main.read(text) == json.loads(text)
+
+
+@pytest.mark.parametrize("text", ["{} {}", "[1],[2]", "[1", "{a}", "x"])
+def test_arguments_that_are_no_json_are_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="line 1 column"):
+        executor_main.read(text)

@@ -46,7 +46,7 @@ class Limits:
         self._done = done
         self._fetch = fetch
         self._waiting = waiting
-        timeouts = [a.job.timeout or LONG for a in left.values()]
+        timeouts = [a.job.timeout or LONG for a in left.values() if not a.job.plain]
         self.interval = min(LONG, *timeouts) if timeouts else LONG
         """How often to look as long as it is not clear which job runs how long."""
         self._recalled = False
@@ -54,6 +54,11 @@ class Limits:
         self._stopping = 0
         self._stopped: Stop | None = None
         self._killed = False
+
+    @property
+    def stopping(self) -> bool:
+        """Whether some job of the batch was told to end."""
+        return self._stopping != 0
 
     def stopped(self, seq: int) -> Stop | None:
         """Why this job was told to end, if it was."""

@@ -55,6 +55,8 @@ def encode_batch(batch: int, jobs: Iterable[tuple[int, Attempt]]) -> bytes:
 def _extra(attempt: Attempt) -> dict[str, object] | None:
     """What few jobs have."""
     job = attempt.job
+    if job.plain:
+        return None
     env, checkpoint, index = job.env, job.checkpoint, job.array_index
     if not env and not checkpoint and index is None:
         return None

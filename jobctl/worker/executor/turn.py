@@ -17,7 +17,7 @@ from contextlib import suppress
 
 from jobctl.queue import Outcome
 
-from ..attempt import Attempt
+from ..attempt import Attempt, on_orders
 from ..cause import Stop
 from ..lane import Done, Ended, Result
 from ..reports import parse_report
@@ -93,8 +93,7 @@ class Turn:
         """False if the executor has ended or cut its line."""
         executor, seat, left = self._executor, self._seat, self._left
         self._oom_kills = seat.count_oom_kills()
-        for attempt in left.values():
-            attempt.on_order(seat.poke)
+        on_orders(left.values(), seat.poke)
         self._look_at = time.monotonic() + min(_SILENCE, self._limits.interval)
         executor.say(encode_batch(self._batch, left.items()))
         poll = executor.poll.poll
@@ -144,9 +143,12 @@ class Turn:
 
     def _take(self, lines: Iterable[bytes]) -> None:
         ended: list[Ended] = []
+        stopping = self._limits.stopping
         for line in lines:
             kind, _, rest = line.partition(b" ")
-            if kind in (b"D", b"F"):
+            if kind == b"D" and self._files is None and not stopping:
+                self._end_well(rest, ended)
+            elif kind in (b"D", b"F"):
                 self._end(kind, rest, ended)
             elif kind == b"R":
                 self._note(rest)
@@ -161,6 +163,15 @@ class Turn:
                 raise ValueError(f"an executor said {line[:80]!r}")
         if ended:
             self._done(ended)
+
+    def _end_well(self, rest: bytes, ended: list[Ended]) -> None:
+        """What nearly all jobs do: no order, no output, nothing to clear up."""
+        number, began, flags, said = rest.split(b" ", 3)
+        if flags != b"-":
+            self._end(b"D", rest, ended)
+        elif (attempt := self._left.pop(int(number), None)) is not None:
+            self._executor.answered = True
+            ended.append((attempt, Result(success(said), (int(began) + self._epoch) // 1000)))
 
     def _end(self, kind: bytes, rest: bytes, ended: list[Ended]) -> None:
         number, began, flags, said = rest.split(b" ", 3)
