@@ -125,7 +125,8 @@ def _retry(row: Row) -> Mapping[str, Any]:
 
 def _tries(row: Row) -> str:
     failures = f"{row.get('failures', 0)} of {_retry(row).get('max_attempts', 1)} failures"
-    crashes = f", {text.counted(row['crashes'], 'lost worker')}" if row.get("crashes") else ""
+    lost = (row.get("crashes") or 0) + (row.get("losses") or 0)
+    crashes = f", {text.counted(lost, 'lost worker')}" if lost else ""
     run = f", run {row['run']}" if (row.get("run") or 1) > 1 else ""
     return failures + crashes + run
 

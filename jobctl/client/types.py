@@ -61,7 +61,10 @@ class JobRow(TypedDict):
 
 
 class Job(JobRow):
-    """All of a job. ``blockers`` is how many of the jobs in ``after`` are not over."""
+    """All of a job. ``blockers`` is how many of the jobs in ``after`` are not over.
+
+    ``crashes`` counts workers lost while it ran, ``losses`` those lost before it was known to.
+    """
 
     argv: list[str]
     args: dict[str, Any] | list[Any] | None
@@ -86,6 +89,7 @@ class Job(JobRow):
     due_at: str | None
     failures: int
     crashes: int
+    losses: int
     incarnation: str
     cancelling: bool
     history: list[Attempt]

@@ -91,6 +91,7 @@ class JobView(JobRow):
     due_at: str | None
     failures: int
     crashes: int
+    losses: int
     incarnation: str
     cancelling: bool
     history: list[AttemptView]
@@ -161,6 +162,7 @@ def job_view(job: Job) -> JobView:
         "due_at": iso(job.due_at),
         "failures": job.failures,
         "crashes": job.crashes,
+        "losses": job.losses,
         "incarnation": job.incarnation,
         "cancelling": job.cancelling,
         "history": [_attempt_view(attempt) for attempt in job.history],

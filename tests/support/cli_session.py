@@ -63,6 +63,7 @@ def job(job_id: str = A, **fields: Any) -> dict[str, Any]:
         "attempt": 1,
         "failures": 0,
         "crashes": 0,
+        "losses": 0,
         "run": 1,
         "function": "",
         "args": None,
