@@ -34,7 +34,9 @@ def keep_running(wanted: Desired, seen: Observed, config: "Config") -> Desired:
     for name in pools_of(config):
         rule = config.workers[name].autoscale
         if rule is not None and known.get(name, {}).get("autoscale"):
-            kept[name] = max(rule.min, len(seen.pool(name)))
+            ruled = seen.orders.get(name, Order()).minimum
+            least = rule.min if ruled is None else ruled
+            kept[name] = max(least, len(seen.pool(name)))
     return with_replicas(wanted, kept)
 
 

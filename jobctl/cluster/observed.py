@@ -7,6 +7,7 @@ from jobctl.cluster import labels, names, secrets, spec
 from jobctl.cluster.archive import unpack
 from jobctl.cluster.errors import ClusterError
 from jobctl.cluster.master_api import MasterApi, WorkerLoad
+from jobctl.cluster.orders import Order, orders_in
 from jobctl.cluster.owner import is_abandoned
 from jobctl.cluster.secrets import Secrets
 from jobctl.cluster.spec import Generation, Spec
@@ -22,7 +23,8 @@ class Stored:
     ``fallback`` is the generation that the newest would be rolled back to, while it is rolled out.
 
     ``secrets`` None means that there is no whole set; ``current``, that their rules are today's;
-    ``schema`` is the highest that any of its specs was written by.
+    ``schema`` is the highest that any of its specs was written by; ``orders`` is what an operator
+    ruled, by pool.
     """
 
     secrets: Secrets | None = None
@@ -31,6 +33,7 @@ class Stored:
     fallback: Generation | None = None
     highest: int = 0
     schema: int = 0
+    orders: Mapping[str, Order] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -84,6 +87,11 @@ class Observed:
         """Return a pool's containers by ordinal."""
         mine = (c for c in self.workers if c.labels[labels.POOL] == name)
         return dict(sorted((labels.number_of(c.labels), c) for c in mine))
+
+    @property
+    def orders(self) -> Mapping[str, Order]:
+        """What an operator ruled, by pool, as far as it could be read."""
+        return self.stored.orders if self.stored else {}
 
     def load(self, container: Container) -> WorkerLoad | None:
         """Return what the master knows of a worker; None when it knows nothing."""
@@ -165,6 +173,7 @@ def stored_in(files: Mapping[str, bytes], project: str) -> Stored:
         spec.numbered(files, newest.fallback) if newest else None,
         spec.highest_number(files),
         spec.newest_schema(files),
+        orders_in(files),
     )
 
 

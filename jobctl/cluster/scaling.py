@@ -13,7 +13,6 @@ from jobctl.cluster.errors import ClusterError, NotUp, UnknownPool
 from jobctl.cluster.events import OnEvent, ignore
 from jobctl.cluster.executor import Executor
 from jobctl.cluster.observed import Observed, observe
-from jobctl.cluster.orders import Order, read_orders
 from jobctl.cluster.plan import check_schema
 from jobctl.cluster.plan_scale import plan_scale
 from jobctl.cluster.ready import wait_ready
@@ -53,7 +52,7 @@ def scale(
 
     def attempt() -> tuple[Observed, Desired]:
         seen = observe(engine, project)
-        wanted = _wanted(seen, pools, read_orders(engine, project) or {})
+        wanted = _wanted(seen, pools)
         for name in wanted.pools:
             before.setdefault(name, len(seen.pool(name)))
         executor = Executor(project, engine, seen.connection, on_event)
@@ -71,7 +70,7 @@ def scale(
     return ScaleReport(before, after, [a.subject for a in done if a.verb == "remove"])
 
 
-def _wanted(seen: Observed, pools: Mapping[str, int], orders: Mapping[str, Order]) -> Desired:
+def _wanted(seen: Observed, pools: Mapping[str, int]) -> Desired:
     """Return the running cluster as it should be, with other replicas in these pools alone."""
     from jobctl.config import Config  # noqa: PLC0415 - pydantic is for those who scale
     from jobctl.config.pools import MAX_REPLICAS  # noqa: PLC0415
@@ -92,7 +91,7 @@ def _wanted(seen: Observed, pools: Mapping[str, int], orders: Mapping[str, Order
         if name not in config.workers:
             known = ", ".join(names.worker_service(pool) for pool in sorted(config.workers))
             raise UnknownPool(f"There is no pool {name}; there is {known}.", "jobctl ps")
-        check_not_autoscaled(config, orders, name)
+        check_not_autoscaled(config, seen.orders, name)
         if count > MAX_REPLICAS:
             service = names.worker_service(name)
             raise ClusterError(

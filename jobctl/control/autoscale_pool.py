@@ -81,9 +81,9 @@ class Pool:
         return rule.autoscale.target_wait or self.state.load.service_time
 
 
-def begun(replicas: int, at: float) -> Pool:
-    """Return a pool that nothing is known of but how many workers it has."""
-    return Pool(replicas, at, state=autoscale.State(replicas))
+def begun(replicas: int, at: float, reason: str = "") -> Pool:
+    """Return a pool that nothing is known of but how many workers it is to have."""
+    return Pool(replicas, at, reason, state=autoscale.State(replicas))
 
 
 def raised(pool: Pool, rule: Rule, at: float) -> Pool:

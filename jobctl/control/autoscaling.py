@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from itertools import count, islice
 
-from jobctl.cluster import orders
 from jobctl.cluster.desired import Desired, with_replicas
 from jobctl.cluster.observed import Observed
 from jobctl.cluster.orders import Order
@@ -31,7 +30,6 @@ from jobctl.control.host_room import Caps, HostRoom
 from jobctl.control.place import Place
 from jobctl.control.releases import SHORT_ID, Say
 from jobctl.control.state import PoolState
-from jobctl.engine.errors import EngineError
 from jobctl.engine.protocol import Engine
 from jobctl.queue import Queue, QueueError, Worker
 
@@ -53,13 +51,12 @@ class _View:
     wanted: Desired
     seen: Observed
     config: Config
-    orders: Mapping[str, Order]
 
     def rules(self) -> dict[str, Rule]:
         """Return the autoscaled pools, with what applies to them."""
         fixed = self.wanted.spec.overrides
         return {
-            name: Rule(pool, pool.autoscale, self.orders.get(name, Order()), fixed.get(name))
+            name: Rule(pool, pool.autoscale, self.seen.orders.get(name, Order()), fixed.get(name))
             for name, pool in self.config.workers.items()
             if pool.autoscale is not None
         }
@@ -91,7 +88,6 @@ class Autoscaler:
         self._wake = wake
         self._clock = clock
         self._departures = Departures(engine, place.project, say, ordered, clock)
-        self._orders: dict[str, Order] = {}
         self._view: _View | None = None
         self._generation = (0, 0.0)
         self._pools: dict[str, Pool] = {}
@@ -140,7 +136,7 @@ class Autoscaler:
             self.stand_by()
             return wanted, frozenset()
         self._departures.looked(seen)
-        view = _View(wanted, seen, config, self._ruled(seen))
+        view = _View(wanted, seen, config)
         replicas: dict[str, int] = {}
         fresh: set[str] = set()
         number = seen.generation.number if seen.generation else 0
@@ -171,16 +167,6 @@ class Autoscaler:
             self._departures.see_to(name, rows, workers, replicas, queue)
             self._departures.remove_stranded(name, rows, replicas)
 
-    def _ruled(self, seen: Observed) -> dict[str, Order]:
-        """Return what the operator ruled, as far as it can be read."""
-        if seen.master is not None:
-            try:
-                found = orders.orders_at(self._engine, seen.master.id)
-            except EngineError:
-                found = None
-            self._orders = self._orders if found is None else found
-        return self._orders
-
     def _begin(self, view: _View) -> None:
         """Have all autoscaled pools and no other; new ones as they were when last decided on."""
         rules, at = view.rules(), time.time()
@@ -188,10 +174,10 @@ class Autoscaler:
         kept = known.pools if known and at < known.until + _REMEMBERED else {}
         for name, rule in rules.items():
             if name not in self._pools:
-                there = len(view.seen.pool(name))
-                first = max(there, rule.settings.first_replicas)
-                number = kept[name].replicas if name in kept else first
-                self._pools[name] = begun(number, at)
+                first = max(len(view.seen.pool(name)), rule.settings.first_replicas)
+                last = kept.get(name)
+                again = begun(last.replicas, last.at, last.reason) if last else begun(first, at)
+                self._pools[name] = again
             before = self._pools[name]
             self._pools[name] = raised(before, rule, at)
             self._tell(name, before, self._pools[name])

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from jobctl.cluster import labels, names, spec
+from jobctl.cluster import labels, names, orders, spec
 from jobctl.cluster.observed import Observed, Stored, observe
 from jobctl.cluster.secrets import WEBHOOK
 from jobctl.cluster.state import Connection
@@ -87,6 +87,8 @@ class InCluster:
             f"{spec.FOLDER}/{path.name}": path.read_bytes()
             for path in self.control.glob("spec-*.json")
         }
+        for path in (self.folder / "orders").glob("*.json"):
+            files[f"{orders.FOLDER}/{path.name}"] = path.read_bytes()
         kept, stored = self._connection(), _stored(files)
         return observe(engine, self.project, kept=kept, stored=stored, ask=ask)
 
@@ -170,6 +172,7 @@ def _stored(files: Mapping[str, bytes]) -> Stored:
         generation=spec.newest(files),
         highest=spec.highest_number(files),
         schema=spec.newest_schema(files),
+        orders=orders.orders_in(files),
     )
 
 

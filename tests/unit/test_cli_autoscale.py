@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from jobctl.cluster.orders import Order, orders_at
+from jobctl.cluster.observed import observe
+from jobctl.cluster.orders import Order
 from jobctl.control import state
 from jobctl.control.state import ControllerState, PoolState
 from tests.support.cli_session import NOW, FakeClient, FakeParts, run
@@ -29,7 +30,7 @@ def decided(until: float = NOW + 30) -> None:
 
 
 def order_of(demo: ClusterInMemory) -> Order | None:
-    return (orders_at(demo.engine, "demo-master-1") or {}).get("default")
+    return observe(demo.engine, PROJECT, ask=False).orders.get("default")
 
 
 def test_status_shows_what_is_wanted_and_why(demo: ClusterInMemory, parts: FakeParts) -> None:

@@ -4,9 +4,10 @@ from typing import Any
 
 import pytest
 
-from jobctl.cluster import ClusterError, orders
+from jobctl.cluster import ClusterError
+from jobctl.cluster.observed import observe
+from jobctl.cluster.ordering import give
 from jobctl.cluster.orders import Order
-from jobctl.cluster.seed import Seed
 from tests.support.cluster_in_memory import PROJECT, ClusterInMemory
 
 
@@ -45,6 +46,15 @@ def test_up_makes_the_least_and_leaves_what_is_beyond_the_most_to_the_controller
     assert workers(demo) == 5
 
 
+def test_what_an_operator_ruled_goes_before_the_file(demo: ClusterInMemory) -> None:
+    demo.up(settings(max=3, min=3))
+    image = demo.world.boxes["demo-master-1"].spec.image
+    give(demo.engine, PROJECT, image, "default", Order(minimum=1))
+    remove(demo, "worker-2", "worker-3")
+    demo.up(settings(max=3, min=3))
+    assert demo.mutations() == []
+
+
 def test_a_pool_that_was_not_autoscaled_before_begins_within_its_bounds(
     demo: ClusterInMemory,
 ) -> None:
@@ -59,11 +69,10 @@ def test_scale_of_an_autoscaled_pool_is_refused_unless_it_is_paused(demo: Cluste
         demo.scale({"default": 5})
     assert "jobctl autoscale pause worker" in refused.value.hint
     image = demo.world.boxes["demo-master-1"].spec.image
-    orders.give(demo.engine, PROJECT, image, "default", Order(paused=True))
+    give(demo.engine, PROJECT, image, "default", Order(paused=True))
     demo.scale({"default": 5})
     assert workers(demo) == 5
-    with Seed(demo.engine, PROJECT, image) as seed:
-        generation = seed.read().generation
+    generation = observe(demo.engine, PROJECT).generation
     assert generation is not None
     assert generation.spec.overrides == {"default": 5}
 

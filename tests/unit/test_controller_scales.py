@@ -8,6 +8,7 @@ import pytest
 
 from jobctl.cluster import orders
 from jobctl.cluster.observed import observe
+from jobctl.cluster.ordering import give
 from jobctl.cluster.orders import Order
 from jobctl.cluster.seed import Seed
 from jobctl.control import state
@@ -47,7 +48,7 @@ def workers(demo: ClusterInMemory) -> set[str]:
 
 def rule(demo: ClusterInMemory, order: Order) -> None:
     image = demo.world.boxes["demo-master-1"].spec.image
-    orders.give(demo.engine, PROJECT, image, "default", order)
+    give(demo.engine, PROJECT, image, "default", order)
 
 
 def test_a_burst_makes_workers_at_once_and_the_idle_go_after_it(

@@ -11,10 +11,11 @@ from jobctl.cli import text
 from jobctl.cli.context import Session
 from jobctl.cli.errors import CommandError, UsageError
 from jobctl.cli.registry import command, group
-from jobctl.cluster import names, orders
+from jobctl.cluster import names
 from jobctl.cluster.autoscaled import pools_of
 from jobctl.cluster.errors import NotUp, UnknownPool
 from jobctl.cluster.observed import observe
+from jobctl.cluster.ordering import give
 from jobctl.cluster.orders import Order
 from jobctl.control.state import ControllerState, PoolState, read_state
 from jobctl.queue.span import span
@@ -124,7 +125,7 @@ def _rule(session: Session, pool: str, *, reset: bool = False, **changes: Any) -
             f"The fewest workers ({low}) would be more than the most ({high}).",
             f"jobctl autoscale set {pool} --min {low} --max {low}",
         )
-    orders.give(session.engine(), session.project, image, name, order)
+    give(session.engine(), session.project, image, name, order)
     state = "paused" if order.paused else "on"
     data = {"pool": name, "paused": order.paused, "min": low, "max": high}
     session.out.result(data, f"{new.service}: {state}, {low} to {high} workers")
@@ -150,9 +151,10 @@ def _pools(session: Session) -> tuple[dict[str, _Scaled], str]:
             "set controller.run to container in cluster.yaml, then jobctl up",
             "no-controller",
         )
-    given = orders.orders_at(engine, seen.master.id) or {}
     pools = {
-        name: _Scaled(names.worker_service(name), rule, given.get(name, Order()), _up(seen, name))
+        name: _Scaled(
+            names.worker_service(name), rule, seen.orders.get(name, Order()), _up(seen, name)
+        )
         for name in pools_of(config)
         if (rule := config.workers[name].autoscale) is not None
     }
