@@ -16,7 +16,7 @@ SETTINGS = {
     "workers": {"default": {"replicas": 2, "concurrency": 2, "code": "./src"}},
 }
 CODE = "def hog():\n    return len(b'x' * (1 << 30))\n"
-WORK = "echo attempt $JOBCTL_ATTEMPT > result; sleep 3"
+WORK = "echo attempt $JOBCTL_ATTEMPT > result; echo attempt $JOBCTL_ATTEMPT; sleep 3"
 # Whose first attempt is lost ends at once in the second, and until then it surely runs.
 LOST = ("sh", "-c", "[ $JOBCTL_ATTEMPT -gt 1 ] || sleep 600")
 # The kernel takes the process with the highest score: let that be the main one.
@@ -104,7 +104,10 @@ def test_a_worker_paused_past_patience_changes_nothing_when_it_goes_on(pair: Liv
     assert "lease" in lost["reason"]
     # The late worker found out, wrote nothing, and goes on.
     eventually(lambda: {w["status"] for w in pair.client.workers()} == {"idle"})
+    assert (job["crashes"], job["failures"]) == (1, 0)
     assert pair.artifact(job_id, "result") == b"attempt 2\n"
+    assert pair.run("logs", job_id).out == "attempt 2\n"
+    assert pair.run("logs", job_id, "--attempt", "1").out == "attempt 1\n"
     assert accepted_once(pair, job_id)
 
 
@@ -150,7 +153,7 @@ FAULTS = (killed, run_out_of_memory, paused)
 def test_controllers_that_die_during_a_fault_find_it_when_they_are_back(
     pair: LiveCluster, size: Callable[[int, int], int]
 ) -> None:
-    for fault in FAULTS[: size(2, len(FAULTS))]:
+    for fault in FAULTS[: size(1, len(FAULTS))]:
         ids = pair.submit("--array", "3", "--", *LOST)
         (victim, lost), (_, bystanders) = begun(pair, *ids).items()
         for controller in ("controller-1", "controller-2"):
