@@ -88,7 +88,7 @@ class Acts:
         if row is None:
             return {}
         watch = view.config.watchdog.of(instance.rpartition("-")[0])
-        subject = Subject(row, watch.diagnostics, watch.timeout)
+        subject = Subject(row, watch.diagnostics)
         return self._diagnostics.gather(subject, view.seen, self._secrets(view))
 
     def _secrets(self, view: View) -> list[str]:
