@@ -51,42 +51,39 @@ class Diagnostics:
 
     def gather(self, subject: Subject, seen: Observed, secrets: Collection[str]) -> dict[str, Any]:
         """Return what each part brought, by its name; none of ``secrets`` is in any of it."""
-        runs = {
-            name: _Run(part, self._engine.clone())
-            for name, part in self._parts(subject, seen).items()
-        }
-        # All at once: if Redis is the one in trouble, each part that asks it takes its whole time.
+        groups = self._groups(subject, seen)
+        runs = [_Run(group, self._engine.clone()) for group in groups]
         until = time.monotonic() + _WITHIN
-        for run in runs.values():
+        for run in runs:
             run.thread.join(max(0.0, until - time.monotonic()))
         late = {"error": f"no answer within {_WITHIN:g} s"}
-        return {
-            name: _without(run.found[0] if run.found else late, secrets)
-            for name, run in runs.items()
-        }
+        found = {name: run.found.get(name, late) for run in runs for name in run.parts}
+        return {name: _without(value, secrets) for name, value in found.items()}
 
-    def _parts(self, subject: Subject, seen: Observed) -> dict[str, Part]:
+    def _groups(self, subject: Subject, seen: Observed) -> list[dict[str, Part]]:
+        """Return the parts: those of a group are tried one after the other.
+
+        Groups have little to do with each other: one that hangs holds up only itself.
+        """
         row = subject.row
-        service = row.labels.get(labels.SERVICE, "")
-        parts: dict[str, Part] = {
-            "inspect": lambda engine: _inspected(engine, row.id),
-            "logs": lambda engine: _last_lines(engine, row.id),
-        }
-        if row.state != "running":
-            return parts
-        parts["stats"] = lambda engine: _stats(engine, row.id)
-        if labels.POOL in row.labels:
-            parts["worker"] = lambda _engine: self._worker(row, seen)
-        if service == names.REDIS:
-            parts |= {
-                f"redis {what}": lambda _engine, ask=ask: self._redis(seen, ask)  # type: ignore[misc]
-                for what, ask in _REDIS.items()
+        groups: list[dict[str, Part]] = [
+            {
+                "inspect": lambda engine: _inspected(engine, row.id),
+                "logs": lambda engine: _last_lines(engine, row.id),
             }
-        for command in subject.commands:
-            parts[f"command {' '.join(command)}"] = lambda engine, argv=command: _ran(  # type: ignore[misc]
-                engine, row.id, argv
-            )
-        return parts
+        ]
+        if row.state != "running":
+            return groups
+        groups[0]["stats"] = lambda engine: _stats(engine, row.id)
+        if labels.POOL in row.labels:
+            groups.append({"worker": lambda _engine: self._worker(row, seen)})
+        elif row.labels.get(labels.SERVICE) == names.REDIS:
+            asked = {f"redis {what}": self._asking(seen, ask) for what, ask in _REDIS.items()}
+            groups.append(asked)
+        groups += [
+            {f"command {' '.join(argv)}": _running(row.id, argv)} for argv in subject.commands
+        ]
+        return groups
 
     def _worker(self, row: Container, seen: Observed) -> Any:
         queue = self._queue(seen)
@@ -109,12 +106,15 @@ class Diagnostics:
         finally:
             queue.close()
 
-    def _redis(self, seen: Observed, ask: Callable[[Queue], Any]) -> Any:
-        queue = self._queue(seen)
-        try:
-            return ask(queue)
-        finally:
-            queue.close()
+    def _asking(self, seen: Observed, ask: Callable[[Queue], Any]) -> Part:
+        def part(_engine: Engine) -> Any:
+            queue = self._queue(seen)
+            try:
+                return ask(queue)
+            finally:
+                queue.close()
+
+        return part
 
     def _queue(self, seen: Observed) -> Queue:
         queue = self._place.queue(seen)
@@ -124,22 +124,22 @@ class Diagnostics:
 
 
 class _Run:
-    """A part in a thread of its own; one that takes too long is left behind."""
+    """Some parts in a thread of their own, which is left behind if it takes too long."""
 
-    def __init__(self, part: Part, engine: Engine) -> None:
-        self.found: list[Any] = []
-        self._part = part
+    def __init__(self, parts: Mapping[str, Part], engine: Engine) -> None:
+        self.parts = parts
+        self.found: dict[str, Any] = {}
         self._engine = engine
         self.thread = threading.Thread(target=self._run, name="diagnostics", daemon=True)
         self.thread.start()
 
     def _run(self) -> None:
-        try:
-            self.found.append(self._part(self._engine))
-        except Exception as error:  # noqa: BLE001 - whatever it is, it is part of the picture
-            self.found.append({"error": str(error) or type(error).__name__})
-        finally:
-            self._engine.close()
+        for name, part in self.parts.items():
+            try:
+                self.found[name] = part(self._engine)
+            except Exception as error:  # noqa: BLE001 - whatever it is, it is part of the picture
+                self.found[name] = {"error": str(error) or type(error).__name__}
+        self._engine.close()
 
 
 def _inspected(engine: Engine, container: str) -> dict[str, Any]:
@@ -196,10 +196,13 @@ def _job(job: Job) -> dict[str, Any]:
     }
 
 
-def _ran(engine: Engine, container: str, argv: tuple[str, ...]) -> dict[str, Any]:
-    ended = engine.execute(container, argv)
-    output = ended.output.decode("utf-8", "replace")
-    return {"exit_code": ended.exit_code, "output": output[-_LETTERS:]}
+def _running(container: str, argv: tuple[str, ...]) -> Part:
+    def part(engine: Engine) -> dict[str, Any]:
+        ended = engine.execute(container, argv)
+        output = ended.output.decode("utf-8", "replace")
+        return {"exit_code": ended.exit_code, "output": output[-_LETTERS:]}
+
+    return part
 
 
 def _info(section: str) -> Callable[[Queue], str]:

@@ -52,7 +52,12 @@ class Probing:
             mine = self._under_way[probe.key] = _UnderWay(probe, now)
         name = f"probe {probe.subject}"
         run = threading.Thread(target=self._run, args=(mine, seen, attempt), name=name, daemon=True)
-        run.start()
+        try:
+            run.start()
+        except RuntimeError as error:  # no more threads: it was not tried, that is all
+            with self._lock:
+                del self._under_way[probe.key]
+            self.say("probe-failed", instance=probe.subject, reason=str(error))
 
     def collect(self) -> list[Result]:
         """Return what was found since, with the failures of those whose time is over."""
