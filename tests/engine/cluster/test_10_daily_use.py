@@ -39,11 +39,12 @@ def test_follow_outlives_the_master_and_loses_no_line(cluster: LiveCluster) -> N
     )
     follower = cluster.spawn("logs", job_id, "-f")
     assert follower.stdout is not None
+    assert follower.stderr is not None
     first = follower.stdout.readline()  # it follows; before, it would be refused
     cluster.engine.kill(cluster.container("master-1"))
     cluster.run("up")
-    rest, err = follower.communicate(timeout=60)
-    assert follower.returncode == 0, err
+    rest, err = follower.stdout.read(), follower.stderr.read()
+    assert follower.wait(60) == 0, err
     assert first + rest == "".join(f"line {i}\n" for i in range(1, lines + 1))
 
 
