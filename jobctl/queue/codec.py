@@ -129,6 +129,14 @@ def claims(reply: Sequence[Any]) -> Claims:
     return Claims([ClaimedJob(flat) for flat in found], int(due) / 1000 if due != "" else None)
 
 
+def handed(reply: Sequence[str] | None) -> Claims | None:
+    """What a blocking pop brought: jobs, none of them for a token, None for nothing."""
+    if not reply:
+        return None
+    said = json.loads(reply[1])
+    return claims(said) if isinstance(said, list) else Claims([])
+
+
 def worker(flat: Sequence[str], held: Sequence[str]) -> Worker:
     """A worker from its record and the ids it has leases on."""
     f = pairs(flat)

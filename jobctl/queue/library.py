@@ -39,6 +39,7 @@ _PARTS = (
     "jobs",
     "cascades",
     "claims",
+    "waiting",
     "attempts",
     "workers",
     "controller",

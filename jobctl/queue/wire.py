@@ -65,6 +65,27 @@ class Wire:
             raise Refused(str(reply))
         return reply
 
+    def pair(
+        self, first: Sequence[str | bytes | float], second: Sequence[str | bytes | float]
+    ) -> Any:
+        """Sends two commands in one go and returns the second's reply.
+
+        If the first is refused, the second may still be carried out; nobody hears of it.
+        """
+        line = self._take()
+        try:
+            line.send(first, second)
+            if isinstance(refused := line.receive(), hiredis.ReplyError):
+                raise Refused(str(refused))
+            reply = line.receive()
+        except BaseException:
+            line.close()
+            raise
+        self._resting.append(line)
+        if isinstance(reply, hiredis.ReplyError):
+            raise Refused(str(reply))
+        return reply
+
     def stream(self, commands: Iterable[Sequence[str | bytes | float]]) -> Iterator[Any]:
         """Sends commands one ahead of their replies: Redis works on one, the next is made.
 
@@ -143,9 +164,9 @@ class _Line:
         self.send(words)
         return self.receive()
 
-    def send(self, words: Sequence[Any]) -> None:
+    def send(self, *commands: Sequence[Any]) -> None:
         try:
-            self._socket.sendall(hiredis.pack_command(tuple(words)))
+            self._socket.sendall(b"".join(hiredis.pack_command(tuple(c)) for c in commands))
         except BlockingIOError:
             raise TimeoutError("Redis did not take the command in time") from None
 

@@ -61,7 +61,11 @@ class Appetite:
         starving = stock.room > 0 and (not self._dry or now >= self.due_at)
         if not (rides_along or self.woken or starving):
             return None
-        return Wanted(stock.room, more, prefetch.queue_order(self._queues, self._claims))
+        return Wanted(stock.room, more, self.order())
+
+    def order(self) -> tuple[str, ...]:
+        """The queues, in the order for the next claim."""
+        return prefetch.queue_order(self._queues, self._claims)
 
     def asks(self) -> bool:
         """A claim is on its way; whether a token was taken for it."""
@@ -73,9 +77,19 @@ class Appetite:
         """What came of it."""
         got = len(claims.jobs)
         self._dry = got < wanted.room or (self._dry and got == 0)
-        due = claims.next_due
-        self.due_at = math.inf if due is None else now + max(_SOONEST, due)
+        self._expects(claims, now)
         if got:
             self._rests = pauses(_FIRST_REST, _LONGEST_REST)
         elif woken and wanted.room:
             self.rest_until = now + next(self._rests)
+
+    def given(self, claims: Claims, now: float) -> None:
+        """Jobs came unasked, to a worker that has been waiting for them."""
+        self._claims += 1
+        self._rests = pauses(_FIRST_REST, _LONGEST_REST)
+        if claims.next_due is not None:
+            self._expects(claims, now)
+
+    def _expects(self, claims: Claims, now: float) -> None:
+        due = claims.next_due
+        self.due_at = math.inf if due is None else now + max(_SOONEST, due)

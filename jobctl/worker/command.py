@@ -58,6 +58,9 @@ class CommandLane:
     def warm(self) -> None:
         """Does nothing: the launcher comes with the first command, as many workers get none."""
 
+    def begin(self, batch: Sequence[Attempt], done: Done) -> None:
+        """Does nothing: a command takes long to start, and the exchange goes on meanwhile."""
+
     def run(self, batch: Sequence[Attempt], done: Done) -> None:
         """Runs them one after the other."""
         for attempt in batch:

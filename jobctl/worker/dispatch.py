@@ -75,7 +75,7 @@ class Dispatch:
             slot = self._slots.first_free()
             batch = self.buffer.take(self._slots.free, self._pace.per_job)
             self._slots.begin(slot, len(batch), now)
-            slot.inbox.put(batch)
+            slot.give(batch)
         if not self.buffer:
             self.overdue_at = math.inf
         elif self.overdue_at == math.inf:

@@ -1,34 +1,42 @@
-"""Waiting for work without asking again and again: one thread, blocked in Redis."""
+"""Waiting for jobs without asking again and again: one thread, blocked in Redis."""
 
 from __future__ import annotations
 
-from jobctl.queue import QueueError
+from jobctl.queue import Claims, QueueError
 
 from .exchange import Exchange
 from .pauses import pauses
 from .workqueue import WorkQueue
 
-# The longest wait for a wake-up. Not a polling interval: a token comes with every job.
+# The longest wait. Not a polling interval: jobs are handed over as they come, or a token tells.
 _WAIT = 5.0
 
 
 class Doorbell:
-    """Takes a token when free slots found nothing; then claims in the same thread."""
+    """Takes what is handed over when free slots found nothing, and hands it out itself."""
 
-    def __init__(self, queue: WorkQueue, queues: tuple[str, ...], exchange: Exchange) -> None:
+    def __init__(
+        self, queue: WorkQueue, incarnation: str, own_queue: str, exchange: Exchange
+    ) -> None:
         self._queue = queue
-        self._queues = queues
+        self._incarnation = incarnation
+        self._own = own_queue
         self._exchange = exchange
 
     def run(self) -> None:
         """Waits until the exchange is closed."""
         waits = pauses()
-        while self._exchange.wait_for_need():
+        while (need := self._exchange.wait_for_need()) is not None:
+            room, queues = need
             try:
-                woken = self._queue.wait_work(self._queues, _WAIT)
+                claims = self._queue.wait_jobs(self._incarnation, room, (*queues, self._own), _WAIT)
                 waits = pauses()
             except QueueError:
                 self._exchange.wait_until_closed(next(waits))
-                woken = True  # a token may have been lost with the connection
-            if woken:
+                claims = Claims([])  # a token may have been lost with the connection
+            if claims is None:
+                continue
+            if claims.jobs:
+                self._exchange.handed(claims)
+            else:
                 self._exchange.woken()

@@ -62,6 +62,8 @@ class Exchange:
         self._draining = False
         self._closed = False
         self._begun = False
+        # A claim is on its way: how many slots will be free is not known.
+        self._asking = False
         # There is news since somebody last looked; whoever has the turn looks again.
         self._pending = False
         self._retry_at = -math.inf
@@ -81,7 +83,8 @@ class Exchange:
         """Stops or resumes claiming. What has not begun goes back at once."""
         with self._lock:
             self._draining = draining
-            self._appetite.woken = self._appetite.woken or not draining
+            # Either way a claim: one of nothing, so that nothing is handed over any more.
+            self._appetite.woken = True
             self._need.notify_all()
         self._ring()
 
@@ -116,6 +119,22 @@ class Exchange:
         with self._lock:
             self._appetite.woken = self._pending = True
         self.pump()
+
+    def handed(self, claims: Claims) -> None:
+        """Jobs came unasked: hands them out in this thread, which has nothing before it."""
+        now = self._clock()
+        new = [Attempt(job, now) for job in claims.jobs]
+        self._held.add(new)
+        with self._lock:
+            self._dispatch.buffer.add(new)
+            self._appetite.given(claims, now)
+            if self._open:
+                self._dispatch.hand_out(now)
+            left = bool(self._dispatch.buffer)
+            if left:
+                self._pending = True
+        if left:
+            self.pump()
 
     def orders_came(self) -> None:
         """Some held attempt was ordered to end, perhaps one that has not begun."""
@@ -152,8 +171,8 @@ class Exchange:
 
     # -- the thread that waits for tokens
 
-    def wait_for_need(self) -> bool:
-        """Blocks until a token is wanted; False once none ever will be."""
+    def wait_for_need(self) -> tuple[int, tuple[str, ...]] | None:
+        """Blocks until jobs are waited for: so many, of these queues; None: never again."""
         with self._need:
             while not self._closed:
                 rest = self._appetite.rest_until - self._clock()
@@ -162,8 +181,8 @@ class Exchange:
                 elif rest > 0:
                     self._need.wait(rest)
                 else:
-                    return True
-            return False
+                    return self._slots.free, self._appetite.order()
+            return None
 
     def wait_until_closed(self, seconds: float) -> None:
         """Rests, but not past the closing."""
@@ -171,7 +190,7 @@ class Exchange:
             self._need.wait_for(lambda: self._closed, seconds)
 
     def _needs_token(self) -> bool:
-        return self._open and self._appetite.needs_token(self._slots.free)
+        return self._open and not self._asking and self._appetite.needs_token(self._slots.free)
 
     # -- the thread that keeps the time
 
@@ -248,7 +267,8 @@ class Exchange:
             wanted = self._wanted(now, bool(ends))
             if not ends and wanted is None:
                 return False
-            woken = wanted is not None and self._appetite.asks()
+            self._asking = wanted is not None
+            woken = self._asking and self._appetite.asks()
         try:
             claims = self._delivery.exchange(ends, wanted)
         except QueueError as error:
@@ -260,6 +280,7 @@ class Exchange:
     def _failed(self, ends: list[Ended], woken: bool, error: QueueError) -> None:
         with self._lock:
             self._telling = []
+            self._asking = False
             if type(error) is QueueError and ends:
                 # Redis serves, but not this: one end that it refuses must not keep the others.
                 self._portion = max(1, len(ends) // 2)
@@ -282,6 +303,7 @@ class Exchange:
             self._held.add(new)
         with self._lock:
             self._telling = []
+            self._asking = False
             self._portion = min(MAX_ENDS, 2 * self._portion)
             self._waits = pauses()
             self._dispatch.buffer.add(new)

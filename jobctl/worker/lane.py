@@ -54,6 +54,13 @@ class Lane(Protocol):
     def warm(self) -> None:
         """Makes ready what the first job would wait for. Never raises; may do nothing."""
 
+    def begin(self, batch: Sequence[Attempt], done: Done) -> None:
+        """Does at once what can be done without waiting for `run`, which gets the same next.
+
+        In another thread than the slot's, while that one waits for a batch. Never blocks, never
+        raises; may do nothing.
+        """
+
     def run(self, batch: Sequence[Attempt], done: Done) -> None:
         """Blocks until every attempt of the batch was `done`, each exactly once. Never raises.
 

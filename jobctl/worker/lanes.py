@@ -23,6 +23,12 @@ class SlotLanes:
         """Makes the lane of functions ready: commands need nothing beforehand."""
         self._lane(True).warm()
 
+    def begin(self, batch: Sequence[Attempt], done: Done) -> None:
+        """Functions that find their lane ready."""
+        lane = self._lanes.get(True)
+        if lane is not None and batch[0].job.function:
+            lane.begin(batch, done)
+
     def run(self, batch: Sequence[Attempt], done: Done) -> None:
         """Runs a batch of one kind."""
         self._lane(bool(batch[0].job.function)).run(batch, done)

@@ -76,7 +76,7 @@ class Supervisor:
             lost=self._exchange.orders_came,
             ended=self._fail,
         )
-        self._doorbell = Doorbell(queue, (*settings.queues, own), self._exchange)
+        self._doorbell = Doorbell(queue, incarnation, own, self._exchange)
         self._litter = Litter(queue, settings.paths.jobs, settings.reader_gid, journal)
         self._inbox = Inbox(
             queue,

@@ -67,8 +67,13 @@ class WorkQueue(Protocol):
     def drop_litter(self, ids: Sequence[str]) -> None:
         """Their folders are gone."""
 
-    def wait_work(self, queues: Sequence[str], timeout: float) -> bool:
-        """Blocks until there may be work, at most `timeout` seconds."""
+    def wait_jobs(
+        self, incarnation: str, room: int, queues: Sequence[str], timeout: float
+    ) -> Claims | None:
+        """Blocks until jobs are handed over, at most `timeout` seconds (then None).
+
+        No jobs: there may be some; then claim.
+        """
 
     def wait_message(self, incarnation: str, timeout: float) -> Message | None:
         """Blocks until there is a message, at most `timeout` seconds."""

@@ -19,6 +19,9 @@ class Model(Flow):
         super().__init__()
         self.names: dict[str, str] = {}
         self.draining: dict[str, bool] = {}
+        self.waits: dict[str, tuple[int, list[str]]] = {}
+        self.unread: dict[str, list[tuple[str, int]]] = {}
+        """What was handed to workers that have not read it."""
 
     def register(self, name: str, incarnation: str) -> None:
         current = self.names.get(name)
@@ -32,12 +35,49 @@ class Model(Flow):
         found = [j for j in self.jobs.values() if j.status.held and j.holder == incarnation]
         return sorted(found, key=lambda j: j.id, reverse=True)
 
+    def wait(self, worker: str, room: int, queues: list[str]) -> None:
+        self.waits.pop(worker, None)
+        if room and not self.draining[worker] and worker not in self.unread:
+            self.waits[worker] = room, queues
+
+    def drain(self, worker: str) -> None:
+        self.draining[worker] = True
+        self.waits.pop(worker, None)
+
+    def hand_over(self) -> list[tuple[str, list[str]]]:
+        """Jobs that go to workers that wait, and wait no more then."""
+        found = []
+        for worker, (room, queues) in list(self.waits.items()):
+            for queue in sorted(queues):
+                length = 0 if self.paused(queue) else len(self.waiting(queue))
+                ids = self._take(worker, min(room, length), queues) if length else []
+                if ids:
+                    found.append((worker, ids))
+                    del self.waits[worker]
+                    break
+        return found
+
     def claim(self, worker: str, room: int, queues: list[str], prefetch: int = 0) -> list[str]:
+        ids = self._claim(worker, room, queues, prefetch)
+        if worker in self.waits:
+            _, its = self.waits.pop(worker)
+            if room > len(ids):
+                self.waits[worker] = room - len(ids), its
+        return ids
+
+    def _claim(self, worker: str, room: int, queues: list[str], prefetch: int) -> list[str]:
         limit = room
         if prefetch:
             waiting = sum(len(self.waiting(q)) for q in queues if not self.paused(q))
             share = math.ceil(waiting / len(self.names))
             limit = min(room + prefetch, max(room, share))
+        return self._take(worker, room, queues, limit)
+
+    def _take(
+        self, worker: str, room: int, queues: list[str], limit: int | None = None
+    ) -> list[str]:
+        if limit is None:
+            limit = room
         claimed: list[str] = []
         alone = False
         for queue in queues if not self.draining[worker] else []:
@@ -159,6 +199,7 @@ class Model(Flow):
     def restore(self) -> None:
         """Only what is worth keeping is left, and workers are not. The places are made anew."""
         self.names, self.draining, self.children = {}, {}, {}
+        self.waits, self.unread = {}, {}
         self.holders.clear()
         for job in self.jobs.values():
             job.parked = False
@@ -170,6 +211,8 @@ class Model(Flow):
 
     def _forget(self, incarnation: str) -> None:
         self.draining.pop(incarnation, None)
+        self.waits.pop(incarnation, None)
+        self.unread.pop(incarnation, None)
         self.names = {n: i for n, i in self.names.items() if i != incarnation}
 
 

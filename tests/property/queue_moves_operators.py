@@ -11,13 +11,13 @@ from jobctl.queue import Cause, Keep, QueueState, Retention, Status
 from jobctl.queue.backup import BackupReader, BackupWriter
 from tests.property.queue_model_places import ModelJob
 from tests.property.queue_moves import FATES, ORDERS, QUEUES, YES_NO
-from tests.property.queue_moves_workers import WorkerMoves
+from tests.property.queue_moves_waiting import WaitingMoves
 from tests.support.leaks import leaks
 
 STRIDE = 2**45
 
 
-class OperatorMoves(WorkerMoves):
+class OperatorMoves(WaitingMoves):
     """Nothing here waits: instants are moved instead."""
 
     def expire(self, data: st.DataObject, job: ModelJob) -> None:

@@ -134,7 +134,7 @@ class WorkerMoves(QueueMoves):
         self.model.cascade()
 
     def drain(self, data: st.DataObject, name: str) -> None:
-        self.model.draining[self.model.names[name]] = True
+        self.model.drain(self.model.names[name])
         grace = data.draw(st.sampled_from([None, 5.0]))
         self.cut(data.draw(FATES), lambda queue: queue.drain(name, grace))
         self.queue.drain(name, grace)
@@ -157,8 +157,9 @@ class WorkerMoves(QueueMoves):
         ]
         for job in held:
             self.lab.age_claim(job.id)
-            if job.id in self.lost:
+            if job.id in self.lost and job.status is Status.CLAIMED:
                 self.model.hand_back(job)
+                self.model.unread.pop(worker, None)
         self.model.cascade()
         self.lost -= {job.id for job in held}
         self.cut(data.draw(FATES), lambda queue: queue.renew(worker, known))

@@ -39,8 +39,12 @@ MOVES = [
         "a_job_lives",
     ),
     *("a_held_job_moves", "a_held_job_moves", "a_held_job_moves", "a_worker_lives"),
+    *("a_wait", "a_wait", "a_wait"),
     *("a_crowd_at_a_limit", "a_ghost_writes", "a_time_comes", "an_operators_word", "an_end"),
 ]
+# In the others several things happen, and who waits would be handed jobs in between.
+ONE_CALL = {"a_wait", "a_submit", "a_flow", "a_users_word", "a_claim", "a_worker_lives"}
+ONE_CALL |= {"a_ghost_writes"}
 WORKERS = (
     *("renew", "renew", "register", "drain", "undrain", "release", "deregister"),
     *("release_container", "extend_lease"),
@@ -76,7 +80,16 @@ class QueueMachine(ProducerMoves, OperatorMoves):
 
     @rule(data=st.data(), move=st.sampled_from(MOVES))
     def something_happens(self, data: st.DataObject, move: str) -> None:
+        if move not in ONE_CALL:
+            self.nobody_waits()
         getattr(self, move)(data)
+        self.hand_over()
+
+    def a_wait(self, data: st.DataObject) -> None:
+        if self.model.draining:
+            self.wait(data)
+        else:
+            self.register(NAMES[0], data.draw(FATES))
 
     def a_submit(self, data: st.DataObject) -> None:
         self.submit_some(data)

@@ -116,8 +116,11 @@ class Hand:
             if verdict is Verdict.OK and finish.outcome.succeeded:
                 tell(f"{finish.id} {finish.attempt}")
         self._jobs += claims.jobs
-        if not self._jobs and queue.wait_work(QUEUES, 0.2):
-            self._jobs += queue.claim(me, 4, QUEUES).jobs
+        if self._jobs:
+            return
+        handed = queue.wait_jobs(me, 4, QUEUES, 0.2)
+        if handed is not None:
+            self._jobs += handed.jobs or queue.claim(me, 4, QUEUES).jobs
 
     def _keep(self, verdicts: list[Verdict]) -> None:
         pairs = zip(self._jobs, verdicts, strict=True)

@@ -63,6 +63,7 @@ class _Check:
         yield from self._misqueued()
         yield from self._unheld()
         yield from self._sleepy()
+        yield from self._kept_waiting()
         yield from self._flow.run()
 
     def _unowned(self) -> Iterator[str]:
@@ -85,6 +86,8 @@ class _Check:
                 "held": rest in holders,
                 "worker": rest in incarnations,
                 "inbox": rest in incarnations,
+                "waiting": True,
+                "handed": rest in incarnations,
                 "guard": self._redis.pttl(self._prefix + key) > 0,
                 "trial": self._redis.pttl(self._prefix + key) > 0,
                 "gauges": self._redis.pttl(self._prefix + key) > 0,
@@ -172,6 +175,35 @@ class _Check:
                 least = 0 if held_back else 1
                 if not least <= tokens <= min(length, 64):
                     yield f"wake:{queue} has {tokens} tokens for {length} jobs"
+
+    def _kept_waiting(self) -> Iterator[str]:
+        """Who waits for a queue says so itself, and nobody does while something can be claimed."""
+        waiting = {
+            (key.removeprefix("waiting:"), incarnation)
+            for key in self._keys
+            if key.startswith("waiting:")
+            for incarnation in self._zset(key)
+        }
+        said: set[tuple[str, str]] = set()
+        for key in self._keys:
+            if key.startswith("worker:"):
+                worker = self._redis.hgetall(self._prefix + key)
+                incarnation = key.removeprefix("worker:")
+                said |= {(queue, incarnation) for queue in worker.get("waits_for", "").split()}
+                if ("room" in worker) != ("waits_for" in worker):
+                    yield f"{incarnation} waits for something, but not for how much"
+                if "waits_for" in worker and f"handed:{incarnation}" in self._keys:
+                    yield f"{incarnation} waits, but was handed something"
+            elif key.startswith("handed:") and len(self._redis.members(self._prefix + key)) != 1:
+                yield f"{key} has more than one entry"
+        if waiting != said:
+            yield f"waiting is off by {sorted(waiting ^ said)}"
+        paused = self._redis.hgetall(self._prefix + "queues-state")
+        limited = self._redis.hgetall(self._prefix + "rates")
+        for queue, incarnation in sorted(waiting):
+            open_ = paused.get(queue) != "paused" and f"start:{queue}" not in limited
+            if open_ and f"queue:{queue}" in self._keys:
+                yield f"{incarnation} waits, although {queue} is not empty"
 
     def _with_status(self, status: str) -> set[str]:
         return {i for i, job in self._jobs.items() if job["status"] == status}

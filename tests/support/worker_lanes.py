@@ -66,6 +66,9 @@ class _ScriptedLane:
             self._lanes.warmed.append(self._slot)
             self._lanes.changed.notify_all()
 
+    def begin(self, batch: Sequence[Attempt], done: Done) -> None:
+        """All it does it does in `run`."""
+
     def run(self, batch: Sequence[Attempt], done: Done) -> None:
         lanes = self._lanes
         with lanes.changed:

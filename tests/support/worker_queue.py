@@ -12,6 +12,7 @@ from jobctl.queue import (
     Claims,
     Finish,
     Message,
+    MessageKind,
     Outcome,
     QueueError,
     Renewal,
@@ -60,7 +61,7 @@ class MemoryQueue:
         self.known: set[str] = set()
         self.messages: list[Message] = []
         self.tokens = len(jobs)
-        self.draining = False
+        self._draining = False
         self.superseded = False
         self.away = False
         self.keep_back = True
@@ -71,6 +72,8 @@ class MemoryQueue:
         """Calls that were refused while away."""
         self.claims: list[tuple[int, int, tuple[str, ...]]] = []
         """Room, prefetch and queues of every claim."""
+        self.room = 0
+        """For how many jobs the worker waits."""
         self.batches: list[int] = []
         """How many ends each finish carried."""
         self.litter: list[str] = []
@@ -87,6 +90,8 @@ class MemoryQueue:
     def tell(self, message: Message) -> None:
         with self.changed:
             self.messages.append(message)
+            if message.kind is MessageKind.DRAIN:
+                self.room = 0
             self.changed.notify_all()
 
     def set_away(self, away: bool) -> None:
@@ -109,6 +114,16 @@ class MemoryQueue:
         """How the job ended, once it has."""
         self.until(lambda: job.id in self.finished)
         return self.finished[job.id].outcome
+
+    @property
+    def draining(self) -> bool:
+        return self._draining
+
+    @draining.setter
+    def draining(self, draining: bool) -> None:
+        with self.changed:
+            self._draining = draining
+            self.room = 0
 
     # -- what the worker calls
 
@@ -198,14 +213,23 @@ class MemoryQueue:
         with self._answering():
             self.leased_litter = [left for left in self.leased_litter if left not in ids]
 
-    def wait_work(self, queues: Sequence[str], timeout: float) -> bool:
+    def wait_jobs(
+        self, incarnation: str, room: int, queues: Sequence[str], timeout: float
+    ) -> Claims | None:
         with self.changed:
+            self.room = 0 if self.draining else room
             self.changed.wait_for(lambda: self.tokens or self.away, timeout)
             self._refuse_if_away()
             if not self.tokens:
-                return False
+                return None
+            if self.room:
+                taken, self.waiting = self.waiting[: self.room], self.waiting[self.room :]
+                self.room = 0
+                self.held |= {job.id: job for job in taken}
+                self.tokens = len(self.waiting)
+                return Claims(taken)
             self.tokens -= 1
-            return True
+            return Claims([])
 
     def wait_message(self, incarnation: str, timeout: float) -> Message | None:
         with self.changed:
@@ -230,6 +254,7 @@ class MemoryQueue:
 
     def _claim(self, room: int, prefetch: int, queues: Sequence[str]) -> Claims:
         self.claims.append((room, prefetch, tuple(queues)))
+        self.room = min(self.room, room)
         n = 0 if self.draining else room + prefetch
         taken, self.waiting = self.waiting[:n], self.waiting[n:]
         self.held |= {job.id: job for job in taken}

@@ -520,9 +520,9 @@ def test_a_token_is_wanted_only_when_free_slots_found_nothing(queue: MemoryQueue
     assert not bench.exchange._needs_token()
     bench.end(bench.batch(), after=1.0)
     assert bench.exchange._needs_token()
-    assert bench.exchange.wait_for_need()
+    assert bench.exchange.wait_for_need() == (1, ("default",))
     bench.exchange.close()
-    assert not bench.exchange.wait_for_need()
+    assert bench.exchange.wait_for_need() is None
 
 
 def test_who_waits_for_the_need_of_a_token_learns_of_it(queue: MemoryQueue) -> None:
@@ -530,13 +530,13 @@ def test_who_waits_for_the_need_of_a_token_learns_of_it(queue: MemoryQueue) -> N
     bench = Bench(queue)
     bench.exchange.begin()
     running = bench.batch()
-    needed: list[bool] = []
+    needed: list[object] = []
     waiter = threading.Thread(target=lambda: needed.append(bench.exchange.wait_for_need()))
     waiter.start()
     eventually(lambda: bench.exchange._need._waiters)  # type: ignore[attr-defined]
     bench.end(running, after=1.0)
     waiter.join(20)
-    assert needed == [True]
+    assert needed == [(1, ("default",))]
 
 
 def test_a_wake_up_that_brings_nothing_is_followed_by_a_rest(queue: MemoryQueue) -> None:

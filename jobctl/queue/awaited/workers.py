@@ -77,3 +77,10 @@ class Workers(Sender):
     async def wait_work(self, queues: Sequence[str], timeout: float) -> bool:
         """See `Queue.wait_work`."""
         return await self._read(calls.wait_work(queues, timeout))
+
+    async def wait_jobs(
+        self, incarnation: str, room: int, queues: Sequence[str], timeout: float
+    ) -> Claims | None:
+        """See `Queue.wait_jobs`."""
+        await self._call(calls.wait(incarnation, room, queues))
+        return await self._read(calls.wait_handed(incarnation, queues, timeout))

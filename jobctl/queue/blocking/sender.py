@@ -80,6 +80,18 @@ class Sender:
             reply = self._execute(*command)
         return call.decode(reply)
 
+    def _call_and_read(self, call: Call[Any], command: Command[T]) -> T:
+        """Both in one go; what the command brought. Of the call it matters that it was made."""
+        words = command.build(self._prefix)
+        try:
+            reply = self._wire.pair(self._command(call), words)
+        except FAILURES as error:
+            if not library_is_missing(error):
+                raise translate(error) from error
+            self._call(call)
+            reply = self._execute(*words)
+        return command.decode(reply)
+
     def _read(self, command: Command[T]) -> T:
         return command.decode(self._execute(*command.build(self._prefix)))
 

@@ -92,3 +92,16 @@ class Workers(Sender):
     def wait_work(self, queues: Sequence[str], timeout: float) -> bool:
         """Block until a queue may have work, at most `timeout` or 5 s; then claim."""
         return self._read(calls.wait_work(queues, timeout))
+
+    def wait_jobs(
+        self, incarnation: str, room: int, queues: Sequence[str], timeout: float
+    ) -> Claims | None:
+        """Block until up to `room` jobs are handed over, at most `timeout` or 5 s (then None).
+
+        They are leased as by `claim`. No jobs: one of the queues may have work; then claim.
+        Whoever is handed something, or drains, waits no more; a claim meanwhile says anew
+        how much room there is. Raises `UnknownWorker`.
+        """
+        return self._call_and_read(
+            calls.wait(incarnation, room, queues), calls.wait_handed(incarnation, queues, timeout)
+        )

@@ -61,6 +61,8 @@ from .working import (
     renew,
     report,
     start,
+    wait,
+    wait_handed,
     wait_message,
     wait_work,
 )
@@ -117,6 +119,8 @@ __all__ = [
     "tick",
     "trial",
     "undrain",
+    "wait",
+    "wait_handed",
     "wait_message",
     "wait_work",
     "workers",

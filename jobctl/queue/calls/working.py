@@ -136,6 +136,21 @@ def wait_message(incarnation: str, timeout: float) -> Command[Message | None]:
     return Command(lambda p: ("BLPOP", f"{p}inbox:{incarnation}", block(timeout)), decode)
 
 
+def wait(incarnation: str, room: int, queues: Sequence[str]) -> Call[None]:
+    """From now on jobs are handed to the worker as they come."""
+    return Call("wait", (incarnation, room, *queues), nothing)
+
+
+def wait_handed(incarnation: str, queues: Sequence[str], timeout: float) -> Command[Claims | None]:
+    """What was handed to the worker; no jobs for a token of one of the queues."""
+
+    def build(p: str) -> tuple[Arg, ...]:
+        wakes = (f"{p}wake:{queue}" for queue in queues)
+        return ("BLPOP", f"{p}handed:{incarnation}", *wakes, block(timeout))
+
+    return Command(build, codec.handed)
+
+
 def wait_work(queues: Sequence[str], timeout: float) -> Command[bool]:
     """A token that says that one of the queues has something."""
     return Command(lambda p: ("BLPOP", *(f"{p}wake:{q}" for q in queues), block(timeout)), bool)

@@ -100,12 +100,12 @@ end
 
 -- How many jobs a worker gets: what it can run now, and of those it would only keep in
 -- store no more than its share of what waits.
-local function fair_share(ctx, room, prefetch, args, first, last)
+local function fair_share(ctx, room, prefetch, queues)
   if prefetch > 0 then
     local waiting = 0
-    for i = first, last do
-      if state_of(ctx, args[i]) ~= 'paused' then
-        waiting = waiting + redis.call('ZCARD', ctx.p .. 'queue:' .. args[i])
+    for _, queue in ipairs(queues) do
+      if state_of(ctx, queue) ~= 'paused' then
+        waiting = waiting + redis.call('ZCARD', ctx.p .. 'queue:' .. queue)
       end
     end
     local share = math.ceil(waiting / redis.call('HLEN', ctx.p .. 'workers'))
@@ -116,11 +116,15 @@ end
 
 -- The worker that calls, as what it claims will name it; nil if it is not registered.
 local function caller(ctx, incarnation)
-  local worker = redis.call('HMGET', ctx.p .. 'worker:' .. incarnation, 'name', 'draining')
+  local worker = redis.call('HMGET', ctx.p .. 'worker:' .. incarnation,
+    'name', 'draining', 'room', 'waits_for', 'heartbeat_at')
   return worker[1] and {
     incarnation = incarnation,
     name = worker[1],
     draining = worker[2], -- '1', or 'trial': then it gets nothing but its canary
+    room = tonumber(worker[3]),
+    waits_for = worker[4], -- nil unless jobs are handed to it as they come
+    heartbeat_at = worker[5],
     bytes = 0, -- what its claim weighs
     alone = false, -- whether that is one job that a worker was lost with
     fields = {
@@ -133,13 +137,39 @@ local function caller(ctx, incarnation)
   }
 end
 
--- Claims from the queues in the order given. From args[at] on: room, prefetch, the number
--- of queues, their names. Returns in how many ms there may be more ('' if unknown), and the
--- jobs as they were before.
+-- Claims up to n jobs for a worker from queues in the order given. Returns them as they were
+-- before, and in how many ms there may be more: `wait`, or sooner.
+local function take(ctx, by, n, queues, wait)
+  local jobs, entries = {}, {}
+  for _, queue in ipairs(queues) do
+    local barred = by.draining and queue ~= OWN .. by.name
+    if #jobs < n and not barred and state_of(ctx, queue) ~= 'paused' then
+      local rate_wait = claim_from(ctx, queue, n - #jobs, by, jobs, entries)
+      if rate_wait and (not wait or rate_wait < wait) then
+        wait = rate_wait
+      end
+    end
+  end
+  hold(ctx, by.incarnation, entries)
+  return jobs, wait
+end
+
+-- A worker that waits has claimed by itself: it has room for fewer now, or for more.
+local function wait_on(ctx, by, room)
+  if room > 0 and not by.draining then
+    redis.call('HSET', ctx.p .. 'worker:' .. by.incarnation, 'room', room)
+  else
+    stop_waiting(ctx, by.incarnation, by.waits_for)
+  end
+end
+
+-- From args[at] on: room, prefetch, the number of queues, their names. Returns in how many ms
+-- there may be more ('' if unknown), and the jobs.
 local function claim(ctx, by, args, at)
   local room, prefetch = tonumber(args[at]), tonumber(args[at + 1])
-  local first, last = at + 3, at + 2 + tonumber(args[at + 2])
-  for i = first, last do
+  local queues = {}
+  for i = at + 3, at + 2 + tonumber(args[at + 2]) do
+    queues[#queues + 1] = args[i]
     -- Whatever is claimed: the caller may have used up a token to come here.
     ctx.queues[args[i]] = true
   end
@@ -148,21 +178,13 @@ local function claim(ctx, by, args, at)
   end
   extend(ctx, by.incarnation)
   by.room = room
-  local wait = tend(ctx, room + prefetch)
+  local jobs, wait = {}, tend(ctx, room + prefetch)
   write_places(ctx)
-  local jobs, entries = {}, {}
   if by.draining ~= '1' and room + prefetch > 0 then
-    local n = fair_share(ctx, room, prefetch, args, first, last)
-    for i = first, last do
-      local barred = by.draining and args[i] ~= OWN .. by.name
-      if #jobs < n and not barred and state_of(ctx, args[i]) ~= 'paused' then
-        local rate_wait = claim_from(ctx, args[i], n - #jobs, by, jobs, entries)
-        if rate_wait and (not wait or rate_wait < wait) then
-          wait = rate_wait
-        end
-      end
-    end
-    hold(ctx, by.incarnation, entries)
+    jobs, wait = take(ctx, by, fair_share(ctx, room, prefetch, queues), queues, wait)
+  end
+  if by.waits_for then
+    wait_on(ctx, by, room - #jobs)
   end
   return { wait or '', jobs }
 end

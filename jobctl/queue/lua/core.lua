@@ -16,6 +16,7 @@
 --   held:<incarnation>   hash ids that this worker process holds -> see leases.lua
 --   worker:<incarnation> hash the worker
 --   inbox:<incarnation>  list what it is told
+--   waiting:<queue>, handed:<incarnation>: see waiting.lua
 --   workers           hash    worker name -> its incarnation
 --   events            stream  one entry per call that changed a status
 
@@ -32,7 +33,7 @@ local STATE = {
 }
 
 -- Defined further down the library, needed further up.
-local conclude, revoke, cascade, wakes, note_held
+local conclude, revoke, cascade, wakes, note_held, stop_waiting, hand_over
 
 local function in_chunks(command, key, values)
   for i = 1, #values, CHUNK do

@@ -115,6 +115,7 @@ local function flush(ctx)
   end
   write_drops(ctx)
   write_places(ctx)
+  hand_over(ctx)
   if not ctx.schema then
     redis.call('HSET', ctx.p .. 'meta', 'schema', SCHEMA)
   end

@@ -21,6 +21,11 @@ local function extend(ctx, incarnation)
   redis.call('ZADD', ctx.p .. 'leases', 'GT', ctx.now + ctx.lease, incarnation)
 end
 
+-- Whether its last heartbeat is older than n leases, counted from the end of a gap.
+local function silent_for(ctx, heartbeat_at, n)
+  return ctx.now - math.max(tonumber(heartbeat_at), ctx.grace_until - ctx.lease) > n * ctx.lease
+end
+
 local function held_note(job)
   -- A name without a letter in extras is one of schema 1.
   local letter = (job.extras ~= '' or job.name ~= '' or job.cancelling) and 'x'
@@ -236,6 +241,7 @@ local function sweep(ctx, limit)
     lost = lost + last
     if last == #ids then
       redis.call('ZREM', leases, incarnation)
+      stop_waiting(ctx, incarnation)
     end
   end
   return lost

@@ -3,11 +3,6 @@
 -- A lost worker that holds nothing is forgotten after this many leases.
 local FORGET_AFTER = 60
 
--- Whether its last heartbeat is older than n leases, counted from the end of a gap.
-local function silent_for(ctx, heartbeat_at, n)
-  return ctx.now - math.max(tonumber(heartbeat_at), ctx.grace_until - ctx.lease) > n * ctx.lease
-end
-
 -- A worker's own queue is served by nobody else (see canary in controller.lua).
 local function drop_own(ctx, name)
   write_places(ctx)
@@ -22,7 +17,9 @@ local function forget(ctx, incarnation)
     redis.call('HDEL', ctx.p .. 'workers', name)
     drop_own(ctx, name)
   end
-  redis.call('DEL', ctx.p .. 'worker:' .. incarnation, ctx.p .. 'inbox:' .. incarnation)
+  stop_waiting(ctx, incarnation)
+  redis.call('DEL', ctx.p .. 'worker:' .. incarnation, ctx.p .. 'inbox:' .. incarnation,
+    ctx.p .. 'handed:' .. incarnation)
   redis.call('ZREM', ctx.p .. 'leases', incarnation)
 end
 
@@ -80,11 +77,14 @@ end
 
 -- Jobs claimed for this worker in a reply that never arrived: it does not know of them.
 local function return_strays(ctx, incarnation, listed)
+  local handed = ctx.p .. 'handed:' .. incarnation
   for _, id in ipairs(held_by(ctx, incarnation)) do
     if not listed[id] then
       local job = find(ctx, id)
       if job.status == 'claimed' and ctx.now - job.claimed_at > ctx.lease / 2 then
         hand_back(ctx, job, '')
+        -- It shall not be read there later: it is another's then.
+        redis.call('DEL', handed)
       end
     end
   end
@@ -159,6 +159,7 @@ define('drain', SHRINKS, function(ctx, args)
   end
   local key = ctx.p .. 'worker:' .. incarnation
   redis.call('HSET', key, 'draining', 1)
+  stop_waiting(ctx, incarnation)
   if args[2] == '' then
     redis.call('HDEL', key, 'drain_until')
     tell(ctx, incarnation, 'drain')

@@ -186,9 +186,10 @@ class Executor:
         self.emit(b"H %s\n" % sys.version.split()[0].encode(), True)
         while True:
             batch, jobs = json.loads(self.read_line())
-            self.settle_in()
             self.work(batch, jobs)
             batch = jobs = None
+            # Now, while nobody waits for it.
+            self.settle_in()
 
     def settle_in(self) -> None:
         """Undoes what a function can have done to the process itself."""

@@ -28,6 +28,8 @@ class FunctionLane:
         self._seat = Seat(shop, slot, count_oom_kills)
         self._executor: ExecutorProcess | None = None
         self._waiting: deque[Attempt] = deque()
+        # What `begin` has sent, for `run` to follow.
+        self._begun: Turn | None = None
 
     def warm(self) -> None:
         """Starts the executor."""
@@ -36,11 +38,28 @@ class FunctionLane:
         except NoExecutor as error:
             self._shop.journal("executor-not-started", reason=error)
 
+    def begin(self, batch: Sequence[Attempt], done: Done) -> None:
+        """Sends the batch to an executor that waits for one."""
+        executor = self._executor
+        if executor is None or not executor.ready or any(a.order is not None for a in batch):
+            return
+        self._shop.activity.enter(self._seat)
+        attempts, size = 0, 0
+        while attempts < len(batch) and size < _TURN_BYTES:
+            size += len(batch[attempts].job.args)
+            attempts += 1
+        self._waiting.extend(batch[attempts:])
+        self._begun = Turn(self._seat, executor, batch[:attempts], self._waiting, done)
+
     def run(self, batch: Sequence[Attempt], done: Done) -> None:
         """Runs the batch, in one executor or, if jobs end theirs, in several."""
-        self._waiting.extend(batch)
-        self._shop.activity.enter(self._seat)
+        turn, self._begun = self._begun, None
+        if turn is None:
+            self._waiting.extend(batch)
+            self._shop.activity.enter(self._seat)
         try:
+            if turn is not None:
+                self._follow(turn)
             while self._waiting:
                 self._run_some(done)
         except NoExecutor as error:
@@ -59,11 +78,12 @@ class FunctionLane:
     def _run_some(self, done: Done) -> None:
         executor = self._ensure()
         attempts = self._take(done)
-        if not attempts:
-            return
-        turn = Turn(self._seat, executor, attempts, self._waiting, done)
+        if attempts:
+            self._follow(Turn(self._seat, executor, attempts, self._waiting, done))
+
+    def _follow(self, turn: Turn) -> None:
         if not turn.run():
-            self._seat.starter.ended(executor, turn.status)
+            self._seat.starter.ended(turn.executor, turn.status)
             self._part()
         self._seat.clear_if_changed()
 

@@ -36,7 +36,7 @@ _LONGEST_POLL = 6e5
 
 
 class Turn:
-    """What an executor has at hand. Only the lane's thread calls it."""
+    """What an executor has at hand: sent when it is made. Only the lane's thread runs it."""
 
     def __init__(
         self,
@@ -47,7 +47,7 @@ class Turn:
         done: Done,
     ) -> None:
         self._seat = seat
-        self._executor = executor
+        self.executor = self._executor = executor
         self._done = done
         executor.batches += 1
         self._batch = executor.batches
@@ -56,6 +56,9 @@ class Turn:
             executor.jobs += 1
             left[executor.jobs] = attempt
         self._left = left
+        # Before all else: the first job of an idle worker waits for nothing but this.
+        self._send()
+        self._oom_kills = seat.count_oom_kills()
         self._limits = Limits(
             executor,
             self._batch,
@@ -68,11 +71,17 @@ class Turn:
         self._files: Files | None = None
         self._look_at = 0.0
         self._fetch_at = math.inf
-        self._oom_kills = 0
         self.status: int | None = None
         """How the executor ended, if it did, as subprocess has it."""
         # From us of the monotonic clock to us since 1970.
         self._epoch = time.time_ns() // 1000 - time.monotonic_ns() // 1000
+
+    def _send(self) -> None:
+        try:
+            self._executor.say(encode_batch(self._batch, self._left.items()))
+        except OSError as error:
+            self._seat.shop.journal("executor-lost", reason=error)
+            self._executor.kill()
 
     def run(self) -> bool:
         """Follows the batch to its end; False if the executor ended. Never raises.
@@ -92,10 +101,8 @@ class Turn:
     def _follow(self) -> bool:
         """False if the executor has ended or cut its line."""
         executor, seat, left = self._executor, self._seat, self._left
-        self._oom_kills = seat.count_oom_kills()
         on_orders(left.values(), seat.poke)
         self._look_at = time.monotonic() + min(_SILENCE, self._limits.interval)
-        executor.say(encode_batch(self._batch, left.items()))
         poll = executor.poll.poll
         while left:
             pause = self._look_at - time.monotonic()
