@@ -101,6 +101,7 @@ class WorkerMoves(QueueMoves):
         holder, cause = job.holder, data.draw(st.sampled_from([Cause.SCALE_DOWN, None]))
         again = self.cut(data.draw(FATES), lambda q: q.hand_back(holder, lease, cause))
         self.model.hand_back(job)
+        self.model.waits.pop(holder, None)
         self.model.cascade()
         answer = Verdict.STALE if again else Verdict.OK
         assert self.queue.hand_back(holder, lease, cause) == [answer]

@@ -323,6 +323,28 @@ def test_with_nobody_else_who_is_silent_finds_a_token(lab: Lab, queue: Queue) ->
     lab.claim("inc-1")
 
 
+def test_who_gives_a_job_back_is_not_handed_it_again(lab: Lab, queue: Queue) -> None:
+    (job_id,) = lab.submit()
+    lab.worker("inc-1")
+    lease = lab.claim("inc-1")
+    waits(lab, "inc-1")
+    queue.hand_back("inc-1", lease, Cause.SCALE_DOWN)
+    job = queue.get(job_id)
+    assert (job.status, job.attempt) == (Status.QUEUED, 1)
+
+
+def test_who_lost_its_lease_is_not_handed_what_it_had(lab: Lab, queue: Queue) -> None:
+    """Nor when the sweep takes back only some of it."""
+    lab.submit(3)
+    lab.worker("inc-1")
+    lab.claim("inc-1", 3)
+    waits(lab, "inc-1")
+    lab.expire("inc-1")
+    lab.nobody_swept_for(1.0)
+    assert queue.tick(2).moved == 2
+    assert queue.counts()[Status.QUEUED] == 2
+
+
 def test_whoever_is_not_known_cannot_wait(queue: Queue) -> None:
     with pytest.raises(UnknownWorker):
         queue.wait_jobs("nobody", 1, ["default"], SHORT)

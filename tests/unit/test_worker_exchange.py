@@ -552,3 +552,78 @@ def test_a_wake_up_that_brings_nothing_is_followed_by_a_rest(queue: MemoryQueue)
     bench.end(bench.batch(), after=1.0)
     bench.exchange.woken()
     assert bench.exchange._appetite.rest_until - bench.now < first - 100.0
+
+
+def test_what_is_handed_over_is_handed_out_in_the_same_thread(queue: MemoryQueue) -> None:
+    bench = Bench(queue, slots=2)
+    bench.exchange.begin()
+    asked = len(queue.claims)
+    jobs = functions(1)
+    bench.exchange.handed(Claims(jobs))
+    assert ids(bench.batch()) == [jobs[0].id]
+    assert [attempt.job for attempt in bench.held.all()] == jobs
+    assert len(queue.claims) == asked
+    bench.now += 1.0
+    assert bench.exchange.wait_for_need() == (1, ("default",))
+
+
+def test_what_is_handed_over_while_draining_goes_back(queue: MemoryQueue) -> None:
+    bench = Bench(queue)
+    bench.exchange.begin()
+    bench.exchange.set_draining(True)
+    bench.exchange.handed(Claims(functions(1)))
+    assert len(queue.handed_back) == 1
+    assert bench.batch() == []
+    assert bench.exchange.idle
+
+
+def test_what_is_handed_over_to_full_slots_waits_for_them(queue: MemoryQueue) -> None:
+    queue.waiting = functions(1)
+    bench = Bench(queue)
+    bench.exchange.begin()
+    jobs = functions(1)
+    bench.exchange.handed(Claims(jobs))
+    assert ids(bench.end(bench.batch(), after=0.01)) == [jobs[0].id]
+
+
+def test_what_is_handed_over_says_when_there_is_more(queue: MemoryQueue) -> None:
+    bench = Bench(queue, slots=2)
+    bench.exchange.begin()
+    bench.exchange.handed(Claims(functions(1), 5.0))
+    asked = len(queue.claims)
+    bench.now += 5.0
+    bench.exchange.pump()
+    assert len(queue.claims) == asked + 1
+
+
+def test_nobody_waits_while_a_claim_is_on_its_way(queue: MemoryQueue) -> None:
+    bench = Bench(queue)
+    bench.exchange.begin()
+    needed: list[bool] = []
+    real = queue.claim
+
+    def claim(*args: object, **options: object) -> Claims:
+        needed.append(bench.exchange._needs_token())
+        return real(*args, **options)  # type: ignore[arg-type]
+
+    queue.claim = claim  # type: ignore[method-assign]
+    bench.exchange.woken()
+    assert needed == [False]
+    assert bench.exchange._needs_token()
+
+
+def test_a_lane_begins_before_its_thread_is_woken(queue: MemoryQueue) -> None:
+    told: list[str] = []
+
+    class Early:
+        def begin(self, batch: Sequence[Attempt], _done: object) -> None:
+            told.extend(attempt.job.id for attempt in batch)
+            assert bench.batch() == []
+
+    bench = Bench(queue)
+    bench.exchange.begin()
+    slot = bench.slots.all[0]
+    slot.lane, slot.done = Early(), lambda _ends: None  # type: ignore[assignment]
+    jobs = functions(1)
+    bench.exchange.handed(Claims(jobs))
+    assert told == ids(bench.batch()) == [jobs[0].id]

@@ -224,6 +224,8 @@ end)
 -- incarnation, cause, then id and attempt of each job
 define('hand_back', SHRINKS, function(ctx, args)
   local verdicts = {}
+  -- Or it would be handed at once what it just gave back.
+  stop_waiting(ctx, args[1])
   -- The last given goes to the head first, so that they keep their order.
   for i = #args - 1, 3, -2 do
     local job = find(ctx, args[i])

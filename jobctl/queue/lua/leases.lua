@@ -233,6 +233,7 @@ local function sweep(ctx, limit)
   local ended = redis.call('ZRANGEBYSCORE', leases, '-inf', ctx.now, 'LIMIT', 0, limit)
   local lost = 0
   for _, incarnation in ipairs(ended) do
+    stop_waiting(ctx, incarnation)
     local ids = held_by(ctx, incarnation)
     local last = math.min(#ids, limit - lost)
     for i = 1, last do
@@ -241,7 +242,6 @@ local function sweep(ctx, limit)
     lost = lost + last
     if last == #ids then
       redis.call('ZREM', leases, incarnation)
-      stop_waiting(ctx, incarnation)
     end
   end
   return lost
