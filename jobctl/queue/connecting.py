@@ -7,7 +7,7 @@ blocking wait, so a timeout means a Redis that does not answer.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from .call import MAX_BLOCK
 from .client import Queue
@@ -50,35 +50,20 @@ def connect_async(
     username: str | None = None,
     password: str | None = None,
     project: str = "jobctl",
-    **options: Any,
+    *,
+    unix_socket_path: str | None = None,
+    socket_timeout: float = SOCKET_TIMEOUT,
 ) -> AsyncQueue:
-    """The same over asyncio; use it in one event loop only.
-
-    `options` go to `redis.asyncio.Redis` as they are (for instance `unix_socket_path`).
-    """
-    # Importing it costs a blocking caller, a worker above all, more than all its other code.
-    import redis.asyncio  # noqa: PLC0415
-    from redis.asyncio.retry import Retry  # noqa: PLC0415
-    from redis.backoff import NoBackoff  # noqa: PLC0415
-
+    """The same over asyncio; use it in one event loop only."""
+    # A blocking caller, a worker above all, has no use for asyncio.
     from .aclient import AsyncQueue  # noqa: PLC0415
+    from .awaited.wire import AsyncWire  # noqa: PLC0415
 
-    settings = {
-        **_settings(host, port, username, password),
-        "retry": Retry(NoBackoff(), 0),
-        **options,
-    }
-    return AsyncQueue(redis.asyncio.Redis(**settings), project)
-
-
-def _settings(host: str, port: int, username: str | None, password: str | None) -> dict[str, Any]:
-    return {
-        "host": host,
-        "port": port,
-        "username": username,
-        "password": password,
-        "decode_responses": True,
-        "socket_timeout": SOCKET_TIMEOUT,
-        "socket_connect_timeout": _CONNECT_TIMEOUT,
-        "socket_keepalive": True,
-    }
+    wire = AsyncWire(
+        unix_socket_path or (host, port),
+        username=username,
+        password=password,
+        timeout=socket_timeout,
+        connect_timeout=_CONNECT_TIMEOUT,
+    )
+    return AsyncQueue(wire, project)

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from jobctl.queue.wire import Refused, Wire
+from tests.support.peer import Peer
 from tests.support.redis_server import RedisServer
 
 
@@ -54,30 +55,6 @@ def test_each_thread_gets_its_own_reply(wire: Wire) -> None:
 def test_nobody_there(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="No such file"):
         Wire(str(tmp_path / "none"), timeout=1.0).call("PING")
-
-
-class Peer:
-    """A server that counts what arrives, answers what the test says, then hangs up."""
-
-    def __init__(self, path: Path, *answers: bytes | None) -> None:
-        self.received: list[bytes] = []
-        self.path = str(path)
-        self._answers = answers
-        self._listener = socket.socket(socket.AF_UNIX)
-        self._listener.bind(self.path)
-        self._listener.listen()
-        self.over = threading.Event()
-        threading.Thread(target=self._serve, daemon=True).start()
-
-    def _serve(self) -> None:
-        for answer in self._answers:
-            connection, _ = self._listener.accept()
-            with connection:
-                self.received.append(connection.recv(1000))
-                if answer is None:
-                    self.over.wait(20)
-                else:
-                    connection.sendall(answer)
 
 
 @pytest.mark.parametrize("answer", [b"", b"$5\r\nhel"])

@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
-import redis.asyncio
-
 from .. import calls
 from ..call import Call, Command
 from ..library import SCHEMA, function_name, source
-from ..replies import library_is_missing, library_is_there, translate
-from .refusals import THEIR_FAILURES, plain
+from ..replies import FAILURES, library_is_missing, library_is_there, translate
+from .wire import AsyncWire
 
 T = TypeVar("T")
 
@@ -19,9 +17,9 @@ T = TypeVar("T")
 class Sender:
     """One project's prefix on one client."""
 
-    def __init__(self, client: redis.asyncio.Redis, project: str) -> None:
-        self._redis = client
-        self._send: Callable[..., Awaitable[Any]] = client.execute_command
+    def __init__(self, wire: AsyncWire, project: str) -> None:
+        self._wire = wire
+        self._send: Callable[..., Awaitable[Any]] = wire.call
         self._prefix = f"{{{project}}}:"
 
     async def ensure_library(self, *, replace: bool = False) -> None:
@@ -32,9 +30,9 @@ class Sender:
         command = ("FUNCTION", "LOAD", *(("REPLACE",) if replace else ()), source())
         try:
             await self._send(*command)
-        except THEIR_FAILURES as error:
-            if not library_is_there(plain(error)):
-                raise translate(plain(error)) from error
+        except FAILURES as error:
+            if not library_is_there(error):
+                raise translate(error) from error
 
     async def ping(self) -> None:
         """See `Queue.ping`."""
@@ -42,15 +40,15 @@ class Sender:
 
     async def close(self) -> None:
         """See `Queue.close`."""
-        await self._redis.aclose()
+        self._wire.close()
 
     async def _call(self, call: Call[T]) -> T:
         command = ("FCALL", function_name(call.function), 1, self._prefix, *call.args)
         try:
             reply = await self._send(*command)
-        except THEIR_FAILURES as error:
-            if not library_is_missing(plain(error)):
-                raise translate(plain(error)) from error
+        except FAILURES as error:
+            if not library_is_missing(error):
+                raise translate(error) from error
             await self.ensure_library()
             reply = await self._execute(*command)
         return call.decode(reply)
@@ -61,5 +59,5 @@ class Sender:
     async def _execute(self, *command: str | float) -> Any:
         try:
             return await self._send(*command)
-        except THEIR_FAILURES as error:
-            raise translate(plain(error)) from error
+        except FAILURES as error:
+            raise translate(error) from error

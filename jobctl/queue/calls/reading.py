@@ -109,11 +109,7 @@ def events(last_id: str, block_for: float, count: int) -> Command[list[Event]]:
     def decode(reply: Any) -> list[Event]:
         if not reply:
             return []
-        # redis.asyncio makes a dict of an entry's fields, the wire leaves them as they came.
-        return [
-            codec.event(entry_id, fields if isinstance(fields, dict) else codec.pairs(fields))
-            for entry_id, fields in reply[0][1]
-        ]
+        return [codec.event(entry_id, codec.pairs(fields)) for entry_id, fields in reply[0][1]]
 
     return Command(
         lambda p: ("XREAD", "COUNT", count, "BLOCK", wait, "STREAMS", f"{p}events", last_id),
