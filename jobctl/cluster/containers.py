@@ -163,6 +163,9 @@ def controller(config: "Config", image: str, socket: "Socket") -> ContainerSpec:
         tmpfs={"/tmp": _TMP.format(size=12 * _MB)},  # noqa: S108
         user=f"{secrets.CONTROLLER_UID}:{secrets.CONTROLLER_UID}",
         groups=(str(socket.gid),),
+        # An engine that was killed ends at its next start what outlived it, and takes that for a
+        # stop that somebody wanted. This one has to come back all the same, to start the others.
+        restart="always",
         health=_file_age(_ALIVE, max(3 * settings.interval, 15.0), interval=15.0),
     )
 

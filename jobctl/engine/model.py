@@ -74,7 +74,7 @@ class ContainerSpec:
     cap_add: tuple[str, ...] = ()
     cpu_weight: int = 1024
     read_only: bool = True
-    restart: Literal["no", "unless-stopped"] = "unless-stopped"
+    restart: Literal["no", "unless-stopped", "always"] = "unless-stopped"
     stop_timeout: int = 10
     log_max_size: str = "10m"
     log_max_files: int = 3

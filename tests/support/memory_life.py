@@ -52,7 +52,7 @@ def end(world: "World", box: "Box", exit_code: int, *, oom: bool = False) -> Non
 def crash(world: "World", box: "Box", exit_code: int, *, oom: bool) -> None:
     """End the main program from inside: what the restart policy is for."""
     end(world, box, exit_code, oom=oom)
-    if box.spec.restart == "unless-stopped":
+    if box.spec.restart != "no":
         box.state = "restarting"
         if not world.holds_restarts:
             come_back(world, box)

@@ -1,0 +1,83 @@
+"""The engine itself is restarted, and killed, under load: nothing is lost, all comes back.
+
+Not one of every run: it starts an engine of its own, which takes a minute and a machine to itself.
+`script/accept control` runs it.
+"""
+
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from jobctl.cluster.images import image_tags
+from jobctl.config import Config
+from jobctl.engine import open_engine
+from tests.support.eventually import eventually
+from tests.support.live import LiveCluster
+from tests.support.second_engine import SecondEngine
+
+SUBNET = "172.31.77.0/24"
+PARTS = ("redis-1", "master-1", "controller-1", "worker-1", "worker-2")
+ENDS = (
+    (signal.SIGKILL, ()),
+    (signal.SIGTERM, ()),
+    (signal.SIGTERM, ("--live-restore",)),
+    (signal.SIGKILL, ("--live-restore",)),
+)
+"""How the engine ends, and what it is started with: whether containers outlive it."""
+
+
+@pytest.fixture
+def own_engine(monkeypatch: pytest.MonkeyPatch, standing: LiveCluster) -> Iterator[SecondEngine]:
+    """An engine of this test's own, with the images that the machine's engine has."""
+    assert standing.url  # `up` made them
+    engine = SecondEngine(SUBNET)
+    try:
+        engine.start()
+        engine.take(image_tags(Config(name="any")).values())
+        monkeypatch.setenv("DOCKER_HOST", engine.url)
+        yield engine
+    finally:
+        engine.close()
+
+
+def all_run(cluster: LiveCluster) -> bool:
+    engine = open_engine()
+    try:
+        found = {row.name: row.state for row in engine.containers({})}
+    finally:
+        engine.close()
+    return all(found.get(cluster.container(part)) == "running" for part in PARTS)
+
+
+def test_the_engine_ends_under_load_and_the_cluster_comes_back(
+    tmp_path: Path, own_engine: SecondEngine
+) -> None:
+    cluster = LiveCluster(
+        tmp_path,
+        {
+            "network": {"subnet": SUBNET},
+            "controller": {"run": "container", "socket": str(own_engine.socket)},
+            "lease": "5s",
+            "heartbeat": "1s",
+            "workers": {"default": {"replicas": 2}},
+        },
+    )
+    cluster.run("up")
+    options: tuple[str, ...] = ()
+    for number, following in ENDS:
+        ids = cluster.submit("--array", "60", "--", "sleep", "0.5")
+        eventually(lambda: cluster.client.jobs(status="succeeded")["jobs"])
+        if following != options:
+            own_engine.end(signal.SIGTERM)
+            own_engine.start(*following)
+            options = following
+        own_engine.end(number)
+        own_engine.start(*options)
+        eventually(lambda: all_run(cluster), within=180)
+        cluster.wait(*ids)
+        assert {cluster.job(job_id)["status"] for job_id in ids} == {"succeeded"}
+        found = cluster.successes()
+        assert [found[job_id] for job_id in ids] == [1] * len(ids)
+    cluster.run("down", "--volumes", "--yes")

@@ -1,0 +1,72 @@
+"""An engine of a test's own beside the machine's, which it may kill: dockerd with its own folders.
+
+It shares the machine's network, but not its firewall rules, which the other one keeps.
+"""
+
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+
+from tests.support.eventually import eventually
+
+
+class SecondEngine:
+    """One dockerd (root is needed), whose clusters have their networks within ``subnet``."""
+
+    def __init__(self, subnet: str) -> None:
+        # The path of a socket has to be short, and it makes some below its folders.
+        self._folder = folder = Path(tempfile.mkdtemp(prefix="engine-"))
+        self._rule = ("DOCKER-USER", "-s", subnet, "-d", subnet, "-j", "ACCEPT")
+        self._daemon: subprocess.Popen[bytes] | None = None
+        self.socket = folder / "engine.sock"
+        # Bridged traffic meets the rules of the machine's engine.
+        subprocess.run(["iptables", "-I", *self._rule], check=True)
+
+    @property
+    def url(self) -> str:
+        """What DOCKER_HOST says of it."""
+        return f"unix://{self.socket}"
+
+    def start(self, *options: str) -> None:
+        """Start it, and wait until it answers."""
+        (self._folder / "pidfile").unlink(missing_ok=True)
+        parts = ("data-root", "exec-root", "pidfile")
+        own = [f"--{part}={self._folder / part}" for part in parts]
+        alone = ("--bridge=none", "--iptables=false", "--ip-masq=false")
+        with (self._folder / "log").open("ab") as log:
+            self._daemon = subprocess.Popen(
+                ["dockerd", *own, "-H", self.url, *alone, *options],
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        eventually(self._answers, within=120)
+
+    def end(self, number: signal.Signals) -> None:
+        """End it by a signal, and wait for that."""
+        assert self._daemon is not None
+        self._daemon.send_signal(number)
+        self._daemon.wait(120)
+
+    def take(self, images: Iterable[str]) -> None:
+        """Copy images of the machine's engine."""
+        with subprocess.Popen(["docker", "save", *images], stdout=subprocess.PIPE) as saved:
+            environment = {**os.environ, "DOCKER_HOST": self.url}
+            load = ["docker", "load", "--quiet"]
+            subprocess.run(load, stdin=saved.stdout, env=environment, check=True)
+
+    def close(self) -> None:
+        """End it, with what runs on it."""
+        self.end(signal.SIGTERM)
+        subprocess.run(["iptables", "-D", *self._rule], check=True)
+        shutil.rmtree(self._folder)
+
+    def _answers(self) -> bool:
+        assert self._daemon is not None
+        assert self._daemon.poll() is None, (self._folder / "log").read_text()[-2000:]
+        ping = ["docker", "-H", self.url, "version"]
+        return subprocess.run(ping, capture_output=True, check=False).returncode == 0
