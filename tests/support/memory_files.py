@@ -3,6 +3,7 @@
 import io
 import posixpath
 import tarfile
+from copy import copy
 from dataclasses import dataclass, field
 
 
@@ -50,8 +51,15 @@ def pack(tree: FileTree, path: str, called: str) -> bytes | None:
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as tar:
         for name, (info, data) in sorted(members.items()):
-            tar.addfile(info.replace(name=name, deep=False), io.BytesIO(data))
+            tar.addfile(renamed(info, name), io.BytesIO(data))
     return buffer.getvalue()
+
+
+def renamed(info: tarfile.TarInfo, name: str) -> tarfile.TarInfo:
+    """Return a header under another name (`TarInfo.replace` came in the middle of 3.11)."""
+    found = copy(info)
+    found.name = name
+    return found
 
 
 def _folder() -> tarfile.TarInfo:

@@ -19,6 +19,7 @@ from jobctl.cluster import (
 from jobctl.cluster.errors import ClusterError
 from jobctl.cluster.events import Event
 from tests.support.cluster_in_memory import ALL, PROJECT, ClusterInMemory, stored
+from tests.support.memory_files import renamed
 
 
 def test_the_second_up_changes_nothing(demo: ClusterInMemory) -> None:
@@ -88,7 +89,7 @@ def test_the_newest_whole_spec_counts(demo: ClusterInMemory) -> None:
     demo.scale({"default": 5})
     _, tree = demo.world.volumes["demo-control"]
     info, data = tree.entries["/spec-2.json"]
-    broken = info.replace(name="spec-3.json", deep=False)
+    broken = renamed(info, "spec-3.json")
     broken.size = 50
     tree.entries["/spec-3.json"] = (broken, data[:50])
     assert demo.up().overrides == {"default": 5}

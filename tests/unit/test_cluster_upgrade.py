@@ -11,6 +11,7 @@ from jobctl.cluster import connection, labels, owner, ps, spec
 from jobctl.cluster.errors import ClusterError
 from tests.support.cluster_in_memory import ALL, PROJECT, ClusterInMemory
 from tests.support.fake_master import FakeMaster
+from tests.support.memory_files import renamed
 from tests.support.memory_world import World
 
 
@@ -49,7 +50,7 @@ def _write_old_spec(cluster: ClusterInMemory) -> None:
     _, tree = cluster.world.volumes[f"{PROJECT}-control"]
     info, _ = tree.entries["/spec-1.json"]
     data = json.dumps(body).encode()
-    info = info.replace(name="spec-2.json", deep=False)
+    info = renamed(info, "spec-2.json")
     info.size = len(data)
     tree.entries["/spec-2.json"] = (info, data)
 
