@@ -139,10 +139,13 @@ class Launcher:
                 if pid == first:
                     return os.waitstatus_to_exitcode(status)
 
-    def _signal_group(self, group: int, number: int) -> None:
+    def _signal_group(self, first: int, number: int) -> None:
         self._become_job()
         try:
-            os.killpg(group, number)
+            # The first may have gone over to this process' group; it is not waited for yet.
+            if os.getpgid(first) != first:
+                os.kill(first, number)
+            os.killpg(first, number)
         except OSError:
             pass
         finally:
@@ -202,7 +205,7 @@ def _line(said: object) -> bytes:
 def _spawn(
     argv: tuple[str, ...], environ: dict[str, str], actions: list[tuple[int, int, int]]
 ) -> int:
-    """Starts the first process as the leader of a session; the search is that of a shell."""
+    """Starts the first process as the leader of a group; the search is that of a shell."""
     problem = OSError(errno.ENOENT, os.strerror(errno.ENOENT))
     for path in _candidates(argv[0], environ.get("PATH", "")):
         try:
@@ -235,7 +238,8 @@ def _start(
         argv,
         environ,
         file_actions=actions,
-        setsid=True,
+        # Not a session of its own: for each of those the kernel makes a group of its scheduler.
+        setpgroup=0,
         setsigmask=(),
         setsigdef=_SIGNALS,
     )

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -127,6 +128,22 @@ def test_a_launcher_that_obeys_no_order_is_given_up(
     script = "kill -STOP $PPID; trap '' TERM; while sleep 0.05 && echo; do :; done"
     assert run(sh(script, timeout=0.1, grace=0.0)).cause is Cause.TIMEOUT
     assert "processes-left" in journal.events
+
+
+@pytest.mark.parametrize("others", ["", "sh -c 'trap : TERM; sleep 60 & wait; wait' & "])
+def test_a_job_that_goes_over_to_its_launchers_group_is_ended_all_the_same(
+    run: Run, tmp_path: Path, others: str
+) -> None:
+    program = tmp_path / "turncoat.py"
+    program.write_text(
+        "import os, signal, sys, time\n"
+        "signal.signal(signal.SIGTERM, lambda *_: sys.exit(7))\n"
+        "os.setpgid(0, os.getpgid(os.getppid()))\n"
+        "time.sleep(60)\n"
+    )
+    job = sh(f"{others}exec {sys.executable} {program}", timeout=0.5, grace=30.0)
+    outcome = run(job)
+    assert (outcome.cause, outcome.exit_code) == (Cause.TIMEOUT, 7)
 
 
 def test_a_polite_signal_to_the_launcher_is_not_heard(run: Run) -> None:
