@@ -90,6 +90,7 @@ class Autoscaler:
         self._departures = Departures(engine, place.project, say, ordered, clock)
         self._view: _View | None = None
         self._generation = (0, 0.0)
+        self._had: dict[str, int] = {}
         self._pools: dict[str, Pool] = {}
         self._lock = threading.Lock()
         self._stopped = threading.Event()
@@ -152,9 +153,15 @@ class Autoscaler:
                 there = self._departures.available(rows.values())
                 more = min(max(0, pool.replicas - there), _AT_A_TIME)
                 replicas[name] = len(rows) + more
+                had = min(max(self._had.get(name, there), there), pool.replicas)
+                self._had[name] = had
+                # Who is missing may be in somebody's hands: `up` makes workers anew, too.
+                missing = max(0, had - there)
                 service = wanted.pools[name].template.service
                 free = (number for number in count(1) if number not in rows)
-                fresh |= {f"{service}-{number}" for number in islice(free, more)}
+                fresh |= {
+                    f"{service}-{number}" for number in islice(free, missing, max(missing, more))
+                }
         # Whoever wrote a new spec is making what it says: that is not to be done twice.
         return with_replicas(wanted, replicas), frozenset(fresh if settled else ())
 

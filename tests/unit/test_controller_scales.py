@@ -7,11 +7,14 @@ from typing import Any
 import pytest
 
 from jobctl.cluster import orders
+from jobctl.cluster.desired import desired
 from jobctl.cluster.observed import observe
 from jobctl.cluster.ordering import give
 from jobctl.cluster.orders import Order
 from jobctl.cluster.seed import Seed
+from jobctl.config import Config
 from jobctl.control import state
+from jobctl.control.autoscaling import Autoscaler
 from jobctl.control.departures import Departures
 from jobctl.control.state import ControllerState, PoolState
 from tests.support.cluster_in_memory import PROJECT, ClusterInMemory
@@ -144,12 +147,40 @@ def test_while_somebody_changes_the_cluster_nobody_is_drained(
 
 def test_what_was_decided_survives_the_controller(demo: ClusterInMemory, tmp_path: Path) -> None:
     control, _ = scaled(demo, tmp_path, down_cooldown="10m")
-    now = time.time()
-    known = PoolState(4, "as it was", None, False, now)
-    kept = ControllerState(now, now + 30, "the-one-before", PROJECT, (), {"default": known})
-    state.write(tmp_path, kept)
+    decided_before(tmp_path, 4)
     with control():
         eventually(lambda: len(workers(demo)) == 4)
+
+
+def test_only_who_was_never_there_is_made_at_once(demo: ClusterInMemory, tmp_path: Path) -> None:
+    control, _ = scaled(demo, tmp_path)
+    decided_before(tmp_path, 4)
+    clock = [0.0]
+    scaler = Autoscaler(
+        demo.engine,
+        control.place,
+        lambda *_, **__: None,
+        acts=lambda: False,
+        wake=lambda: None,
+        ordered=lambda *_: None,
+        clock=lambda: clock[0],
+    )
+
+    def look() -> tuple[int, set[str]]:
+        seen = observe(demo.engine, PROJECT)
+        generation = seen.generation
+        assert generation is not None
+        config = Config.model_validate(generation.spec.config)
+        wanted, fresh = scaler.wanted(desired(generation.spec, config, ""), seen, config)
+        return wanted.pools["default"].replicas, set(fresh)
+
+    # Who wrote the spec may still be making what it says.
+    assert look() == (4, set())
+    clock[0] = 10.0
+    assert look() == (4, {"worker-3", "worker-4"})
+    # Somebody replaces one: that is his, and the others are still to come.
+    demo.engine.remove("demo-worker-1", force=True)
+    assert look() == (4, {"worker-3", "worker-4"})
 
 
 def test_a_surplus_worker_that_nobody_can_bring_back_is_removed(demo: ClusterInMemory) -> None:
@@ -176,6 +207,13 @@ def test_a_surplus_worker_that_nobody_can_bring_back_is_removed(demo: ClusterInM
     eventually(lambda: "demo-worker-2" not in demo.states())
     assert len(ordered) == 1
     assert len(workers(demo)) == 2
+
+
+def decided_before(folder: Path, replicas: int) -> None:
+    now = time.time()
+    known = PoolState(replicas, "as it was", None, False, now)
+    kept = ControllerState(now, now + 30, "the-one-before", PROJECT, (), {"default": known})
+    state.write(folder, kept)
 
 
 def _told(control: Running, beginning: str) -> bool:
