@@ -1,7 +1,8 @@
 """What the queue's word on workers means: which are deaf, and which are stuck. Pure.
 
 Deaf: the container runs, Redis answers, and the worker has not been heard of for a lease. Stuck:
-it is heard of and does nothing, though there is something to do and a slot to do it in.
+it is heard of and does nothing, though there is something to do and a slot to do it in. Whoever has
+nothing to do proves nothing, and least of all that he is not stuck any more.
 """
 
 from __future__ import annotations
@@ -72,7 +73,8 @@ def judged(rows: Iterable[Running], look: Look, before: Look, lease: float) -> l
         results.append(Result(row.instance, DEAF, look.at, not deaf, deaf))
         if worker is not None and not deaf:
             stuck = _stuck(worker, look, before) if worker.incarnation in still else ""
-            results.append(Result(row.instance, STUCK, look.at, not stuck, stuck))
+            if stuck is not None:
+                results.append(Result(row.instance, STUCK, look.at, not stuck, stuck))
     return results
 
 
@@ -88,10 +90,13 @@ def _deaf(row: Running, worker: Worker | None, lease: float, now: float) -> str 
     return f"it has run for {now - row.since:.0f} s and is not registered"
 
 
-def _stuck(worker: Worker, look: Look, before: Look) -> str:
-    """Return why it counts as stuck, "" if it does not: it has ended nothing for two looks."""
+def _stuck(worker: Worker, look: Look, before: Look) -> str | None:
+    """Return why it counts as stuck, "" if it does not, None if that cannot be told.
+
+    It has ended nothing between the two looks.
+    """
     if worker.status in _NOT_TO_CLAIM:
-        return ""
+        return None
     jobs = [look.held[job_id] for job_id in worker.jobs if job_id in look.held]
     if sum(job.status is Status.RUNNING for job in jobs) >= worker.concurrency:
         return ""
@@ -102,4 +107,4 @@ def _stuck(worker: Worker, look: Look, before: Look) -> str:
     work = sorted(look.waiting & before.waiting & set(worker.queues))
     if work and not worker.jobs and not known:
         return f"it is idle and claims nothing, while jobs wait in the queue {work[0]}"
-    return ""
+    return "" if worker.jobs else None

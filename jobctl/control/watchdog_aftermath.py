@@ -32,13 +32,13 @@ class Aftermath:
         self._conditions.clear()
 
     def tell(
-        self, view: View, died: Collection[Died], started: Mapping[str, float], now: float
+        self, view: View, died: Collection[Died], started: Mapping[str, float]
     ) -> float | None:
         """Note what is new and what is over; return when the next death may be over."""
         for each in died:
             self._tell_death(view, each)
         self._tell_conditions(view.conditions)
-        return self._end_deaths(view, started, now)
+        return self._end_deaths(view, started)
 
     def _tell_death(self, view: View, died: Died) -> None:
         wanted = instance_named(view, died.instance)
@@ -69,7 +69,7 @@ class Aftermath:
             self._acts.after(name, over)
         self._conditions = now
 
-    def _end_deaths(self, view: View, started: Mapping[str, float], now: float) -> float | None:
+    def _end_deaths(self, view: View, started: Mapping[str, float]) -> float | None:
         """A death is over when the container has run for as long as after a remedy."""
         settle = view.config.watchdog.cooldown
         next_one: float | None = None
@@ -79,7 +79,8 @@ class Aftermath:
                 self._over(name, "it is no longer part of the cluster")
             elif row is not None and row.state == "running":
                 until = max(at, started.get(name, 0.0)) + settle
-                if now >= until:
+                # The look may be older than the death: only one from then on counts.
+                if view.at >= until:
                     self._over(name, f"it has run for {settle:g} s")
                 else:
                     next_one = until if next_one is None else min(next_one, until)

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from concurrent.futures import TimeoutError as NoAnswer
 from dataclasses import dataclass
 
 from jobctl.cluster import labels, names
-from jobctl.cluster.drainer import Drainer
 from jobctl.control.deaths import Orderer
 from jobctl.control.incident import RemedyKind
 from jobctl.control.place import Place
@@ -17,13 +15,13 @@ from jobctl.control.watchdog_targets import View, instance_named
 from jobctl.engine.errors import Conflict
 from jobctl.engine.model import ContainerDetail
 from jobctl.engine.protocol import Engine
-from jobctl.queue import Queue, QueueError
+from jobctl.queue import Queue, QueueError, WorkerStatus
 
 _SCRIPT_PATIENCE = 7.0
 """Seconds in which Redis must take the order to end a script: it hears none in the first five."""
 
 _POLL = 0.1
-_HAND_BACK = 10.0
+_HAND_BACK = 2.0
 """Seconds that a drain may take beyond the grace of its jobs."""
 
 
@@ -40,7 +38,7 @@ class Remedies:
         detail = engine.inspect(names.container(seen.project, instance))
         if detail is None or detail.state != "running":
             return "not done: it does not run any more"
-        if engine.inspect(names.seed(seen.project)) is not None:
+        if not seen.seed_abandoned and engine.inspect(names.seed(seen.project)) is not None:
             return "not done: a command is changing the cluster"
         service = detail.labels.get(labels.SERVICE, "")
         if kind == "graceful" and service == names.REDIS and (done := self._without_restart(view)):
@@ -48,7 +46,7 @@ class Remedies:
         done = "killed and started again"
         if kind == "graceful":
             if labels.POOL in detail.labels:
-                _drained(view, instance, grace)
+                self._drain(view, instance, grace)
             done = "stopped and started again"
         self.ordered(detail.id, Orderer.WATCHDOG)
         if kind == "graceful":
@@ -59,6 +57,27 @@ class Remedies:
             done = f"{done}; {joined}"
         engine.start(detail.id)
         return done
+
+    def _drain(self, view: View, instance: str, grace: float) -> None:
+        """Let a worker hold nothing any more; if it does not, its end hands its jobs back.
+
+        Through Redis itself: the master may be the next to be mended.
+        """
+        queue = self.place.queue(view.seen)
+        until = time.monotonic() + grace + _HAND_BACK
+        if queue is None:
+            return
+        try:
+            queue.drain(instance, grace)
+            while time.monotonic() < until:
+                mine = next((w for w in queue.workers() if w.name == instance), None)
+                if mine is None or not mine.jobs or mine.status is WorkerStatus.LOST:
+                    return
+                time.sleep(_POLL)
+        except QueueError:
+            return  # it is not registered, or Redis does not answer
+        finally:
+            queue.close()
 
     def _without_restart(self, view: View) -> str:
         """End what keeps Redis busy; return what came of it, "" when it has to be restarted."""
@@ -95,16 +114,6 @@ def _kill_script(queue: Queue) -> bool:
         else:
             return True
     return False
-
-
-def _drained(view: View, instance: str, grace: float) -> None:
-    drainer = Drainer(view.seen.connection)
-    try:
-        drainer.drain(instance, grace).result(grace + _HAND_BACK)
-    except NoAnswer:
-        pass  # the stop signal makes it hand its jobs back, or proof of death does
-    finally:
-        drainer.close()
 
 
 def _killed(engine: Engine, container: str) -> None:

@@ -22,7 +22,7 @@ SHORT_ID = 12
 
 @dataclass(frozen=True)
 class View:
-    """One look at the cluster, as a round of the controller has it.
+    """One look at the cluster, as a round of the controller has it at the instant ``at``.
 
     ``locked``: a command changes containers. ``me`` is the short id of the container that the
     watchdog itself runs in: who asks needs no check.
@@ -31,6 +31,7 @@ class View:
     seen: Observed
     wanted: Desired
     config: Config
+    at: float
     locked: bool = False
     conditions: tuple[Condition, ...] = ()
     me: str = ""

@@ -113,7 +113,8 @@ class Watching:
 
         ``locked``: somebody is changing containers. ``conditions`` are those of healing.
         """
-        view = View(seen, wanted, config, locked, tuple(conditions), self._place.holder)
+        at, me = self._clock(), self._place.holder
+        view = View(seen, wanted, config, at, locked, tuple(conditions), me)
         with self._lock:
             self._view = view
         self._wake.set()
@@ -160,7 +161,7 @@ class Watching:
         now = self._clock()
         pause = self._watch(view, now) if watchdog.enabled else _LONGEST
         started = self._deaths.started(view.seen.containers.values())
-        more = self._aftermath.tell(view, self._deaths.due(now), started, now)
+        more = self._aftermath.tell(view, self._deaths.due(now), started)
         ends = (self._probing.next_deadline(), self._deaths.next_due(), more)
         return max(0.0, min(_LONGEST, pause, *(end - now for end in ends if end is not None)))
 

@@ -44,6 +44,7 @@ class FakeRedis:
     failing: str = ""
     kills: list[str] = field(default_factory=list)
     asked: list[tuple[str, ...]] = field(default_factory=list)
+    drained: list[str] = field(default_factory=list)
 
     def _serve(self) -> None:
         if self.failing:
@@ -59,6 +60,10 @@ class FakeRedis:
     def workers(self) -> list[Worker]:
         self._serve()
         return self.registered
+
+    def drain(self, name: str, grace: float) -> None:
+        assert grace > 0
+        self.drained.append(name)
 
     def queues(self) -> list[QueueInfo]:
         self._serve()

@@ -103,6 +103,14 @@ def test_idle_while_its_queue_has_work_is_stuck() -> None:
     assert failing(look(idle, frozenset({"other"})), look(idle, frozenset({"other"}))) == []
 
 
+def test_whoever_has_nothing_to_do_proves_nothing() -> None:
+    idle = replace(WORKER, jobs=())
+    nothing = look(idle, frozenset())
+    assert [result.check for result in judged([ROW], nothing, nothing, LEASE)] == ["deaf"]
+    again = look(replace(idle, ended=8), frozenset())
+    assert [result.check for result in judged([ROW], again, nothing, LEASE)] == ["deaf", "stuck"]
+
+
 @pytest.mark.parametrize("status", [WorkerStatus.DRAINED, WorkerStatus.TRIAL])
 def test_whoever_drains_or_is_on_trial_may_idle(status: WorkerStatus) -> None:
     away = replace(WORKER, jobs=(), status=status)
@@ -123,7 +131,7 @@ def view(demo: ClusterInMemory, me: str = "") -> View:
     wanted, seen = demo.wanted(), observe(demo.engine, PROJECT)
     generation = seen.generation
     assert generation is not None
-    return View(seen, wanted, demo.config(dict(generation.spec.config)), me=me)
+    return View(seen, wanted, demo.config(dict(generation.spec.config)), 0.0, me=me)
 
 
 SERVICES = {

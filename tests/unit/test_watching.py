@@ -172,7 +172,7 @@ def test_a_deaf_worker_is_drained_restarted_and_back_in_its_network(watched: Wat
         incident = watched.incident("worker-1", "recovered")
     assert (incident.kind, incident.cause, incident.service) == ("unhealthy", "deaf", "worker")
     assert "in no network of the cluster" in incident.remedies[0].detail
-    assert "POST /workers/worker-1/drain" in watched.cluster.master.requests
+    assert watched.redis.drained == ["worker-1"]
     assert watched.cluster.world.boxes["demo-worker-1"].addresses.keys() == {f"{PROJECT}-net"}
     assert incident.diagnostics["worker"]["status"] == "idle"
 

@@ -1,9 +1,11 @@
 """The watchdog of a controller in its container: what it finds, and what becomes of it."""
 
+import contextlib
 import hmac
 import json
 import random
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from hashlib import sha256
@@ -14,18 +16,19 @@ import pytest
 
 from jobctl.client import ClientError
 from jobctl.cluster.archive import unpack
+from jobctl.queue import Queue, QueueError, Worker, connect
 from tests.support.eventually import eventually
 from tests.support.live import LiveCluster
 from tests.support.tiny_image import ensure_tiny_image
 from tests.support.webhook_receiver import Delivery, WebhookReceiver
 
 SECRET = b"between the two"
-# Stops the children of a container's init, or only the children of these.
+# Stops what a container's init has started.
 STOP = """
-import os, pathlib, signal, sys
+import os, pathlib, signal
 for status in pathlib.Path("/proc").glob("[0-9]*/stat"):
     pid, parent = int(status.parent.name), int(status.read_text().rpartition(")")[2].split()[1])
-    if pid != os.getpid() and parent == 1 if sys.argv[1] == "main" else parent > 1:
+    if parent == 1:
         os.kill(pid, signal.SIGSTOP)
 """
 
@@ -43,7 +46,7 @@ def settings(subnet: str, url: str, image: str) -> dict[str, Any]:
             "interval": "1s",
             "timeout": "1s",
             "failures": 2,
-            "cooldown": "1s",
+            "cooldown": "2s",
             "grace": "1s",
             "webhook": {"url": url, "secret_file": "./webhook.secret", "retries": 1},
             "services": {
@@ -109,8 +112,7 @@ def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
         try:
             cluster.run("up", "--no-wait")
             eventually(lambda: is_ready(cluster))
-            stop(cluster, "master-1", "main")
-            cluster.engine.disconnect(f"{cluster.project}-net", cluster.container("worker-2"))
+            make_ill(cluster)
             yield Watched(cluster, receiver)
         finally:
             cluster.close()
@@ -123,9 +125,37 @@ def is_ready(cluster: LiveCluster) -> bool:
         return False
 
 
-def stop(cluster: LiveCluster, instance: str, which: str) -> None:
-    done = cluster.engine.execute(cluster.container(instance), ("python3", "-c", STOP, which))
+def make_ill(cluster: LiveCluster) -> None:
+    """Let worker-1 do nothing but say that it lives, worker-2 hear nothing, the master hang."""
+    [alive] = [w for w in queue_of(cluster).workers() if w.name == "worker-1"]
+    stop(cluster, "worker-1")
+    threading.Thread(target=pretend, args=(queue_of(cluster), alive), daemon=True).start()
+    cluster.engine.disconnect(f"{cluster.project}-net", cluster.container("worker-2"))
+    cluster.submit("--", "true")
+    stop(cluster, "master-1")
+
+
+def stop(cluster: LiveCluster, instance: str) -> None:
+    done = cluster.engine.execute(cluster.container(instance), ("python3", "-c", STOP))
     assert done.exit_code == 0, done.output
+
+
+def queue_of(cluster: LiveCluster) -> Queue:
+    """Return what a worker talks to Redis by."""
+    detail = cluster.engine.inspect(cluster.container("redis-1"))
+    assert detail
+    [address] = detail.addresses.values()
+    kept = cluster.engine.get_archive(cluster.container("master-1"), "/jobctl/secrets/redis-worker")
+    password = next(iter(unpack(kept).values())).decode()
+    return connect(address, username="worker", password=password, project=cluster.project)
+
+
+def pretend(queue: Queue, worker: Worker) -> None:
+    """Renew a worker's lease until that process of it is proved dead."""
+    with contextlib.suppress(QueueError):  # Redis is gone
+        while queue.renew(worker.incarnation, []).known:
+            time.sleep(0.2)
+    queue.close()
 
 
 def test_a_service_that_crashes_again_and_again_is_given_up(watched: Watched) -> None:
@@ -172,30 +202,26 @@ def test_the_receiver_gets_all_of_it_signed(watched: Watched) -> None:
         assert each.headers["X-Jobctl-Delivery"] == json.loads(each.body)["delivery"]
 
 
-def test_a_hung_master_and_a_deaf_worker_are_found_and_mended(watched: Watched) -> None:
-    cluster = watched.cluster
-    master = watched.incident("master-1", "recovered", [])
-    assert "no answer within" in master["findings"][0]["detail"]
-    assert master["remedies"][0]["kind"] == "graceful"
-    worker = watched.incident("worker-2", "recovered", [])
-    assert (worker["kind"], worker["cause"]) == ("unhealthy", "deaf")
-    assert "in no network of the cluster" in worker["remedies"][0]["detail"]
-    assert worker["diagnostics"]["inspect"]["networks"] == {}
-    [job] = cluster.submit("--", "true")
-    cluster.wait(job)
-    assert cluster.job(job)["status"] == "succeeded"
+def test_a_hung_master_is_restarted(watched: Watched) -> None:
+    incident = watched.incident("master-1", "recovered", [])
+    assert "no answer within" in incident["findings"][0]["detail"]
+    assert incident["remedies"][0]["kind"] == "graceful"
 
 
-def test_a_worker_that_begins_nothing_is_found_by_what_it_does_not_do(watched: Watched) -> None:
-    cluster = watched.cluster
-    stop(cluster, "worker-1", "others")
-    ids = cluster.submit("--array", "6", "--", "true")
+def test_a_worker_that_is_deaf_to_redis_is_connected_again(watched: Watched) -> None:
+    incident = watched.incident("worker-2", "recovered", [])
+    assert (incident["kind"], incident["cause"]) == ("unhealthy", "deaf")
+    assert "in no network of the cluster" in incident["remedies"][0]["detail"]
+    assert incident["diagnostics"]["inspect"]["networks"] == {}
+
+
+def test_a_worker_that_only_says_that_it_lives_is_found(watched: Watched) -> None:
     incident = watched.incident("worker-1", "recovered", [])
     assert (incident["kind"], incident["cause"]) == ("unhealthy", "stuck")
-    assert "has not begun job" in incident["findings"][0]["detail"]
-    assert incident["diagnostics"]["worker"]["jobs"][0]["status"] == "claimed"
-    cluster.wait(*ids)
-    assert {cluster.job(job_id)["status"] for job_id in ids} == {"succeeded"}
+    assert "jobs wait in the queue default" in incident["findings"][0]["detail"]
+    jobs = watched.cluster.json("jobs")["jobs"]
+    watched.cluster.wait(*(job["id"] for job in jobs))
+    assert {watched.cluster.job(job["id"])["status"] for job in jobs} == {"succeeded"}
 
 
 def test_redis_stuck_in_a_script_is_mended_while_nobody_hears_of_it(watched: Watched) -> None:
@@ -221,13 +247,10 @@ def test_redis_stuck_in_a_script_is_mended_while_nobody_hears_of_it(watched: Wat
 
 def run_for_ever(cluster: LiveCluster) -> None:
     """Give Redis a script that never ends."""
-    reader = cluster.engine.clone()
-    kept = reader.get_archive(cluster.container("master-1"), "/jobctl/secrets/redis-worker")
-    password = next(iter(unpack(kept).values())).decode()
-    login = ("redis-cli", "--user", "worker", "--pass", password, "--no-auth-warning")
-    script = ("eval", "while true do end", "0")
-    reader.execute(cluster.container("redis-1"), (*login, *script))
-    reader.close()
+    queue = queue_of(cluster)
+    with contextlib.suppress(QueueError):  # it is to be ended
+        queue.ask("EVAL", "while true do end", "0")
+    queue.close()
 
 
 def test_incidents_are_there_with_everything_down(watched: Watched, tmp_path: Path) -> None:
@@ -241,6 +264,7 @@ def test_incidents_are_there_with_everything_down(watched: Watched, tmp_path: Pa
         ("broken-1", "gave-up"),
         ("sick-1", "gave-up"),
         ("master-1", "recovered"),
+        ("worker-1", "recovered"),
         ("worker-2", "recovered"),
         ("redis-1", "recovered"),
     } <= kinds
