@@ -109,7 +109,7 @@ def test_what_the_engine_measures_of_a_worker_is_among_the_metrics(scaled: LiveC
     assert found["memory_bytes"] > 1 << 20
 
 
-def test_an_operator_rules_and_the_controller_follows(
+def test_an_operator_rules_and_no_job_is_cut(
     scaled: LiveCluster, size: Callable[[int, int], int]
 ) -> None:
     least = size(1, 3)
@@ -118,15 +118,21 @@ def test_an_operator_rules_and_the_controller_follows(
     assert "autoscale pause worker" in refused.err
     scaled.run("autoscale", "set", "worker", "--min", str(least + 1))
     eventually(lambda: workers(scaled) == least + 1)
+    # Every slot is taken: whoever goes has jobs.
+    ids = scaled.submit("--array", str(2 * (least + 1)), "--", "sleep", "4")
+    eventually(lambda: len(scaled.client.jobs(status="running")["jobs"]) == len(ids))
+    scaled.run("autoscale", "set", "worker", "--min", str(least), "--max", str(least))
+    eventually(lambda: workers(scaled) == least)
     scaled.run("autoscale", "pause", "worker")
+    eventually(lambda: containers(scaled) == least)
+    jobs = [scaled.client.job(job_id) for job_id in ids]
+    assert {(job["status"], job["attempt"]) for job in jobs} == {("succeeded", 1)}
     scaled.run("autoscale", "set", "worker", "--reset")
 
     def status() -> Any:
         [pool] = scaled.json("autoscale", "status")["pools"]
         return pool
 
-    # The pause outlives the bounds: one is too many, and stays.
     eventually(lambda: status()["reason"].startswith("paused; otherwise"))
     pool = status()
-    assert (pool["paused"], pool["min"]) == (True, least)
-    assert (pool["wanted"], pool["workers"]) == (least + 1, least + 1)
+    assert (pool["paused"], pool["min"], pool["wanted"]) == (True, least, least)
