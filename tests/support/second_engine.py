@@ -63,6 +63,9 @@ class SecondEngine:
         """End it, with what runs on it."""
         self.end(signal.SIGTERM)
         subprocess.run(["iptables", "-D", *self._rule], check=True)
+        # One that is killed leaves its mount behind, and the next makes another one over it.
+        while (self._folder / "data-root").is_mount():
+            subprocess.run(["umount", "--recursive", self._folder / "data-root"], check=True)
         shutil.rmtree(self._folder)
 
     def _answers(self) -> bool:

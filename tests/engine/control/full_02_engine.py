@@ -51,33 +51,41 @@ def all_run(cluster: LiveCluster) -> bool:
     return all(found.get(cluster.container(part)) == "running" for part in PARTS)
 
 
+@pytest.fixture
+def loaded(tmp_path: Path, own_engine: SecondEngine) -> Iterator[LiveCluster]:
+    """A cluster on that engine."""
+    settings = {
+        "network": {"subnet": SUBNET},
+        "controller": {"run": "container", "socket": str(own_engine.socket)},
+        "lease": "5s",
+        "heartbeat": "1s",
+        "workers": {"default": {"replicas": 2}},
+    }
+    cluster = LiveCluster(tmp_path, settings)
+    try:
+        cluster.run("up")
+        yield cluster
+    finally:
+        cluster.engine = open_engine()  # the engine is another one than at the beginning
+        cluster.close()
+
+
 def test_the_engine_ends_under_load_and_the_cluster_comes_back(
-    tmp_path: Path, own_engine: SecondEngine
+    loaded: LiveCluster, own_engine: SecondEngine
 ) -> None:
-    cluster = LiveCluster(
-        tmp_path,
-        {
-            "network": {"subnet": SUBNET},
-            "controller": {"run": "container", "socket": str(own_engine.socket)},
-            "lease": "5s",
-            "heartbeat": "1s",
-            "workers": {"default": {"replicas": 2}},
-        },
-    )
-    cluster.run("up")
     options: tuple[str, ...] = ()
     for number, following in ENDS:
-        ids = cluster.submit("--array", "60", "--", "sleep", "0.5")
-        eventually(lambda: cluster.client.jobs(status="succeeded")["jobs"])
         if following != options:
             own_engine.end(signal.SIGTERM)
             own_engine.start(*following)
+            eventually(lambda: all_run(loaded), within=180)
             options = following
+        ids = loaded.submit("--array", "60", "--", "sleep", "0.5")
+        eventually(lambda: loaded.client.jobs(status="succeeded")["jobs"])
         own_engine.end(number)
         own_engine.start(*options)
-        eventually(lambda: all_run(cluster), within=180)
-        cluster.wait(*ids)
-        assert {cluster.job(job_id)["status"] for job_id in ids} == {"succeeded"}
-        found = cluster.successes()
+        eventually(lambda: all_run(loaded), within=180)
+        loaded.wait(*ids)
+        assert {loaded.job(job_id)["status"] for job_id in ids} == {"succeeded"}
+        found = loaded.successes()
         assert [found[job_id] for job_id in ids] == [1] * len(ids)
-    cluster.run("down", "--volumes", "--yes")
