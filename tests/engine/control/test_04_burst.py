@@ -73,7 +73,7 @@ def jobs_of(cluster: LiveCluster, array: str) -> Iterator[Any]:
 def test_a_burst_scales_up_and_down_again_and_cuts_no_job(
     scaled: LiveCluster, size: Callable[[int, int], int]
 ) -> None:
-    least, most, count = size(1, 3), size(3, 8), size(300, 5000)
+    least, most, count = size(1, 3), size(3, 8), size(200, 5000)
     if least > 1:
         scaled.write(settings(least, most, wait="10s", cooldown="15s"))
         scaled.run("up")
@@ -119,7 +119,7 @@ def test_an_operator_rules_and_no_job_is_cut(
     scaled.run("autoscale", "set", "worker", "--min", str(least + 1))
     eventually(lambda: workers(scaled) == least + 1)
     # Every slot is taken: whoever goes has jobs.
-    ids = scaled.submit("--array", str(2 * (least + 1)), "--", "sleep", "4")
+    ids = scaled.submit("--array", str(2 * (least + 1)), "--", "sleep", "3")
     eventually(lambda: len(scaled.client.jobs(status="running")["jobs"]) == len(ids))
     scaled.run("autoscale", "set", "worker", "--min", str(least), "--max", str(least))
     eventually(lambda: workers(scaled) == least)
