@@ -66,6 +66,7 @@ def loaded(tmp_path: Path, own_engine: SecondEngine) -> Iterator[LiveCluster]:
         cluster.run("up")
         yield cluster
     finally:
+        own_engine.start()
         cluster.engine = open_engine()  # the engine is another one than at the beginning
         cluster.close()
 
