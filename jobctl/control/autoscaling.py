@@ -30,6 +30,7 @@ from jobctl.control.host_room import Caps, HostRoom
 from jobctl.control.place import Place
 from jobctl.control.releases import SHORT_ID, Say
 from jobctl.control.state import PoolState
+from jobctl.engine.errors import EngineError
 from jobctl.engine.protocol import Engine
 from jobctl.queue import Queue, QueueError, Worker
 
@@ -197,6 +198,7 @@ class Autoscaler:
         engine = self._engine.clone()
         host = HostRoom(engine, self._clock)
         queue: Queue | None = None
+        trouble = ""
         while not self._stopped.is_set():
             view = self._view
             if view is None:
@@ -210,9 +212,12 @@ class Autoscaler:
                 queue = queue or self._place.queue(view.seen)
                 if queue is not None:
                     self._look(view, queue, host)
+                    trouble = ""
             except Exception as error:  # noqa: BLE001 - nobody else would ever decide again
-                if not isinstance(error, QueueError):
-                    self._say("not-scaled", reason=repr(error))
+                # What ails Redis or the engine, the controller's loop says.
+                if not isinstance(error, QueueError | EngineError) and trouble != repr(error):
+                    trouble = repr(error)
+                    self._say("not-scaled", reason=trouble)
                 if queue is not None:
                     queue.close()
                 queue = None

@@ -17,6 +17,7 @@ from jobctl.control import state
 from jobctl.control.autoscaling import Autoscaler
 from jobctl.control.departures import Departures
 from jobctl.control.state import ControllerState, PoolState
+from jobctl.queue import QueueInfo
 from tests.support.cluster_in_memory import PROJECT, ClusterInMemory
 from tests.support.controlled import FakePlace, Running
 from tests.support.eventually import eventually
@@ -119,6 +120,26 @@ def test_a_dead_worker_comes_back_while_nothing_is_decided(
         queue.silent = True
         demo.engine.kill("demo-worker-2")
         eventually(lambda: workers(demo) == {"worker-1", "worker-2"})
+
+
+def test_what_nobody_expected_is_said_once_and_ends_nothing(
+    demo: ClusterInMemory, tmp_path: Path
+) -> None:
+    control, queue = scaled(demo, tmp_path)
+    sound, queue.queued = queue.queues, 100
+    looks = 0
+
+    def broken() -> list[QueueInfo]:
+        nonlocal looks
+        looks += 1
+        raise KeyError("what")
+
+    queue.queues = broken  # type: ignore[method-assign]
+    with control():
+        eventually(lambda: looks > 2)
+        queue.queues = sound  # type: ignore[method-assign]
+        eventually(lambda: len(workers(demo)) == 4)
+    assert control.told("not-scaled") == [{"reason": "KeyError('what')"}]
 
 
 def test_a_pause_keeps_the_number_and_the_end_of_it_does_not(
