@@ -10,7 +10,7 @@ from jobctl.config import Pool as Settings
 from jobctl.config.autoscale import Autoscale
 from jobctl.control import autoscale
 from jobctl.control.autoscale import Decision, decide
-from jobctl.control.autoscale_load import Sample
+from jobctl.control.autoscale_load import GAP, Sample, measure
 from jobctl.control.autoscale_policy import Policy, Room
 from jobctl.control.autoscale_sample import Look, Memory, sample
 from jobctl.control.state import PoolState
@@ -84,6 +84,21 @@ class Pool:
 def begun(replicas: int, at: float, reason: str = "") -> Pool:
     """Return a pool that nothing is known of but how many workers it is to have."""
     return Pool(replicas, at, reason, state=autoscale.State(replicas))
+
+
+def rested(pool: Pool, now: float) -> Pool:
+    """Return a pool that had no work, and of whose queues was just seen that they are empty.
+
+    Without that, the first jobs after a pause would seem to have run since the last full look.
+    """
+    before = pool.state.load.before
+    if before is None or pool.has_work:
+        return pool
+    idle = replace(before, now=now, ended=0)
+    clock = pool.state.clock + min(idle.since(before), GAP)
+    return replace(
+        pool, state=replace(pool.state, load=measure(pool.state.load, idle), clock=clock)
+    )
 
 
 def raised(pool: Pool, rule: Rule, at: float) -> Pool:

@@ -21,7 +21,7 @@ from jobctl.control import state
 from jobctl.control.autoscale import Limit
 from jobctl.control.autoscale_load import Sample
 from jobctl.control.autoscale_policy import Room
-from jobctl.control.autoscale_pool import Pool, Rule, begun, decided, raised
+from jobctl.control.autoscale_pool import Pool, Rule, begun, decided, raised, rested
 from jobctl.control.autoscale_sample import Look
 from jobctl.control.deaths import Orderer
 from jobctl.control.departures import Departures
@@ -35,8 +35,7 @@ from jobctl.engine.protocol import Engine
 from jobctl.queue import Queue, QueueError, Worker
 
 _LOOK = 1.0
-"""Seconds between two looks at the queues, which cost Redis little: so soon a burst is seen. A
-shorter ``controller.interval`` goes for this, too."""
+"""Seconds between two looks at the queues at most: so soon a burst is seen."""
 
 _AT_A_TIME = 8
 """New workers in one round of the controller: in between it looks around."""
@@ -236,6 +235,9 @@ class Autoscaler:
         working = any(pool.has_work or pool.is_off for pool in pools.values())
         due = self._clock() - self._measured_at >= view.config.controller.interval
         if not (waiting or working or due):
+            with self._lock:
+                now = self._clock()
+                self._pools = {name: rested(pool, now) for name, pool in self._pools.items()}
             return
         self._measured_at = self._clock()
         workers = queue.workers()
@@ -285,9 +287,8 @@ class Autoscaler:
         return Room(all_of_it.cpus - there, all_of_it.memory - there)
 
     def _tell(self, name: str, before: Pool, after: Pool) -> None:
-        changed = after.replicas != before.replicas or after.paused != before.paused
-        refused = after.blocked_by == Limit.HOST != before.blocked_by
-        if changed or refused:
+        changed = (after.replicas, after.paused) != (before.replicas, before.paused)
+        if changed or after.blocked_by == Limit.HOST != before.blocked_by:
             self._say(
                 "autoscale",
                 pool=name,

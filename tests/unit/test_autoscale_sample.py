@@ -8,7 +8,7 @@ import pytest
 from jobctl.cluster.orders import Order
 from jobctl.config import Pool as Settings
 from jobctl.control.autoscale_policy import Room
-from jobctl.control.autoscale_pool import Rule, begun, decided, raised
+from jobctl.control.autoscale_pool import Rule, begun, decided, raised, rested
 from jobctl.control.autoscale_sample import Look, Memory, sample
 from jobctl.control.departing import Moves, moves
 from jobctl.control.host_room import Caps, HostRoom, room
@@ -190,3 +190,19 @@ def test_while_it_is_paused_the_number_stays_or_is_what_scale_said() -> None:
     assert (pool.replicas, pool.at) == (4, 3.0)
     # And it goes on from there.
     assert pool.state.wanted == 4
+
+
+def test_jobs_after_a_pause_seem_to_have_run_since_they_could_have() -> None:
+    nothing = [QueueInfo(name="default", queued=0)]
+    pool = decided(begun(2, 1.0), rule(), look(worker(1), found=nothing), lambda _: Room(), 2.0)
+    busy = look(worker(1, "A", "B"), now=105.0)
+    rests = pool
+    for now in (101.0, 102.0, 103.0, 104.0):
+        rests = rested(rests, now)
+    at_once = decided(rests, rule(), busy, lambda _: Room(), 3.0).state
+    assert at_once.load.service_time == 2.0
+    assert at_once.clock == 5.0
+    unseen = decided(pool, rule(), busy, lambda _: Room(), 3.0).state
+    assert unseen.load.service_time == 6.0
+    working = decided(pool, rule(), busy, lambda _: Room(), 3.0)
+    assert rested(working, 110.0) is working
