@@ -1,10 +1,22 @@
 """The stream of records: whole lines, each once, by the socket or from the shared memory."""
 
+import json
 import os
 
 import pytest
 
-from jobctl.worker.executor.protocol import RECORDS, SENT, SIZE, TAIL, Shared, Stream
+from jobctl.queue import ClaimedJob
+from jobctl.worker.attempt import Attempt
+from jobctl.worker.executor.protocol import (
+    RECORDS,
+    SENT,
+    SIZE,
+    TAIL,
+    Shared,
+    Stream,
+    encode_batch,
+)
+from tests.support.worker_queue import a_job
 
 
 @pytest.fixture
@@ -65,3 +77,19 @@ def test_a_record_without_end_is_refused() -> None:
 def test_the_memory_cannot_be_shrunk_under_the_supervisor(shared: Shared) -> None:
     with pytest.raises(PermissionError):
         os.ftruncate(shared.fd, 0)
+
+
+def test_plain_jobs_are_sent_without_what_all_of_them_have_in_common() -> None:
+    jobs = [ClaimedJob([name, "default", "m:f", "[1]"]) for name in ("a", "b")]
+    line = encode_batch(3, dict(enumerate(map(Attempt, jobs), start=7)))
+    assert line.endswith(b"]\n")
+    assert json.loads(line) == [3, 7, ["m:f"], ["[1]", "[1]"], ["a", "b"], [], []]
+
+
+def test_a_job_with_more_to_it_takes_nothing_from_the_others() -> None:
+    plain = ClaimedJob(["a", "default", "m:f", ""])
+    special = a_job(function="m:g", args="{}", attempt=2, env={"X": "1"})
+    line = encode_batch(3, {7: Attempt(plain), 8: Attempt(special)})
+    extra = {"env": {"X": "1"}, "checkpoint": "", "array_index": None}
+    columns = [["m:f", "m:g"], ["", "{}"], ["a", special.id], [1, 2], [None, extra]]
+    assert json.loads(line) == [3, 7, *columns]

@@ -185,9 +185,9 @@ class Executor:
         self.settle_in()
         self.emit(b"H %s\n" % sys.version.split()[0].encode(), True)
         while True:
-            batch, jobs = json.loads(self.read_line())
-            self.work(batch, jobs)
-            batch = jobs = None
+            batch, first, *columns = json.loads(self.read_line())
+            self.work(batch, first, *columns)
+            columns = None
             # Now, while nobody waits for it.
             self.settle_in()
 
@@ -199,11 +199,25 @@ class Executor:
         os.dup2(self.saved, 1)
         os.dup2(self.saved, 2)
 
-    def work(self, batch: int, jobs: list[Any]) -> None:
-        """Runs the jobs of a batch until it is recalled."""
+    def work(
+        self,
+        batch: int,
+        first: int,
+        functions: list[str],
+        given: list[str],
+        ids: list[str],
+        attempts: list[int],
+        extras: list[Any],
+    ) -> None:
+        """Runs the jobs of a batch, which come as columns, until it is recalled."""
         shared, clock, seen, modules = self.shared, time.monotonic_ns, self.seen, sys.modules
-        last = jobs[-1][0] if jobs else 0
-        for seq, path, args, job_id, attempt, extra in jobs:
+        count = len(ids)
+        numbers, last = range(first, first + count), first + count - 1
+        if len(functions) < count:
+            functions *= count
+        attempts, extras = attempts or [1] * count, extras or [None] * count
+        rows = zip(numbers, functions, given, ids, attempts, extras)  # noqa: B905 - since 3.10
+        for seq, path, args, job_id, attempt, extra in rows:
             started = clock()
             # In this order: whoever sees CURRENT must not see an older job's time with it.
             shared[STARTED] = started

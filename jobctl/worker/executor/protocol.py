@@ -1,7 +1,10 @@
 """What supervisor and executor say to each other, and the memory they share.
 
-To the executor, lines of JSON: `[batch, [[seq, function, args, id, attempt, extra], ...]]`,
-and the answers to its questions. From it, records, each a line of words:
+To the executor, lines of JSON: batches, and the answers to its questions. A batch is
+`[batch, first, functions, args, ids, attempts, extras]`: its own number, that of its first job, and
+columns (all of a thing at once cost half of what a row for each job costs): `functions` may be one
+for all, `attempts` and `extras` are empty if all jobs are plain. From it, records, each a line of
+words:
 
     H version                           it has started
     D seq started flags result          the job is done (`result`: JSON, may be empty)
@@ -25,7 +28,9 @@ import fcntl
 import json
 import mmap
 import os
-from collections.abc import Iterable
+from collections.abc import Mapping
+
+from jobctl.queue import ClaimedJob
 
 from ..attempt import Attempt
 
@@ -42,21 +47,27 @@ MAX_LINE = 1 << 20
 _SEALS = fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL
 
 
-def encode_batch(batch: int, jobs: Iterable[tuple[int, Attempt]]) -> bytes:
-    """The line that begins a batch."""
-    listed = [
-        (seq, job.function, job.args, job.id, job.attempt, _extra(attempt))
-        for seq, attempt in jobs
-        if (job := attempt.job)
-    ]
-    return json.dumps((batch, listed), separators=(",", ":")).encode() + b"\n"
+def encode_batch(batch: int, jobs: Mapping[int, Attempt]) -> bytes:
+    """The line that begins a batch; the numbers of its jobs follow each other."""
+    claimed = [attempt.job for attempt in jobs.values()]
+    functions = [job.function for job in claimed]
+    if functions.count(functions[0]) == len(functions):
+        del functions[1:]
+    special = any(not job.plain for job in claimed)
+    columns = (
+        batch,
+        next(iter(jobs)),
+        functions,
+        [job.args for job in claimed],
+        [job.id for job in claimed],
+        [job.attempt for job in claimed] if special else [],
+        [_extra(job) for job in claimed] if special else [],
+    )
+    return json.dumps(columns, separators=(",", ":")).encode() + b"\n"
 
 
-def _extra(attempt: Attempt) -> dict[str, object] | None:
+def _extra(job: ClaimedJob) -> dict[str, object] | None:
     """What few jobs have."""
-    job = attempt.job
-    if job.plain:
-        return None
     env, checkpoint, index = job.env, job.checkpoint, job.array_index
     if not env and not checkpoint and index is None:
         return None

@@ -78,7 +78,7 @@ class Turn:
 
     def _send(self) -> None:
         try:
-            self._executor.say(encode_batch(self._batch, self._left.items()))
+            self._executor.say(encode_batch(self._batch, self._left))
         except OSError as error:
             self._seat.shop.journal("executor-lost", reason=error)
             self._executor.kill()
