@@ -59,8 +59,14 @@ def main() -> int:
         portion = kills // rounds + (number < kills % rounds)
         for name, stage in stages.items():
             runs[name].append(_run(name, stage, portion, random.Random(number)))
-            seen = " ".join(f"{s:.2f}" for s in runs[name][-1].verdict.samples)
-            print(f"round {number + 1} of {rounds}: {name}: {seen}", file=sys.stderr, flush=True)
+            verdict = runs[name][-1].verdict
+            seen = " ".join(f"{s:.2f}" for s in verdict.samples)
+            print(
+                f"round {number + 1} of {rounds}: {name}: {seen}; {verdict.lost} lost, "
+                f"{verdict.ended_twice} ended twice, {verdict.needless} needless",
+                file=sys.stderr,
+                flush=True,
+            )
     gauge = Gauge()
     print(f"{machine()}; engine {gauge.version()}; {image.versions(rivals)}")
     print(
