@@ -4,6 +4,7 @@ It shares the machine's network, but not its firewall rules, which the other one
 """
 
 import os
+import secrets
 import shutil
 import signal
 import subprocess
@@ -25,6 +26,9 @@ class SecondEngine:
         self.socket = folder / "engine.sock"
         # Bridged traffic meets the rules of the machine's engine.
         subprocess.run(["iptables", "-I", *self._rule], check=True)
+        # One without any bridge removes docker0, which is the other one's.
+        self._bridge = f"second{secrets.token_hex(3)}"
+        subprocess.run(["ip", "link", "add", self._bridge, "type", "bridge"], check=True)
 
     @property
     def url(self) -> str:
@@ -52,9 +56,11 @@ class SecondEngine:
         """End it, with what runs on it."""
         self.end(signal.SIGTERM)
         subprocess.run(["iptables", "-D", *self._rule], check=True)
+        subprocess.run(["ip", "link", "delete", self._bridge], check=True)
         # One that is killed leaves its mount behind, and the next makes another one over it.
-        while (self._folder / "data-root").is_mount():
-            subprocess.run(["umount", "--recursive", self._folder / "data-root"], check=True)
+        unmount = ["umount", "--quiet", "--recursive", self._folder / "data-root"]
+        while subprocess.run(unmount, capture_output=True, check=False).returncode == 0:
+            pass
         shutil.rmtree(self._folder)
 
     def _answers(self, options: tuple[str, ...]) -> bool:
@@ -68,7 +74,7 @@ class SecondEngine:
         (self._folder / "pidfile").unlink(missing_ok=True)
         parts = ("data-root", "exec-root", "pidfile")
         own = [f"--{part}={self._folder / part}" for part in parts]
-        alone = ("--bridge=none", "--iptables=false", "--ip-masq=false")
+        alone = (f"--bridge={self._bridge}", "--iptables=false", "--ip-masq=false")
         with (self._folder / "log").open("ab") as log:
             self._daemon = subprocess.Popen(
                 ["dockerd", *own, "-H", self.url, *alone, *options],
