@@ -51,6 +51,15 @@ def all_run(cluster: LiveCluster) -> bool:
     return all(found.get(cluster.container(part)) == "running" for part in PARTS)
 
 
+def answers(cluster: LiveCluster) -> bool:
+    return cluster.run("jobs", check=False).code == 0
+
+
+def all_ended(cluster: LiveCluster, ids: list[str]) -> bool:
+    """Tell whether no job is left to be done; while the master does not answer, that is not so."""
+    return cluster.run("wait", "--timeout", "60", *ids, check=False).code == 0
+
+
 @pytest.fixture
 def loaded(tmp_path: Path, own_engine: SecondEngine) -> Iterator[LiveCluster]:
     """A cluster on that engine."""
@@ -79,14 +88,14 @@ def test_the_engine_ends_under_load_and_the_cluster_comes_back(
         if following != options:
             own_engine.end(signal.SIGTERM)
             own_engine.start(*following)
-            eventually(lambda: all_run(loaded), within=180)
+            eventually(lambda: all_run(loaded) and answers(loaded), within=180)
             options = following
         ids = loaded.submit("--array", "60", "--", "sleep", "0.5")
         eventually(lambda: loaded.client.jobs(status="succeeded")["jobs"])
         own_engine.end(number)
         own_engine.start(*options)
         eventually(lambda: all_run(loaded), within=180)
-        loaded.wait(*ids)
+        eventually(lambda: all_ended(loaded, ids), within=180)
         assert {loaded.job(job_id)["status"] for job_id in ids} == {"succeeded"}
         found = loaded.successes()
         assert [found[job_id] for job_id in ids] == [1] * len(ids)
