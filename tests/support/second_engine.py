@@ -58,7 +58,7 @@ class SecondEngine:
         subprocess.run(["iptables", "-D", *self._rule], check=True)
         subprocess.run(["ip", "link", "delete", self._bridge], check=True)
         # One that is killed leaves its mount behind, and the next makes another one over it.
-        unmount = ["umount", "--quiet", "--recursive", self._folder / "data-root"]
+        unmount = ["umount", "--quiet", "--recursive", f"{self._folder}/data-root"]
         while subprocess.run(unmount, capture_output=True, check=False).returncode == 0:
             pass
         shutil.rmtree(self._folder)

@@ -6,6 +6,7 @@ Not one of every run: it starts an engine of its own, which takes a minute and a
 
 import signal
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -95,7 +96,7 @@ def test_the_engine_ends_under_load_and_the_cluster_comes_back(
         own_engine.end(number)
         own_engine.start(*options)
         eventually(lambda: all_run(loaded), within=180)
-        eventually(lambda: all_ended(loaded, ids), within=180)
+        eventually(partial(all_ended, loaded, ids), within=180)
         assert {loaded.job(job_id)["status"] for job_id in ids} == {"succeeded"}
         found = loaded.successes()
         assert [found[job_id] for job_id in ids] == [1] * len(ids)
