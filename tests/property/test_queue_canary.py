@@ -157,3 +157,16 @@ def test_a_worker_on_trial_can_be_drained(lab: Lab, queue: Queue) -> None:
     queue.drain("worker-1", None)
     assert queue.workers()[0].status is WorkerStatus.DRAINED
     assert queue.renew("inc-1", []).draining
+
+
+def test_a_worker_on_trial_is_handed_nothing_but_its_canary(lab: Lab, queue: Queue) -> None:
+    queue.trial("worker-1")
+    lab.worker("inc-1")
+    queue.wait_jobs("inc-1", 2, ("default", OWN), 0.01)
+    (waits,) = lab.submit(1)
+    assert queue.get(waits).status is Status.QUEUED
+    job = queue.canary("worker-1")
+    got = queue.wait_jobs("inc-1", 2, ("default", OWN), 1.0)
+    taken = got.jobs if got and got.jobs else queue.claim("inc-1", 2, ["default", OWN]).jobs
+    assert [each.id for each in taken] == [job]
+    assert queue.get(waits).status is Status.QUEUED
