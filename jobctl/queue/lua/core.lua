@@ -73,6 +73,7 @@ local function begin(prefix, schemas, reads)
     changes = {},
     queues = {}, -- queues whose wake list must be looked at
     nudged = {}, -- queues of which somebody must hear even if they are empty
+    unlimited = {}, -- rates that there are not
     dropped = {}, -- incarnation -> ids it holds no more
     places = {}, -- queue -> places and ids that are to be added to it
     parents = {}, -- what flow.lua has read of parents

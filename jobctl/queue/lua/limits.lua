@@ -95,8 +95,12 @@ end
 
 -- A rate's bucket as it is now; nil if there is no such rate. `whose` is a client.
 local function bucket_of(ctx, rate, whose)
+  if ctx.unlimited[rate] then
+    return nil
+  end
   local text = redis.call('HGET', ctx.p .. 'rates', rate)
   if not text then
+    ctx.unlimited[rate] = true
     return nil
   end
   local limits = cjson.decode(text)
@@ -200,6 +204,7 @@ end
 -- rates as JSON {queue: {start: [per second, burst], submit: …}}, client rate as JSON or ''
 local function set_rates(ctx, rates, client)
   redis.call('DEL', ctx.p .. 'rates')
+  ctx.unlimited = {}
   for queue, of in pairs(cjson.decode(rates)) do
     for kind, limits in pairs(of) do
       redis.call('HSET', ctx.p .. 'rates', kind .. ':' .. queue, cjson.encode(limits))

@@ -49,7 +49,9 @@ class FunctionLane:
             size += len(batch[attempts].job.args)
             attempts += 1
         self._waiting.extend(batch[attempts:])
-        self._begun = Turn(self._seat, executor, batch[:attempts], self._waiting, done)
+        sent = batch[:attempts]
+        alone = len(batch) == 1
+        self._begun = Turn(self._seat, executor, sent, self._waiting, done, give_way=alone)
 
     def run(self, batch: Sequence[Attempt], done: Done) -> None:
         """Runs the batch, in one executor or, if jobs end theirs, in several."""
