@@ -101,6 +101,8 @@ class Watched:
     ordered: list[tuple[str, Orderer]] = field(default_factory=list)
     said: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     conditions: tuple[Condition, ...] = ()
+    deaths: dict[str, Death] = field(default_factory=dict)
+    """Why whose end was ordered by nobody."""
     locked: bool = False
     hurried: bool = False
     """Whether the clock goes on while a check is under way."""
@@ -166,25 +168,17 @@ class Watched:
         for event in events:
             watching.heard(event, self.deaths.get(event.name) if event.action == "die" else None)
 
-    deaths: dict[str, Death] = field(default_factory=dict)
-    """Why whose end was ordered by nobody."""
-
     def incidents(self) -> list[Incident]:
         """Return all that are kept, newest first."""
         return Incidents(self.folder).newest()
 
     def incident(self, instance: str, outcome: str) -> Incident:
         """Wait until one has come to that."""
-        return eventually(
-            lambda: next(
-                (
-                    each
-                    for each in self.incidents()
-                    if (each.instance, each.outcome) == (instance, outcome)
-                ),
-                None,
-            )
+        wanted = (instance, outcome)
+        [first, *_] = eventually(
+            lambda: [each for each in self.incidents() if (each.instance, each.outcome) == wanted]
         )
+        return first
 
     def told(self, event: str) -> list[dict[str, Any]]:
         """Return the facts of all that was said of one kind."""

@@ -52,7 +52,7 @@ def settings(subnet: str, url: str, image: str) -> dict[str, Any]:
         "watchdog": {
             "interval": "1s",
             "timeout": "1s",
-            "failures": 2,
+            "failures": 3,
             "cooldown": "2s",
             "grace": "1s",
             "webhook": {"url": url, "secret_file": "./webhook.secret", "retries": 1},
@@ -131,6 +131,14 @@ def is_ready(cluster: LiveCluster) -> bool:
         return len(cluster.client.workers()) == 2
     except ClientError:
         return False
+
+
+def statuses(cluster: LiveCluster) -> set[str]:
+    """Return how the jobs stand; of a master that is busy on a slow machine, nothing."""
+    try:
+        return {job["status"] for job in cluster.client.jobs()["jobs"]}
+    except ClientError:
+        return set()
 
 
 def make_ill(cluster: LiveCluster) -> None:
@@ -228,9 +236,7 @@ def test_a_worker_that_only_says_that_it_lives_is_found(watched: Watched) -> Non
     incident = watched.incident("worker-1", "recovered", [])
     assert (incident["kind"], incident["cause"]) == ("unhealthy", "stuck")
     assert "jobs wait in the queue default" in incident["findings"][0]["detail"]
-    jobs = watched.cluster.json("jobs")["jobs"]
-    watched.cluster.wait(*(job["id"] for job in jobs))
-    assert {watched.cluster.job(job["id"])["status"] for job in jobs} == {"succeeded"}
+    eventually(lambda: statuses(watched.cluster) == {"succeeded"})
 
 
 def test_redis_stuck_in_a_script_is_mended_while_nobody_hears_of_it(watched: Watched) -> None:
@@ -247,9 +253,8 @@ def test_redis_stuck_in_a_script_is_mended_while_nobody_hears_of_it(watched: Wat
     assert first
     assert after
     assert after.started_at == first.started_at
-    [job] = cluster.submit("--", "true")
-    cluster.wait(job)
-    assert cluster.job(job)["status"] == "succeeded"
+    cluster.submit("--", "true")
+    eventually(lambda: statuses(cluster) == {"succeeded"})
     busy.join(30)
     assert not busy.is_alive()
 
