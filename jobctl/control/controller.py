@@ -6,11 +6,9 @@ import threading
 import time
 from collections.abc import Callable
 
-from jobctl.cluster import labels
-from jobctl.cluster.desired import Desired, desired, with_replicas
+from jobctl.cluster.desired import Desired, with_replicas
 from jobctl.cluster.errors import ClusterError
 from jobctl.cluster.observed import Observed
-from jobctl.cluster.plan import check_schema
 from jobctl.config import Config
 from jobctl.control import state
 from jobctl.control.autoscaling import Autoscaler
@@ -26,6 +24,7 @@ from jobctl.control.state import StateFile
 from jobctl.control.traces import Traces
 from jobctl.control.troubles import Troubles
 from jobctl.control.watching import Watching
+from jobctl.control.wishes import Wanted, Wishes
 from jobctl.engine.errors import Conflict, EngineError, NotFound
 from jobctl.engine.model import EngineEvent
 from jobctl.engine.protocol import Engine
@@ -35,8 +34,6 @@ _SOON = 0.05
 """Seconds until the next look when somebody else is at work."""
 
 _AT_ONCE = ("die", "destroy", "start", "pause", "unpause")
-
-Wanted = tuple[Desired, Config]
 
 
 class Controller:
@@ -63,10 +60,10 @@ class Controller:
         self._stopped = False
         self._wake = threading.Event()
         self._seen = Observed(place.project)
-        self._wanted: tuple[int, Desired, Config] | None = None
         self._unheard = threading.Event()  # deaths may have gone unheard
         self._acted = False
         self._troubles = Troubles(say, clock)
+        self._wishes = Wishes(self._troubles)
         self._file = StateFile(place.folder, place.project, place.holder, clock)
         self._guard = Guard(
             place.holder,
@@ -117,7 +114,7 @@ class Controller:
         try:
             while not self._stopped:
                 self._wake.clear()
-                pause = self._interval
+                pause = self._wishes.interval
                 with self._troubles.within("round"):
                     pause = self._round()
                 self._alive()
@@ -161,9 +158,9 @@ class Controller:
         if seen is None:
             if self._guard.acts:
                 self._write()
-            return self._interval
+            return self._wishes.interval
         self._guard.looked(seen)
-        wanted = self._desired(seen)
+        wanted = self._wishes.read(seen)
         acts = self._guard.acts
         if acts and not self._acted:
             self._begin_to_act()
@@ -198,11 +195,11 @@ class Controller:
         self._scaler.stand_by()
         if wanted is not None:
             self._mender.follow(wanted[0], seen, wanted[1].healing)
-        return self._interval
+        return self._wishes.interval
 
     def _act(self, seen: Observed, wanted: Wanted | None) -> float:
         # Redis first of all: nothing else is of use without it, and to ask it may take seconds.
-        pause = self._interval
+        pause = self._wishes.interval
         locked = seen.seed is not None and not seen.seed_abandoned
         if wanted is not None:
             self._gauging.looked(seen, wanted[1])
@@ -244,9 +241,9 @@ class Controller:
             return _SOON
         except (EngineError, ClusterError, OSError) as error:
             self._troubles.has("not-done", str(error), getattr(error, "hint", ""))
-            return self._interval
+            return self._wishes.interval
         self._troubles.over("look-again", "not-done")
-        return self._interval if more is None else min(more, self._interval)
+        return self._wishes.interval if more is None else min(more, self._wishes.interval)
 
     def _see_to_jobs(self, seen: Observed, locked: bool) -> None:
         """Release what the dead hold, keep for the late what is theirs, let surplus workers go."""
@@ -262,8 +259,8 @@ class Controller:
             if self._unheard.is_set():
                 self._unheard.clear()
                 self._releases.look(seen, workers, self._engine.inspect)
-            if self._wanted is not None:
-                self._custody.keep(seen, queue, workers, self._wanted[2])
+            if (config := self._wishes.config) is not None:
+                self._custody.keep(seen, queue, workers, config)
             if not locked:
                 self._scaler.see_to(seen, queue, workers)
         except QueueError as error:
@@ -278,36 +275,8 @@ class Controller:
         conditions = (*self._troubles.conditions, *self._mender.conditions)
         try:
             pools, heard = self._scaler.states(), self._feed.last
-            self._file.write(conditions, pools, self._interval, heard)
+            self._file.write(conditions, pools, self._wishes.interval, heard)
         except OSError as error:
             self._troubles.has("state-not-written", str(error), "docker system df")
         else:
             self._troubles.over("state-not-written")
-
-    def _desired(self, seen: Observed) -> Wanted | None:
-        """Return what is wanted; None when there is nothing that this version can read."""
-        generation = seen.generation
-        try:
-            check_schema(seen)
-            if generation is None:
-                return None
-            if self._wanted is None or self._wanted[0] != generation.number:
-                config = Config.model_validate(generation.spec.config)
-                files = (labels.file_of(row.labels) for row in seen.containers.values())
-                file = next((path for path in files if path), "")
-                self._wanted = (generation.number, desired(generation.spec, config, file), config)
-        except (ClusterError, ValueError, KeyError) as error:
-            # What another version of jobctl wrote is not to be undone by this one.
-            self._troubles.has("spec-unreadable", _in_short(error), getattr(error, "hint", ""))
-            return None
-        self._troubles.over("spec-unreadable")
-        return self._wanted[1:]
-
-    @property
-    def _interval(self) -> float:
-        return self._wanted[2].controller.interval if self._wanted else 1.0
-
-
-def _in_short(error: Exception) -> str:
-    """Return the first lines: the models tell every field that they do not know."""
-    return " ".join(str(error).split())[:300]
