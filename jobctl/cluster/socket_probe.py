@@ -7,6 +7,7 @@ will do. Where the engine is plainly at home here, a look at the file says as mu
 import os
 import stat
 import time
+from pathlib import Path
 from secrets import token_hex
 
 from jobctl.cluster import labels
@@ -26,12 +27,15 @@ _POLL = 0.02
 _CONFINING = ("rootless", "userns", "selinux")
 _GROUP_MAY = stat.S_IRGRP | stat.S_IWGRP
 _TRY = """\
-import os, socket, sys
+import json, os, socket, sys
 uid = int(sys.argv[2])
 gid = os.stat(sys.argv[1]).st_gid
 os.setgroups([gid]); os.setgid(uid); os.setuid(uid)
-socket.socket(socket.AF_UNIX).connect(sys.argv[1])
-print(gid)
+with socket.socket(socket.AF_UNIX) as engine:
+    engine.connect(sys.argv[1])
+    engine.sendall(b"GET /info HTTP/1.0\\r\\n\\r\\n")
+    said = engine.makefile("rb").read()
+print(gid, json.loads(said.partition(b"\\r\\n\\r\\n")[2])["ID"])
 """
 
 
@@ -44,11 +48,11 @@ def find_socket(engine: Engine, project: str, image: str, configured: str | None
     info = engine.info()
     places = candidates(configured, info.endpoint)
     for path in places:
-        found = look_here(info, path) or _try_there(engine, project, image, path)
+        found = look_here(info, path) or _try_there(engine, project, image, path, info.id)
         if found is not None:
             return found
     raise ClusterError(
-        f"No container can use the engine's socket: on the engine's host it is not at "
+        "No container can use the engine's socket: on the engine's host it is not at "
         f"{' or '.join(places)}, or its group may not use it.",
         "set `controller: {run: host}` in cluster.yaml and then run `jobctl controller run`, or "
         "`controller: {run: off}`; `controller.socket` names another path",
@@ -65,10 +69,11 @@ def candidates(configured: str | None, endpoint: str) -> list[str]:
 
 
 def look_here(info: EngineInfo, path: str) -> Socket | None:
-    """Return a socket of this very machine; None when it takes more than a look to know."""
+    """Return the very socket that this client uses; None when it takes more than a look to know."""
     machine = os.uname()
     at_home = (info.host, info.kernel) == (machine.nodename, machine.release)
-    if not at_home or not info.endpoint.startswith("unix://"):
+    scheme, _, mine = info.endpoint.partition("://")
+    if not at_home or scheme != "unix" or Path(mine).resolve() != Path(path).resolve():
         return None
     if any(way in option for option in info.security for way in _CONFINING):
         return None
@@ -80,7 +85,9 @@ def look_here(info: EngineInfo, path: str) -> Socket | None:
     return Socket(path, found.st_gid) if usable else None
 
 
-def _try_there(engine: Engine, project: str, image: str, path: str) -> Socket | None:
+def _try_there(
+    engine: Engine, project: str, image: str, path: str, engine_id: str
+) -> Socket | None:
     # A name of its own: whatever else is called so is not ours.
     name = f"{project}-probe-{token_hex(4)}"
     spec = ContainerSpec(
@@ -108,10 +115,11 @@ def _try_there(engine: Engine, project: str, image: str, path: str) -> Socket | 
         return None  # there is no such path on that host
     try:
         engine.start(name)
-        group = _said(engine, name).strip()
+        group, _, found = _said(engine, name).strip().partition(" ")
     finally:
         engine.remove(name, force=True)
-    return Socket(path, int(group)) if group.isdigit() else None
+    # Another engine may be at home in the usual place.
+    return Socket(path, int(group)) if group.isdigit() and found == engine_id else None
 
 
 def _said(engine: Engine, name: str) -> str:

@@ -30,10 +30,10 @@ def begin(world: "World", box: "Box") -> None:
 
 
 def _try_sockets(world: "World", box: "Box") -> None:
-    """Run the one script that containers run: it prints the group of the socket it is to try."""
+    """Run the one script that containers run: it prints the socket's group, and whose it is."""
     groups = [world.sockets.get(mount.source) for mount in box.spec.mounts]
     found = next((group for group in groups if group is not None), None)
-    box.log.append((world.now(), b"refused" if found is None else b"%d\n" % found))
+    box.log.append((world.now(), b"refused" if found is None else b"%d memory\n" % found))
     end(world, box, 1 if found is None else 0)
 
 

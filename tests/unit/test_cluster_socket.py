@@ -39,14 +39,17 @@ def test_it_is_looked_for_where_the_file_says_else_where_this_client_reaches_it(
 
 
 def test_on_this_machine_a_look_is_enough(path: str, tmp_path: Path) -> None:
-    group = Path(path).stat().st_gid
-    assert look_here(HOME, path) == Socket(path, group)
+    link = tmp_path / "link.sock"
+    link.symlink_to(path)
+    mine = replace(HOME, endpoint=f"unix://{link}")
+    assert look_here(mine, path) == Socket(path, Path(path).stat().st_gid)
+    assert look_here(HOME, path) is None  # perhaps another engine's
     Path(path).chmod(0o600)
-    assert look_here(HOME, path) is None
+    assert look_here(mine, path) is None
     file = tmp_path / "file"
     file.touch(0o660)
-    assert look_here(HOME, str(file)) is None
-    assert look_here(HOME, str(tmp_path / "nothing")) is None
+    for other in (str(file), str(tmp_path / "nothing")):
+        assert look_here(replace(HOME, endpoint=f"unix://{other}"), other) is None
 
 
 @pytest.mark.parametrize(
@@ -62,7 +65,9 @@ def test_on_this_machine_a_look_is_enough(path: str, tmp_path: Path) -> None:
     ids=str,
 )
 def test_elsewhere_a_look_says_nothing(path: str, elsewhere: dict[str, object]) -> None:
-    assert look_here(replace(HOME, **elsewhere), path) is None  # type: ignore[arg-type]
+    mine = replace(HOME, endpoint=f"unix://{path}")
+    assert look_here(mine, path) is not None
+    assert look_here(replace(mine, **elsewhere), path) is None  # type: ignore[arg-type]
 
 
 def test_an_engine_that_no_container_can_reach_is_told_before_anything_is_made(
@@ -76,6 +81,15 @@ def test_an_engine_that_no_container_can_reach_is_told_before_anything_is_made(
     assert (demo.states(), demo.world.volumes, demo.world.networks) == ({}, {}, {})
     demo.up({"controller": {"run": "off"}})
     assert demo.states().keys() == ALL.keys() - {"demo-controller-1"}
+
+
+def test_another_engine_in_the_usual_place_is_not_taken_for_this_one(
+    demo: ClusterInMemory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    this_one = replace(demo.engine.info(), id="another")
+    monkeypatch.setattr(demo.engine, "info", lambda: this_one)
+    with pytest.raises(ClusterError, match=USUAL):
+        demo.up()
 
 
 def test_a_socket_that_has_moved_is_found_when_its_controller_does_not_run(
