@@ -1,13 +1,17 @@
 """The rivals' master: a FastAPI service that answers when Redis does."""
 
-import redis.asyncio as redis
+import asyncio
+
 from fastapi import FastAPI
 
 app = FastAPI()
-connection = redis.Redis(host="redis")
 
 
 @app.get("/ready")
 async def ready() -> dict[str, int]:
     """Say how many workers have registered."""
-    return {"workers": len([name async for name, _ in connection.hscan_iter("workers")])}
+    reader, writer = await asyncio.open_connection("redis", 6379)
+    writer.write(b"HLEN workers\r\n")
+    workers = await reader.readline()
+    writer.close()
+    return {"workers": int(workers[1:])}

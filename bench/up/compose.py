@@ -1,12 +1,11 @@
 """Docker Compose in the benchmark: an equivalent file, gated on health, checked every second."""
 
-import json
 import shutil
 import subprocess
 import time
 from pathlib import Path
 
-from bench.up.rival import CONTAINERS, ENVIRONMENT, INSIDE, PORTS, REDIS
+from bench.up.rival import CONTAINERS, PORTS
 
 FILE = """\
 name: bench-compose
@@ -23,8 +22,7 @@ services:
   master:
     image: {master}
     command: {master_command}
-    volumes: ["{code}:/app:ro", "{redis_client}"]
-    environment: {environment}
+    volumes: ["{code}:/app:ro"]
     ports: ["127.0.0.1:{port}:8000"]
     networks: [jobs]
     init: true
@@ -38,8 +36,7 @@ services:
     image: {master}
     command: {worker_command}
     deploy: {{replicas: 3, resources: {{limits: {{cpus: "0.5", memory: 128m}}}}}}
-    volumes: ["{code}:/app:ro", "{redis_client}", logs:/logs]
-    environment: {environment}
+    volumes: ["{code}:/app:ro", logs:/logs]
     networks: [jobs]
     init: true
     depends_on: {{redis: {{condition: service_healthy}}}}
@@ -61,8 +58,6 @@ class Compose:
                 master_command=CONTAINERS["master"],
                 worker_command=CONTAINERS["worker"],
                 code=Path(__file__).parent.resolve(),
-                redis_client=f"{REDIS}:{INSIDE}:ro",
-                environment=json.dumps(ENVIRONMENT),
                 port=PORTS["compose"],
             )
         )

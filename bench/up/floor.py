@@ -15,7 +15,7 @@ from typing import Any
 
 import docker
 
-from bench.up.rival import CONTAINERS, ENVIRONMENT, INSIDE, PORTS, REDIS
+from bench.up.rival import CONTAINERS, PORTS
 
 NAME = "bench-floor"
 
@@ -84,7 +84,7 @@ class Floor:
         if kind == "redis":
             host["binds"] = [f"{NAME}-redis:/data"]
         else:
-            host["binds"] = [f"{self.code}:/app:ro", f"{REDIS}:{INSIDE}:ro"]
+            host["binds"] = [f"{self.code}:/app:ro"]
         if kind == "master":
             host["port_bindings"] = {8000: ("127.0.0.1", PORTS["floor"])}
         if kind == "controller":
@@ -99,7 +99,6 @@ class Floor:
             CONTAINERS[kind],
             name=f"{NAME}-{name}",
             ports=[8000],
-            environment=ENVIRONMENT,
             host_config=api.create_host_config(**host),
             networking_config={
                 "EndpointsConfig": {NAME: api.create_endpoint_config(aliases=[kind])}

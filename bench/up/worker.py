@@ -4,13 +4,16 @@ import socket
 import time
 from pathlib import Path
 
-import redis
-
-connection = redis.Redis(host="redis")
 while True:
     try:
-        connection.hset("workers", socket.gethostname(), str(time.time()))
-        Path("/tmp/ready").touch()
-        connection.blpop(["queue"], timeout=5)
-    except redis.exceptions.ConnectionError:
+        with socket.create_connection(("redis", 6379)) as redis:
+            answers = redis.makefile("rb")
+            while True:
+                redis.sendall(f"HSET workers {socket.gethostname()} {time.time()}\r\n".encode())
+                answers.readline()
+                Path("/tmp/ready").touch()
+                redis.sendall(b"BLPOP queue 5\r\n")
+                if not answers.readline():
+                    break
+    except OSError:
         time.sleep(0.02)
