@@ -28,8 +28,11 @@ _SHORT: Mapping[Kind, Trouble] = {
 
 @dataclass
 class _Open:
+    """``troubles`` are those that go on, ``known`` also those that are over."""
+
     incident: Incident
     troubles: set[Trouble] = field(default_factory=set)
+    known: set[Trouble] = field(default_factory=set)
 
 
 class Book:
@@ -82,8 +85,9 @@ class Book:
                 held = self._open[instance] = _Open(self._opened(instance, kind, cause, finding))
             incident = held.incident
             # Of what was given up nobody wants to hear again and again that it goes on.
-            is_news = incident.outcome != "gave-up" or _SHORT[kind] not in held.troubles
+            is_news = incident.outcome != "gave-up" or _SHORT[kind] not in held.known
             held.troubles.add(_SHORT[kind])
+            held.known.add(_SHORT[kind])
             known = {**incident.diagnostics, **diagnostics}
             findings = _kept(*incident.findings, finding)
             held.incident = replace(incident, findings=findings, diagnostics=known)

@@ -147,18 +147,13 @@ class Watched:
         listener = threading.Thread(target=self._listen, args=(watching, events), daemon=True)
         listener.start()
         listening.set()
+        # Of the cluster's file nothing changes: to read it each time would be most of the work.
+        first = observe(engine, PROJECT, ask=False)
+        assert first.generation is not None
+        config, wanted = Config.model_validate(first.generation.spec.config), self.cluster.wanted()
         while not over.is_set():
-            seen = observe(engine, PROJECT, ask=False)
-            generation = seen.generation
-            assert generation is not None
-            config = Config.model_validate(generation.spec.config)
-            watching.round(
-                seen,
-                self.cluster.wanted(),
-                config,
-                locked=self.locked,
-                conditions=self.conditions,
-            )
+            seen = observe(engine, PROJECT, kept=first.connection, stored=first.stored, ask=False)
+            watching.round(seen, wanted, config, locked=self.locked, conditions=self.conditions)
             if self.hurried or watching._probing.next_deadline() is None:
                 self.clock.tick()
             over.wait(0.005)
