@@ -89,4 +89,5 @@ def test_what_a_crowd_was_told_is_so(lab: Lab) -> None:
     assert ends.items() <= {i: attempt for i, (_, attempt) in witness.statuses.items()}.items()
     assert len(taken) - len(ends) <= 12  # two threads, six ends in a call
     crashes = [job.crashes for job in lab.queue.get_many(sorted(taken)) if job]
-    assert 0 < max(crashes) <= 2
+    # What the killed one had not begun is innocent; perhaps that was all it had.
+    assert max(crashes) <= 2
