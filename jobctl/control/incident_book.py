@@ -179,7 +179,7 @@ def _opening(incident: Incident) -> str:
     first = incident.findings[0]
     said = first.detail.rstrip(".")
     if incident.kind == "death":
-        return f"{incident.instance} ended: {said}."
+        return f"{incident.instance} died: {said}."
     if incident.kind == "condition":
         return f"{incident.instance}: {said}."
     return f"{incident.instance} fails its check {first.check}: {said}."

@@ -216,7 +216,7 @@ def test_a_death_that_nobody_ordered_is_kept_with_its_cause(watched: Watched) ->
         watched.cluster.engine.start("demo-worker-2")
         incident = watched.incident("worker-2", "recovered")
     assert (incident.kind, incident.cause, incident.service) == ("death", "oom", "worker")
-    assert incident.summary.startswith("worker-2 ended: killed by the kernel: out of memory.")
+    assert incident.summary.startswith("worker-2 died: killed by the kernel: out of memory.")
     assert incident.diagnostics["inspect"]["exit_code"] == 137
 
 
