@@ -10,7 +10,8 @@ import pytest
 
 from jobctl.config import load, loads, schema
 from jobctl.config.fields import default_of, settings
-from jobctl.config.generate import ROOT, generated, main, stale
+from jobctl.config.freshness import ROOT
+from jobctl.config.generate import generated, main, stale
 from jobctl.config.models import Config
 from jobctl.config.reader import parse
 

@@ -3,7 +3,7 @@
 import re
 from typing import Any
 
-from jobctl.control.generate import ROOT
+from jobctl.config.freshness import ROOT
 from jobctl.control.webhook_payload import EVENTS, signature
 
 TEXT = (ROOT / "docs/webhooks.md").read_text()
