@@ -12,6 +12,7 @@ import pytest
 from jobctl.queue import Cause, Outcome
 from jobctl.worker.attempt import Attempt
 from jobctl.worker.cause import Stop
+from jobctl.worker.executor import limits
 from jobctl.worker.executor.files import Files
 from jobctl.worker.executor.protocol import CANCEL, CURRENT
 from jobctl.worker.lane import UNSTARTED, Result
@@ -411,7 +412,11 @@ def test_an_order_before_the_start_starts_nothing(place: FunctionPlace) -> None:
     assert third.outcome.result.endswith(",1]")
 
 
-def test_an_order_for_one_that_waits_leaves_the_others(place: FunctionPlace) -> None:
+def test_an_order_for_one_that_waits_leaves_the_others(
+    place: FunctionPlace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # However slow this machine is, the first does not count as long before it has made its note.
+    monkeypatch.setattr(limits, "LONG", 60.0)
     place.run(call("counted"))
     last = Attempt(call("counted"))
     place.ear.on_note = lambda *_: last.end(Stop.CANCEL, 1)
@@ -420,7 +425,8 @@ def test_an_order_for_one_that_waits_leaves_the_others(place: FunctionPlace) -> 
     assert third.outcome.reason == "cancelled before it started"
     assert first.outcome is not None
     assert first.outcome.succeeded
-    assert second == UNSTARTED
+    assert second.outcome is not None
+    assert second.outcome.succeeded
 
 
 def test_a_late_order_hits_nobody(place: FunctionPlace) -> None:
