@@ -52,6 +52,8 @@ class Custody:
             late = now - heartbeat > 2 * config.heartbeat
             with self._lock:
                 since = self._paused.get(row.id)
+            if paused and since is not None:
+                self._set_aside(queue, worker, since)
             suspects.append(
                 Suspect(
                     worker.incarnation,
@@ -73,6 +75,15 @@ class Custody:
                 until=extension.until,
                 why=extension.why,
             )
+
+    def _set_aside(self, queue: Queue, worker: Worker, since: float) -> None:
+        """Let nothing be handed to who cannot take it, and what was before this look run elsewhere.
+
+        Each time: one that was continued and paused again between two looks waits again.
+        """
+        jobs = queue.set_aside(worker.container, int(since * 1000))
+        if jobs:
+            self._say("set-aside", worker=worker.name, jobs=jobs)
 
     def _sample(self, container: str) -> Sample | None:
         try:

@@ -397,3 +397,24 @@ def test_a_cancelled_job_that_was_not_read_yet(lab: Lab, queue: Queue) -> None:
     queue.cancel(job_id)
     assert handed(lab, "inc-1") == [job_id]
     assert queue.start("inc-1", [(job_id, 1)]) == ["stale"]
+
+
+def test_who_stands_still_is_handed_nothing_and_keeps_only_what_he_knows(
+    lab: Lab, queue: Queue
+) -> None:
+    for number in (1, 2):
+        lab.worker(f"inc-{number}", f"worker-{number}")
+    (known,) = lab.submit()
+    assert [job_id for job_id, _ in lab.claim("inc-1")] == [known]
+    waits(lab, "inc-1")
+    since = lab.now_ms()
+    eventually(lambda: lab.now_ms() > since)
+    (unread,) = lab.submit()
+    assert queue.get(unread).worker == "worker-1"
+    assert queue.set_aside("c-inc-1", since) == 1
+    assert (queue.get(unread).status, queue.get(unread).losses) == (Status.QUEUED, 0)
+    assert queue.get(known).status is Status.CLAIMED
+    assert handed(lab, "inc-1") == []
+    assert waiting(lab) == []
+    assert [job_id for job_id, _ in lab.claim("inc-2")] == [unread]
+    assert queue.set_aside("c-inc-1", since) == 0

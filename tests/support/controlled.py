@@ -28,6 +28,7 @@ class FakeQueue:
     released: list[tuple[str, Cause]] = field(default_factory=list)
     registered: list[Worker] = field(default_factory=list)
     extended: list[tuple[str, int]] = field(default_factory=list)
+    aside: list[str] = field(default_factory=list)
     broken: bool = False
     silent: bool = False
     holder: str = ""
@@ -57,6 +58,11 @@ class FakeQueue:
     def extend_lease(self, incarnation: str, until_ms: int) -> bool:
         self.extended.append((incarnation, until_ms))
         return True
+
+    def set_aside(self, container: str, since_ms: int) -> int:
+        assert since_ms > 0
+        self.aside.append(container)
+        return 0
 
     def close(self) -> None:
         pass

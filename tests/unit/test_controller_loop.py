@@ -133,6 +133,8 @@ def test_the_lease_of_a_paused_worker_is_extended_for_as_long_as_patience_lasts(
     [(incarnation, until_ms), *again] = fake.extended
     assert incarnation == "inc-worker-1"
     assert {until for _, until in again} <= {until_ms}
+    # And nothing more is handed to it.
+    assert set(fake.aside) == {short(demo, "worker-1")}
 
 
 def test_a_container_that_keeps_dying_is_given_up(demo: ClusterInMemory, tmp_path: Path) -> None:

@@ -80,19 +80,18 @@ def test_what_has_ended_does_not_wait_for_an_end_that_may_never_come(queue: Memo
         told.set()
         return claims
 
+    def advance(seconds: float | None) -> None:
+        if seconds is None or at:
+            threading.Event().wait()  # for good: nothing runs on behind the next test
+        bench.now += max(0.0, seconds or 0.0)
+
     bench.exchange._delivery.exchange = exchange  # type: ignore[method-assign, assignment]
-    bench.exchange._bell.wait = lambda seconds: _advance(bench, seconds)  # type: ignore[method-assign]
+    bench.exchange._bell.wait = lambda seconds: advance(seconds)  # type: ignore[method-assign]
     began = bench.now
     threading.Thread(target=bench.exchange.run, daemon=True).start()
     assert told.wait(20)
     assert at[0] - began < 1.01 * prefetch.GATHER
     assert ended.job.id in queue.finished
-
-
-def _advance(bench: Bench, seconds: float | None) -> None:
-    if seconds is None:
-        threading.Event().wait()
-    bench.now += max(0.0, seconds or 0.0)
 
 
 def test_ends_are_told_at_once_where_little_is_left_to_run(queue: MemoryQueue) -> None:

@@ -25,6 +25,10 @@ class Controlling(Sender):
         """See `Queue.release_container`."""
         return await self._call(calls.release_container(container, before_ms, cause, reason))
 
+    async def set_aside(self, container: str, since_ms: int) -> int:
+        """See `Queue.set_aside`."""
+        return await self._call(calls.set_aside(container, since_ms))
+
     async def extend_lease(self, incarnation: str, until_ms: int) -> bool:
         """See `Queue.extend_lease`."""
         return await self._call(calls.extend_lease(incarnation, until_ms))

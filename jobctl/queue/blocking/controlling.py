@@ -33,6 +33,14 @@ class Controlling(Sender):
         """
         return self._call(calls.release_container(container, before_ms, cause, reason))
 
+    def set_aside(self, container: str, since_ms: int) -> int:
+        """Say that a container stands still since then (Redis' clock); how many jobs that freed.
+
+        Nothing is handed to its workers until they ask again, and what was claimed for them since
+        is queued again. What they know of stays theirs, for as long as their lease says.
+        """
+        return self._call(calls.set_aside(container, since_ms))
+
     def extend_lease(self, incarnation: str, until_ms: int) -> bool:
         """Let a worker's lease end no sooner than `until_ms` (Redis' clock).
 

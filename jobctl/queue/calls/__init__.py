@@ -35,6 +35,7 @@ from .controlling import (
     read_gauges,
     release,
     release_container,
+    set_aside,
 )
 from .producers import cancel, retry, retry_dead, submit
 from .reading import (
@@ -113,6 +114,7 @@ __all__ = [
     "retry",
     "retry_dead",
     "schedules",
+    "set_aside",
     "start",
     "submit",
     "take_litter",

@@ -26,6 +26,11 @@ def release_container(container: str, before_ms: int, cause: Cause, reason: str)
     return Call("release_container", args, int)
 
 
+def set_aside(container: str, since_ms: int) -> Call[int]:
+    """Hand nothing to a container's workers, and take back what they cannot have read; how many."""
+    return Call("set_aside", (container, since_ms), int)
+
+
 def extend_lease(incarnation: str, until_ms: int) -> Call[bool]:
     """Let a worker's lease end no sooner than this; whether the worker is known."""
     return Call("extend_lease", (incarnation, until_ms), bool)

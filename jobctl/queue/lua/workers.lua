@@ -135,20 +135,47 @@ define('release', SHRINKS, function(ctx, args)
   return release(ctx, args[1], args[2], args[3])
 end)
 
--- container, time in ms, cause, reason. Releases the workers of a container that ended at that
--- time; one that registered since is of its next life. Returns how many jobs were held.
-define('release_container', SHRINKS, function(ctx, args)
+-- The incarnations in a container that registered until a time in ms.
+local function inmates(ctx, container, before)
   local names = redis.call('HKEYS', ctx.p .. 'workers')
   table.sort(names)
-  local released = 0
+  local found = {}
   for _, name in ipairs(names) do
     local incarnation = redis.call('HGET', ctx.p .. 'workers', name)
     local f = redis.call('HMGET', ctx.p .. 'worker:' .. incarnation, 'container', 'started_at')
-    if f[1] == args[1] and tonumber(f[2]) <= tonumber(args[2]) then
-      released = released + release(ctx, incarnation, args[3], args[4])
+    if f[1] == container and tonumber(f[2]) <= before then
+      found[#found + 1] = incarnation
     end
   end
+  return found
+end
+
+-- container, time in ms, cause, reason. Releases the workers of a container that ended at that
+-- time; one that registered since is of its next life. Returns how many jobs were held.
+define('release_container', SHRINKS, function(ctx, args)
+  local released = 0
+  for _, incarnation in ipairs(inmates(ctx, args[1], tonumber(args[2]))) do
+    released = released + release(ctx, incarnation, args[3], args[4])
+  end
   return released
+end)
+
+-- container, time in ms. It stands still since then: its workers wait for nothing, and what was
+-- claimed for them since runs elsewhere, as they cannot have read of it. Returns how many jobs.
+define('set_aside', SHRINKS, function(ctx, args)
+  local back = 0
+  for _, incarnation in ipairs(inmates(ctx, args[1], tonumber(args[2]))) do
+    stop_waiting(ctx, incarnation)
+    for _, id in ipairs(held_by(ctx, incarnation)) do
+      local job = find(ctx, id)
+      if job.status == 'claimed' and job.claimed_at > tonumber(args[2]) then
+        hand_back(ctx, job, '')
+        redis.call('DEL', ctx.p .. 'handed:' .. incarnation)
+        back = back + 1
+      end
+    end
+  end
+  return back
 end)
 
 -- name, grace in seconds or ''
