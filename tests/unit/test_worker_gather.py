@@ -86,7 +86,7 @@ def test_what_has_ended_does_not_wait_for_an_end_that_may_never_come(queue: Memo
         bench.now += max(0.0, seconds or 0.0)
 
     bench.exchange._delivery.exchange = exchange  # type: ignore[method-assign, assignment]
-    bench.exchange._bell.wait = lambda seconds: advance(seconds)  # type: ignore[method-assign]
+    bench.exchange._bell.wait = advance  # type: ignore[method-assign]
     began = bench.now
     threading.Thread(target=bench.exchange.run, daemon=True).start()
     assert told.wait(20)
