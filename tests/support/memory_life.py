@@ -24,13 +24,13 @@ def begin(world: "World", box: "Box") -> None:
         ended = world.programs[argv[0]](box.spec.name, argv)
         box.log.append((world.now(), ended.output))
         end(world, box, ended.exit_code)
-    if "-c" in argv:
+    if argv[:1] == ("python3",) and "-c" in argv:
         _try_sockets(world, box)
     world.on_start(box.spec.name)
 
 
 def _try_sockets(world: "World", box: "Box") -> None:
-    """Run the one script that containers run: it prints the socket's group, and whose it is."""
+    """Run the one script that containers run in Python: it prints the socket's group, and whose it is."""
     groups = [world.sockets.get(mount.source) for mount in box.spec.mounts]
     found = next((group for group in groups if group is not None), None)
     box.log.append((world.now(), b"refused" if found is None else b"%d memory\n" % found))
