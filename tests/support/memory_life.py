@@ -30,7 +30,7 @@ def begin(world: "World", box: "Box") -> None:
 
 
 def _try_sockets(world: "World", box: "Box") -> None:
-    """Run the one script that containers run in Python: it prints the socket's group, and whose it is."""
+    """Run the script that tries sockets: it prints the group of one, and whose it is."""
     groups = [world.sockets.get(mount.source) for mount in box.spec.mounts]
     found = next((group for group in groups if group is not None), None)
     box.log.append((world.now(), b"refused" if found is None else b"%d memory\n" % found))
