@@ -7,7 +7,7 @@ container that runs now and since it runs. A container that ends meanwhile fails
 import time
 from collections.abc import Mapping
 
-from jobctl.cluster import labels
+from jobctl.cluster import labels, names
 from jobctl.cluster.errors import ClusterError, MasterSilent, StartFailed
 from jobctl.cluster.events import Event, OnEvent
 from jobctl.cluster.master_api import MasterApi, Readiness
@@ -38,7 +38,8 @@ def wait_ready(
     """Wait for the expected containers (by container name).
 
     Those ``revived`` (started again, thawed) keep their id, and their bad health for a while: an
-    earlier process's registration does not count for them, nor does an earlier health check.
+    earlier process's registration does not count for them, nor does an earlier health check. Nor
+    does the engine's word on what answers for itself: it may be from before somebody thawed it.
     Raises StartFailed when a container ended, keeps restarting or is unhealthy, and ClusterError
     after `WITHIN` seconds, saying what is missing.
     """
@@ -50,9 +51,13 @@ def wait_ready(
     try:
         while True:
             if time.monotonic() >= watch_at:
-                rows = _watch(engine, project, expected, revived)
+                rows = _watch(engine, project, expected)
                 watch_at = time.monotonic() + _WATCH_EVERY
-            missing = _missing(_readiness(api), rows, expected)
+            answer = _readiness(api)
+            for name in sorted(rows.keys() & expected - revived):
+                if rows[name].health == "unhealthy" and not _answers(answer, rows[name]):
+                    raise _failed(engine, project, rows[name])
+            missing = _missing(answer, rows, expected)
             if not missing and revived:
                 missing = _not_back(engine, api, rows, revived)
             if not missing:
@@ -90,11 +95,20 @@ def _missing(answer: Readiness | None, rows: Mapping[str, Container], expected: 
     late = [
         instance_of(rows[name])
         for name in sorted(expected)
-        if labels.POOL in rows[name].labels
-        and answer.workers.get(instance_of(rows[name])) != rows[name].id[:_SHORT_ID]
+        if labels.POOL in rows[name].labels and not _answers(answer, rows[name])
     ]
     more = f" and {len(late) - 5} more" if len(late) > 5 else ""
     return ", ".join(late[:5]) + more
+
+
+def _answers(answer: Readiness | None, row: Container) -> bool:
+    """Tell whether a container shows by what it does that it is well."""
+    if answer is None:
+        return False
+    if labels.POOL in row.labels:
+        return answer.workers.get(instance_of(row)) == row.id[:_SHORT_ID]
+    service = row.labels.get(labels.SERVICE)
+    return service == names.MASTER or (service == names.REDIS and answer.redis)
 
 
 def _not_back(
@@ -118,17 +132,13 @@ def _not_back(
     return ", ".join(late)
 
 
-def _watch(
-    engine: Engine, project: str, expected: set[str], revived: frozenset[str]
-) -> dict[str, Container]:
-    """List the expected containers and raise StartFailed for one that cannot become ready."""
+def _watch(engine: Engine, project: str, expected: set[str]) -> dict[str, Container]:
+    """List the expected containers and raise StartFailed for one that ended."""
     rows = {row.name: row for row in engine.containers(labels.of_project(project))}
     for name in sorted(expected & rows.keys()):
         row = rows[name]
         ended = row.state in ("exited", "dead", "restarting")
-        if ended and _did_its_work(engine, row):
-            continue
-        if ended or (row.health == "unhealthy" and name not in revived):
+        if ended and not _did_its_work(engine, row):
             raise _failed(engine, project, row)
     return rows
 
