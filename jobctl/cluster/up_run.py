@@ -47,6 +47,7 @@ class UpRun:
         self._on_event = on_event
         self._file = file
         self._tags: dict[str, str] = {}
+        self._former_tags: set[str] = set()
         self._socket: Socket | None = None
         self._fixed: Spec | None = None
         self.rolls = False
@@ -72,8 +73,11 @@ class UpRun:
         )
 
     def tidy_images(self) -> None:
-        """Remove the images that what was done has replaced."""
-        if self.done:
+        """Remove the images that what was done has replaced.
+
+        Not without reason: an engine with hundreds of images takes most of a second to list them.
+        """
+        if self.done and not self._former_tags <= set(self._tags.values()):
             remove_old_images(self._engine, self._config, self._tags)
 
     def attempt(self) -> None:
@@ -85,6 +89,8 @@ class UpRun:
             if kept_but_closed(seen):
                 seed = stack.enter_context(self._open_volumes(seen))
                 seen = replace(seen, stored=seed.read())
+            if seen.generation is not None:
+                self._former_tags |= set(seen.generation.spec.images.values())
             wanted = self._wanted(seen)
             found = plan(wanted, seen)
             executor = Executor(project, self._engine, seen.connection, self._on_event, seed)
