@@ -85,7 +85,7 @@ def _cgroup(info: "EngineInfo") -> Check:
 
 
 def _images(session: Session, *, reached: bool) -> Check:
-    from jobctl.cluster.images import image_tags  # noqa: PLC0415 - pulls in the recipes
+    from jobctl.cluster.image_tags import image_tags  # noqa: PLC0415 - pulls in the recipes
     from jobctl.cluster.pool_images import pool_tags  # noqa: PLC0415 - and the pools' code
 
     named = image_tags(session.config)

@@ -9,7 +9,7 @@ from jobctl.cluster.action import Action, Plan
 from jobctl.cluster.converge import converge
 from jobctl.cluster.events import OnEvent, ignore
 from jobctl.cluster.host_folders import check_mounts
-from jobctl.cluster.images import image_tags, roles_of
+from jobctl.cluster.image_tags import image_tags, roles_of
 from jobctl.cluster.observed import observe
 from jobctl.cluster.plan import plan
 from jobctl.cluster.plan_roll import GENTLY, Manner, with_waves

@@ -12,7 +12,7 @@ from typing import Literal
 from jobctl.cluster import image_debian, image_labels
 from jobctl.cluster.errors import ClusterError
 from jobctl.cluster.image_pull import cause_of, no_such_image
-from jobctl.cluster.images import image_tags
+from jobctl.cluster.image_tags import image_tags
 from jobctl.config import Config
 from jobctl.engine.errors import EngineError
 from jobctl.engine.model import Image

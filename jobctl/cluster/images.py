@@ -1,20 +1,17 @@
-"""The images that a cluster runs: what they are called, and building the ones that are missing."""
+"""The images that a cluster runs are there: those that are missing are built."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from jobctl.cluster import image_labels
 from jobctl.cluster.events import OnEvent, ignore
-from jobctl.cluster.image_context import Role, digest, image_tag, role_files
+from jobctl.cluster.image_context import Role
+from jobctl.cluster.image_tags import ROLES, SERVICE_ROLES, all_files, tags_of
 from jobctl.engine.protocol import Engine
 
 if TYPE_CHECKING:
     from jobctl.config import Config
-
-ROLES: tuple[Role, ...] = ("base", "redis", "master", "worker", "controller")
-SERVICE_ROLES: tuple[Role, ...] = ("redis", "master", "worker")
-"""Those that every cluster runs."""
 
 
 @dataclass(frozen=True)
@@ -24,37 +21,6 @@ class ImageReport:
     tag: str
     built: bool
     way: str
-
-
-def roles_of(config: "Config") -> tuple[Role, ...]:
-    """Return the images that a cluster's own parts run."""
-    with_controller = config.controller.run == "container"
-    return (*SERVICE_ROLES, "controller") if with_controller else SERVICE_ROLES
-
-
-def image_tags(config: "Config") -> dict[Role, str]:
-    """Return the tag of every image: pure, the digest of its files and of what it is made from.
-
-    The way that a base comes (registry or Debian) and the CA bundle are not part of it.
-    """
-    return _tags(config, _all_files())
-
-
-def _all_files() -> dict[Role, dict[str, bytes]]:
-    return {role: role_files(role) for role in ROLES}
-
-
-def _tags(config: "Config", files: Mapping[Role, Mapping[str, bytes]]) -> dict[Role, str]:
-    build = config.build
-    base = digest(files["base"], build.base_image)
-    digests: dict[Role, str] = {
-        "base": base,
-        "redis": digest(files["redis"], base, build.redis_image),
-        "master": digest(files["master"], base),
-        "worker": digest(files["worker"], base),
-        "controller": digest(files["controller"], base),
-    }
-    return {role: image_tag(role, found) for role, found in digests.items()}
 
 
 def ensure_images(
@@ -72,8 +38,8 @@ def ensure_images(
     the build's last lines, ClusterError when a base can be had neither way.
     """
     # Read once: what is built is what the tag says, whatever changes meanwhile.
-    files = _all_files()
-    tags = _tags(config, files)
+    files = all_files()
+    tags = tags_of(config, files)
     wanted = [role for role in ROLES if role in roles]
     found = {role: None if force else engine.image(tags[role]) for role in wanted}
     reports = {

@@ -12,7 +12,8 @@ from jobctl.cluster.desired import Desired, desired
 from jobctl.cluster.errors import ClusterError, MasterSilent, Overtaken
 from jobctl.cluster.events import OnEvent
 from jobctl.cluster.executor import Executor
-from jobctl.cluster.images import ensure_images, roles_of
+from jobctl.cluster.image_tags import roles_of
+from jobctl.cluster.images import ensure_images
 from jobctl.cluster.observed import Observed, observe
 from jobctl.cluster.plan import check_names, plan
 from jobctl.cluster.plan_roll import members, rolling

@@ -10,7 +10,8 @@ import pytest
 from jobctl.cluster.events import Event
 from jobctl.cluster.image_context import Role, context
 from jobctl.cluster.image_source import base_way
-from jobctl.cluster.images import ROLES, ImageReport, ensure_images
+from jobctl.cluster.image_tags import ROLES
+from jobctl.cluster.images import ImageReport, ensure_images
 from jobctl.config import Config
 from jobctl.engine import open_engine
 from jobctl.engine.errors import BuildFailed

@@ -7,7 +7,7 @@ from typing import Any
 from jobctl.cluster import DownReport, Plan, ScaleReport, UpReport, down, plan_up, scale, up
 from jobctl.cluster.desired import Desired, desired
 from jobctl.cluster.events import Event
-from jobctl.cluster.images import image_tags
+from jobctl.cluster.image_tags import image_tags
 from jobctl.cluster.observed import observe
 from jobctl.config import Config
 from tests.support.fake_master import FakeMaster

@@ -7,14 +7,15 @@ from typing import Any
 
 import pytest
 
-from jobctl.cluster import image_debian, images
+from jobctl.cluster import image_debian
 from jobctl.cluster.archive import unpack
 from jobctl.cluster.errors import ClusterError
 from jobctl.cluster.events import Event
 from jobctl.cluster.image_build import ca_bundle
 from jobctl.cluster.image_context import role_files
 from jobctl.cluster.image_source import base_way
-from jobctl.cluster.images import SERVICE_ROLES, ensure_images, image_tags
+from jobctl.cluster.image_tags import SERVICE_ROLES, image_tags
+from jobctl.cluster.images import ensure_images
 from jobctl.config import Config
 from jobctl.engine.model import Image
 from tests.support.memory_engine import MemoryEngine
@@ -235,7 +236,7 @@ def test_what_is_built_is_what_its_tag_names_though_files_change_meanwhile(
 
     def edit(_event: Event) -> None:
         edited = {**before, "Dockerfile": b"FROM scratch\n"}
-        monkeypatch.setattr(images, "role_files", lambda _role: edited)
+        monkeypatch.setattr("jobctl.cluster.image_tags.role_files", lambda _role: edited)
 
     ensure_images(engine, config(), on_event=edit)
     assert engine.of("worker").tag == tags["worker"]

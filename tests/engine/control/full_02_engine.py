@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from jobctl.cluster.images import image_tags
+from jobctl.cluster.image_tags import image_tags
 from jobctl.config import Config
 from jobctl.engine import open_engine
 from tests.support.eventually import eventually
