@@ -140,7 +140,9 @@ class Executor:
     def _work(self, action: Action) -> Callable[[Engine], Any]:
         """Return the engine calls of an action."""
         works: dict[tuple[str, str], Callable[[Engine], Any]] = {
-            ("create", "network"): lambda engine: _create_network(engine, action),
+            ("create", "network"): lambda engine: engine.create_network(
+                action.target, action.labels, action.subnet
+            ),
             ("create", "volume"): lambda engine: engine.create_volume(action.target, action.labels),
             ("create", "container"): lambda engine: engine.create(_spec(action)),
             ("write", "spec"): lambda engine: self._write(engine, action),
@@ -189,16 +191,6 @@ def _written(seed: Seed, spec: Spec, action: Action) -> Secrets:
 def _spec(action: Action) -> ContainerSpec:
     assert action.container is not None
     return action.container
-
-
-def _create_network(engine: Engine, action: Action) -> None:
-    made = engine.create_network(action.target, action.labels, action.subnet)
-    # Two creations at the very same moment both pass the engine's check for duplicates. Whoever
-    # sees two takes its own away: at most both do, and then both plan again.
-    twins = [n for n in engine.networks({}) if n.name == action.target]
-    if len(twins) > 1:
-        engine.remove_network(made)
-        raise Conflict(f"The network {action.target} was created twice.")
 
 
 def _remove_network(engine: Engine, action: Action) -> None:

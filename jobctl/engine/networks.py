@@ -1,5 +1,7 @@
 """The networks and volumes of the Engine protocol over Docker."""
 
+import random
+import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -7,6 +9,9 @@ from jobctl.engine import translate
 from jobctl.engine.docker import Docker, by_label
 from jobctl.engine.errors import Conflict, NotFound
 from jobctl.engine.model import Network, Volume
+
+TWIN_PAUSE = 0.05
+"""Up to how long one who withdrew his network waits before he looks again, in seconds."""
 
 
 class DockerNetworks:
@@ -24,9 +29,23 @@ class DockerNetworks:
         self, name: str, labels: Mapping[str, str], subnet: str | None = None
     ) -> str:
         """Create a bridge network; Conflict when the name is taken, even a moment ago."""
+        while True:
+            made = self._created(name, labels, subnet)
+            twins = self._ids(name) - {made}
+            if not twins:
+                return made
+            # The engine's own check lets simultaneous creates through, and says nothing of their
+            # order. Of two that meet, the one seen later sees both: whoever sees a twin withdraws,
+            # so that none is taken away once its creator has been told that it is there.
+            self.remove_network(made)
+            time.sleep(random.uniform(0, TWIN_PAUSE))  # noqa: S311 - to part the two, no secret
+            if self._ids(name):
+                raise Conflict(f"Could not create network {name}: somebody else just created it.")
+
+    def _created(self, name: str, labels: Mapping[str, str], subnet: str | None) -> str:
         ipam: Any = {"Driver": "default", "Config": [{"Subnet": subnet}]} if subnet else None
         with self._docker.doing(f"create network {name}"):
-            made = str(
+            return str(
                 self._docker.api.create_network(
                     name,
                     driver="bridge",
@@ -35,27 +54,11 @@ class DockerNetworks:
                     labels=dict(labels),
                 )["Id"]
             )
-        self._settle_duplicates(name, made)
-        return made
 
-    def _settle_duplicates(self, name: str, made: str) -> None:
-        """Keep one network of a name: the engine's own check lets simultaneous creates through.
-
-        The earliest wins, unless a later one has members already. Whoever sees both acts, so that
-        it does not matter who looks first.
-        """
+    def _ids(self, name: str) -> set[str]:
         with self._docker.doing(f"look for networks named {name}"):
             rows = self._docker.api.networks(filters={"name": name})  # matches substrings as well
-        same = sorted((row["Created"], row["Id"]) for row in rows if row["Name"] == name)
-        losers = [network for _created, network in same[1:]]
-        try:
-            for loser in losers:
-                self.remove_network(loser)
-        except Conflict:
-            self.remove_network(made)
-            losers.append(made)
-        if made in losers:
-            raise Conflict(f"Could not create network {name}: somebody else just created it.")
+        return {str(row["Id"]) for row in rows if row["Name"] == name}
 
     def remove_network(self, name: str) -> None:
         """Remove a network by name or id; success when it is already gone."""
