@@ -77,6 +77,13 @@ class DockerContainers:
         with self._docker.doing(f"unpause container {name}"):
             self._docker.api.unpause(name)
 
+    def update(self, name: str, *, cpus: float, memory: int) -> None:
+        """Give a container other caps; the SDK's own call knows none of cores."""
+        with self._docker.doing(f"change the caps of container {name}"):
+            path = f"/containers/{quote(name, safe='')}/update"
+            body = translate.update_payload(cpus, memory)
+            self._docker.stream("POST", path, json=body).close()
+
     def remove(self, name: str, *, force: bool = False) -> None:
         """Remove a container with its anonymous volumes and wait until its name is free."""
         what = f"remove container {name}"

@@ -53,6 +53,7 @@ class ContainerSpec:
     image's entrypoint does not apply to it (an empty one means what the image says).
     ``cpu_weight`` counts where processors are short: twice the weight, twice the share (2 to
     262144; the engine's usual one is 1024). ``groups`` are ids or names of supplementary groups.
+    The ``network`` ``container:ID`` is that of another container, as it sees it itself.
     """
 
     name: str
@@ -189,10 +190,11 @@ class Network:
 
 @dataclass(frozen=True)
 class Volume:
-    """A named volume."""
+    """A named volume; ``options`` are its driver's (a device, a size), none for a plain folder."""
 
     name: str
     labels: Mapping[str, str]
+    options: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -137,6 +137,13 @@ class Engine(Protocol):
         """Thaw a paused container."""
         ...
 
+    def update(self, name: str, *, cpus: float, memory: int) -> None:
+        """Give a container, running or not, other caps: cores, and bytes of memory with swap.
+
+        EngineError when it uses more memory than it is to have.
+        """
+        ...
+
     def remove(self, name: str, *, force: bool = False) -> None:
         """Remove a container (never its named volumes) and wait until its name is free.
 

@@ -44,8 +44,22 @@ def create_payload(spec: ContainerSpec) -> Json:
         "StopTimeout": spec.stop_timeout,
         "ExposedPorts": {f"{port.container_port}/tcp": {} for port in spec.ports},
         "HostConfig": _host_config(spec),
-        "NetworkingConfig": {"EndpointsConfig": {spec.network: {"Aliases": list(spec.aliases)}}},
+        **_networking(spec),
     }
+
+
+def _networking(spec: ContainerSpec) -> Json:
+    # Who shares the network of another container is no member of any by itself.
+    if spec.network.startswith("container:"):
+        return {}
+    ends = {spec.network: {"Aliases": list(spec.aliases)}}
+    return {"NetworkingConfig": {"EndpointsConfig": ends}}
+
+
+def update_payload(cpus: float, memory: int) -> Json:
+    """Return the body of ``POST /containers/NAME/update``."""
+    # Swap together with memory: the engine refuses one that is above the other.
+    return {"NanoCpus": round(cpus * _NANO), "Memory": memory, "MemorySwap": memory}
 
 
 def _host_config(spec: ContainerSpec) -> Json:
@@ -175,7 +189,7 @@ def network(row: Json) -> Network:
 
 def volume(row: Json) -> Volume:
     """Read one row of ``GET /volumes``."""
-    return Volume(row["Name"], row.get("Labels") or {})
+    return Volume(row["Name"], row.get("Labels") or {}, row.get("Options") or {})
 
 
 def image(data: Json) -> Image:

@@ -64,6 +64,26 @@ def test_the_limits_are_read_back_as_they_were_asked_for(lab: Lab) -> None:
     assert seen.labels == lab.labels
 
 
+def test_the_caps_of_a_running_container_can_be_changed_and_given_back(lab: Lab) -> None:
+    name = lab.start("a")
+    before = lab.inspect(name)
+    lab.engine.update(name, cpus=0.05, memory=16 << 20)
+    seen = lab.inspect(name)
+    assert (seen.state, seen.cpus) == ("running", 0.05)
+    assert (seen.memory, seen.memory_swap) == (16 << 20, 16 << 20)
+    lab.engine.update(name, cpus=before.cpus, memory=before.memory)
+    assert lab.inspect(name) == before
+    with pytest.raises(NotFound):
+        lab.engine.update(lab.name("nobody"), cpus=1, memory=32 << 20)
+
+
+def test_a_container_can_share_the_network_of_another(lab: Lab) -> None:
+    name = lab.start("a")
+    beside = lab.start("beside", network=f"container:{lab.inspect(name).id}", aliases=())
+    assert lab.inspect(beside).state == "running"
+    assert lab.inspect(beside).addresses == {}
+
+
 def test_a_program_is_in_its_groups(docker_lab: Lab) -> None:
     name = docker_lab.start("a", user="1000:1000", groups=("998", "4242"))
     assert docker_lab.engine.execute(name, ("id", "-G")).output == b"1000 998 4242\n"

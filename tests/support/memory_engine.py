@@ -68,7 +68,7 @@ class MemoryEngine(MemoryNetworks, MemoryImages):
         if (image := self.image(spec.image)) is None:
             raise NotFound(f"No such image: {spec.image}.")
         made = self.world.digest("container", spec.name, str(self.world.now()))
-        box = Box(made, spec, image, self.world.now(), aliases={spec.network: spec.aliases})
+        box = Box(made, spec, image, self.world.now(), aliases=_memberships(spec))
         for mount in spec.mounts:
             if mount.kind == "volume":
                 self.world.volumes.setdefault(mount.source, (Volume(mount.source, {}), FileTree()))
@@ -125,6 +125,11 @@ class MemoryEngine(MemoryNetworks, MemoryImages):
             raise Conflict(f"Container {name} is not {before}.")
         box.state = after
         memory_life.tell(self.world, box, action)
+
+    @mutating
+    def update(self, name: str, *, cpus: float, memory: int) -> None:
+        box = self.world.box(name)
+        box.spec = replace(box.spec, cpus=cpus, memory=memory)
 
     @mutating
     def remove(self, name: str, *, force: bool = False) -> None:
@@ -233,6 +238,11 @@ class MemoryEngine(MemoryNetworks, MemoryImages):
         with self.world.changed:
             self.world.changed.wait_for(lambda: len(box.log) > end or box.state not in ALIVE)
             return [data for _at, data in box.log[end:]]
+
+
+def _memberships(spec: ContainerSpec) -> dict[str, tuple[str, ...]]:
+    shared = spec.network.startswith("container:")
+    return {} if shared else {spec.network: spec.aliases}
 
 
 def _row(box: Box) -> Container:
