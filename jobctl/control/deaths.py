@@ -16,12 +16,15 @@ _UNSEEN = 255
 
 
 class Orderer(StrEnum):
-    """Who of the cluster's own had ordered that the container ends."""
+    """Who had ordered that the container ends.
+
+    `STOP` is whoever tells it to by SIGTERM and waits: `up`, `scale`, `down`, or a person.
+    """
 
     WATCHDOG = "watchdog"
     SCALE_DOWN = "scale-down"
     CHAOS = "chaos"
-    DOWN = "down"
+    STOP = "stop"
 
 
 class Death(NamedTuple):
@@ -54,8 +57,8 @@ _ORDERS = {
     Orderer.WATCHDOG: Death(Cause.WATCHDOG, "restarted by the watchdog"),
     Orderer.SCALE_DOWN: Death(Cause.SCALE_DOWN, "removed to scale down"),
     Orderer.CHAOS: Death(Cause.CHAOS, "ended by a fault drill"),
-    # A hand-back like any other that the cluster orders itself.
-    Orderer.DOWN: Death(Cause.SCALE_DOWN, "stopped by jobctl down"),
+    # A hand-back like any other; the worker could not make it itself in the time that it got.
+    Orderer.STOP: Death(Cause.SCALE_DOWN, "told to end, and cut short when its time was over"),
 }
 _OOM = Death(Cause.OOM, "killed by the kernel: it used more memory than its container has")
 

@@ -33,7 +33,7 @@ class Ended:
     @property
     def was_ordered(self) -> bool:
         """Whether it is no death: the cluster, or somebody by SIGTERM, told it to end."""
-        return self.evidence.ordered_by is not None or self.evidence.signal == SIGTERM
+        return self.evidence.ordered_by is not None
 
 
 @dataclass
@@ -65,7 +65,7 @@ class Traces:
             if event.action == "oom":
                 self._trace(event.id).oom_at = event.time
             elif event.action == "kill":
-                self._trace(event.id).signal = event.signal
+                self._signalled(event)
             elif event.action in ("start", "destroy"):
                 self._traces.pop(event.id, None)
             elif event.action == "die":
@@ -84,6 +84,13 @@ class Traces:
             signal=trace.signal,
             worker=worker,
         )
+
+    def _signalled(self, event: EngineEvent) -> None:
+        trace = self._trace(event.id)
+        trace.signal = event.signal
+        # The engine's SIGKILL, when the time to end is over, is of the same order.
+        if event.signal == SIGTERM and trace.ordered_by is None:
+            trace.ordered_by = Orderer.STOP
 
     def _trace(self, container: str) -> _Trace:
         return self._traces.setdefault(container, _Trace())

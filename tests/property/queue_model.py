@@ -19,6 +19,8 @@ class Model(Flow):
         super().__init__()
         self.names: dict[str, str] = {}
         self.draining: dict[str, bool] = {}
+        self.overdue: set[str] = set()
+        """Whose time to drain is over: what they hold costs nothing any more."""
         self.waits: dict[str, tuple[int, list[str]]] = {}
         self.unread: dict[str, list[tuple[str, int]]] = {}
         """What was handed to workers that have not read it."""
@@ -40,9 +42,16 @@ class Model(Flow):
         if room and not self.draining[worker] and worker not in self.unread:
             self.waits[worker] = room, queues
 
-    def drain(self, worker: str) -> None:
+    def drain(self, worker: str, grace: float | None) -> None:
         self.draining[worker] = True
         self.waits.pop(worker, None)
+        self.overdue.discard(worker)
+        if grace == 0:
+            self.overdue.add(worker)
+
+    def undrain(self, worker: str) -> None:
+        self.draining[worker] = False
+        self.overdue.discard(worker)
 
     def hand_over(self) -> list[tuple[str, list[str]]]:
         """Jobs that go to workers that wait, and wait no more then."""
@@ -149,8 +158,9 @@ class Model(Flow):
 
     def lose(self, job: ModelJob, cause: Cause, *, said: bool = False) -> None:
         began = said or job.status is Status.RUNNING
+        ordered = not said and cause is Cause.WORKER_LOST and job.holder in self.overdue
         self.let_go(job)
-        if cause in LOSSES:
+        if cause in LOSSES and not ordered:
             job.crashes += began
             job.losses += not began
             over = job.crashes >= MAX_CRASHES if began else job.losses >= MAX_LOSSES
@@ -199,7 +209,7 @@ class Model(Flow):
     def restore(self) -> None:
         """Only what is worth keeping is left, and workers are not. The places are made anew."""
         self.names, self.draining, self.children = {}, {}, {}
-        self.waits, self.unread = {}, {}
+        self.waits, self.unread, self.overdue = {}, {}, set()
         self.holders.clear()
         for job in self.jobs.values():
             job.parked = False
@@ -213,6 +223,7 @@ class Model(Flow):
         self.draining.pop(incarnation, None)
         self.waits.pop(incarnation, None)
         self.unread.pop(incarnation, None)
+        self.overdue.discard(incarnation)
         self.names = {n: i for n, i in self.names.items() if i != incarnation}
 
 

@@ -135,13 +135,14 @@ class WorkerMoves(QueueMoves):
         self.model.cascade()
 
     def drain(self, data: st.DataObject, name: str) -> None:
-        self.model.drain(self.model.names[name])
-        grace = data.draw(st.sampled_from([None, 5.0]))
+        # So long that it is never over, and so short that it always is.
+        grace = data.draw(st.sampled_from([None, 600.0, 0.0]))
+        self.model.drain(self.model.names[name], grace)
         self.cut(data.draw(FATES), lambda queue: queue.drain(name, grace))
         self.queue.drain(name, grace)
 
     def undrain(self, data: st.DataObject, name: str) -> None:
-        self.model.draining[self.model.names[name]] = False
+        self.model.undrain(self.model.names[name])
         self.cut(data.draw(FATES), lambda queue: queue.undrain(name))
         self.queue.undrain(name)
 

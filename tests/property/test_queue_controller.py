@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -36,6 +37,58 @@ def test_what_the_cluster_ordered_costs_nothing(lab: Lab, queue: Queue, cause: C
     job = queue.get(job_id)
     assert (job.status, job.crashes, job.failures) == (Status.QUEUED, 0, 0)
     assert first_of(job) == (cause, "it did not answer")
+
+
+def cut(lab: Lab, queue: Queue, grace: float | None) -> Job:
+    """Return a job whose worker was to drain, and is found dead."""
+    job_id, _ = lab.running("inc-1")
+    queue.drain("worker-1", grace)
+    queue.release("inc-1", Cause.WORKER_LOST, "killed by SIGKILL")
+    return queue.get(job_id)
+
+
+def test_whose_time_to_drain_was_over_was_ended_by_order(lab: Lab, queue: Queue) -> None:
+    job = cut(lab, queue, 0.0)
+    assert (job.status, job.crashes) == (Status.QUEUED, 0)
+    cause, reason = first_of(job)
+    assert cause is Cause.SCALE_DOWN
+    assert "time" in reason
+
+
+@pytest.mark.parametrize("grace", [600.0, None])
+def test_until_then_a_death_is_one(lab: Lab, queue: Queue, grace: float | None) -> None:
+    job = cut(lab, queue, grace)
+    assert job.crashes == 1
+    assert first_of(job) == (Cause.WORKER_LOST, "killed by SIGKILL")
+
+
+def test_memory_that_ran_out_is_no_order(lab: Lab, queue: Queue) -> None:
+    job_id, _ = lab.running("inc-1")
+    queue.drain("worker-1", 0.0)
+    queue.release("inc-1", Cause.OOM, "the supervisor ran out of memory")
+    assert first_of(queue.get(job_id))[0] is Cause.OOM
+
+
+def registers_anew(lab: Lab, queue: Queue) -> None:
+    lab.worker("inc-2")
+
+
+def lets_its_lease_end(lab: Lab, queue: Queue) -> None:
+    lab.end_grace()
+    lab.expire("inc-1")
+    assert queue.tick().moved == 1
+
+
+@pytest.mark.parametrize("look", [registers_anew, lets_its_lease_end])
+def test_whoever_finds_it_takes_it_for_an_order(
+    lab: Lab, queue: Queue, look: Callable[[Lab, Queue], None]
+) -> None:
+    """Nobody was there to see the end."""
+    job_id, _ = lab.running("inc-1")
+    queue.drain("worker-1", 0.0)
+    look(lab, queue)
+    job = queue.get(job_id)
+    assert (job.crashes, first_of(job)[0]) == (0, Cause.SCALE_DOWN)
 
 
 def test_a_quarantine_keeps_the_cause(lab: Lab, queue: Queue) -> None:

@@ -12,7 +12,7 @@ CODES = (None, 0, 1, 2, 127, 134, 137, 139, 143, 193, 255)
 EVERYTHING = [
     Evidence(*seen)
     for seen in product(
-        CODES, (False, True), (False, True), (None, *Orderer), (None, 9, 15, 99), (False, True)
+        CODES, (False, True), (False, True), (None, *Orderer), (None, 1, 9, 99), (False, True)
     )
 ]
 
@@ -26,16 +26,15 @@ EVERYTHING = [
             Cause.WORKER_LOST,
             "ended by SIGKILL through the engine, not by the cluster",
         ),
-        # `docker stop`: SIGTERM, which the worker heeds, or SIGKILL after it.
         (
-            Evidence(143, signal=15),
+            Evidence(129, signal=1),
             Cause.WORKER_LOST,
-            "ended by SIGTERM through the engine, not by the cluster",
+            "ended by SIGHUP through the engine, not by the cluster",
         ),
         (
-            Evidence(0, signal=15),
+            Evidence(0, signal=1),
             Cause.WORKER_LOST,
-            "ended with exit code 0 after SIGTERM through the engine",
+            "ended with exit code 0 after SIGHUP through the engine",
         ),
         (
             Evidence(0, signal=99),
@@ -90,7 +89,7 @@ def test_out_of_memory_wants_evidence(evidence: Evidence, cause: Cause) -> None:
         (Orderer.WATCHDOG, Cause.WATCHDOG),
         (Orderer.SCALE_DOWN, Cause.SCALE_DOWN),
         (Orderer.CHAOS, Cause.CHAOS),
-        (Orderer.DOWN, Cause.SCALE_DOWN),
+        (Orderer.STOP, Cause.SCALE_DOWN),
     ],
 )
 def test_an_order_explains_every_end(orderer: Orderer, cause: Cause) -> None:

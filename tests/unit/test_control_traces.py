@@ -42,6 +42,22 @@ def test_somebodys_sigterm_is_an_order_and_his_sigkill_is_none() -> None:
     assert not end(traces).was_ordered
 
 
+def test_what_does_not_end_in_its_time_and_is_killed_was_told_to_end() -> None:
+    traces = Traces()
+    traces.heard(event("kill", signal=SIGTERM))
+    traces.heard(event("kill", signal=SIGKILL))
+    ended = end(traces)
+    assert ended.was_ordered
+    assert cause_of(ended.evidence).cause is Cause.SCALE_DOWN
+
+
+def test_the_order_that_came_first_is_the_one_that_counts() -> None:
+    traces = Traces()
+    traces.ordered("c1", Orderer.WATCHDOG)
+    traces.heard(event("kill", signal=SIGTERM))
+    assert cause_of(end(traces).evidence).cause is Cause.WATCHDOG
+
+
 def test_only_memory_that_ran_out_just_now_is_why_it_ended() -> None:
     traces = Traces()
     traces.heard(event("oom", 99.0))

@@ -186,6 +186,17 @@ local function count_loss(job)
     and 'quarantined: its worker was lost ' .. losses .. ' times before it was known to run' or nil
 end
 
+-- Why a worker's jobs come back: from the instant on until which it was to drain, what it still
+-- holds is handed back, by itself or for it. Who ended its process then carried out an order.
+local function toll(ctx, incarnation, cause, reason)
+  local until_ms = cause == 'worker-lost'
+    and redis.call('HGET', ctx.p .. 'worker:' .. incarnation, 'drain_until')
+  if until_ms and tonumber(until_ms) <= ctx.now then
+    return 'scale-down', 'cut short: the time that its worker had to drain was over'
+  end
+  return cause, reason
+end
+
 -- The worker is gone. `result` is as in remember.
 local function lose(ctx, job, cause, result)
   if not LOSSES[cause] then
@@ -236,8 +247,9 @@ local function sweep(ctx, limit)
     stop_waiting(ctx, incarnation)
     local ids = held_by(ctx, incarnation)
     local last = math.min(#ids, limit - lost)
+    local cause, reason = toll(ctx, incarnation, 'worker-lost', 'its lease ended')
     for i = 1, last do
-      lose(ctx, find(ctx, ids[i]), 'worker-lost', { reason = 'its lease ended' })
+      lose(ctx, find(ctx, ids[i]), cause, { reason = reason })
     end
     lost = lost + last
     if last == #ids then

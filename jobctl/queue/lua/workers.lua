@@ -25,8 +25,9 @@ end
 
 local function release(ctx, incarnation, cause, reason)
   local ids = held_by(ctx, incarnation)
+  local as, why = toll(ctx, incarnation, cause, reason)
   for _, id in ipairs(ids) do
-    lose(ctx, find(ctx, id), cause, { reason = reason })
+    lose(ctx, find(ctx, id), as, { reason = why })
   end
   forget(ctx, incarnation)
   return #ids
