@@ -47,6 +47,21 @@ def standing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveCluster]:
         live.close()
 
 
+@pytest.fixture(scope="session")
+def lone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveCluster]:
+    """One worker with one slot, for all tests that leave no job behind.
+
+    Every job has the same UID as the one before it.
+    """
+    pool = {"replicas": 1, "concurrency": 1}
+    live = LiveCluster(tmp_path_factory.mktemp("lone"), {"workers": {"default": pool}})
+    try:
+        live.run("up")
+        yield live
+    finally:
+        live.close()
+
+
 @pytest.fixture
 def size() -> Callable[[int, int], int]:
     """Return ``size(short, full)``: the short figure, or the full one under script/accept."""

@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+from collections.abc import Iterator
 
 import pytest
 
@@ -11,17 +12,15 @@ from jobctl.cluster.archive import unpack
 from jobctl.cluster.master_api import MasterApi
 from jobctl.config import Config
 from jobctl.engine.errors import Conflict
-from tests.engine.conftest import MakeCluster
 from tests.support.live import LiveCluster
 
 Live = tuple[LiveCluster, Config]
 
 
-@pytest.fixture
-def live(make_cluster: MakeCluster, monkeypatch: pytest.MonkeyPatch) -> Live:
-    """A cluster that is up, driven through the library."""
-    made = make_cluster()
-    monkeypatch.setenv("XDG_STATE_HOME", made.environment["XDG_STATE_HOME"])
+@pytest.fixture(scope="module")
+def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
+    """A cluster that is up, driven through the library; the last one takes it down."""
+    made = LiveCluster(tmp_path_factory.mktemp("real"))
     config = Config.model_validate(
         {
             "name": made.project,
@@ -31,8 +30,13 @@ def live(make_cluster: MakeCluster, monkeypatch: pytest.MonkeyPatch) -> Live:
             "controller": {"run": "off"},
         }
     )
-    up(config, made.engine, file=str(made.file))
-    return made, config
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_STATE_HOME", made.environment["XDG_STATE_HOME"])
+        try:
+            up(config, made.engine, file=str(made.file))
+            yield made, config
+        finally:
+            made.close()
 
 
 def redis_cli(made: LiveCluster, user: str, *command: str) -> str:
@@ -144,6 +148,19 @@ def test_scale_up_and_down_and_what_is_left(live: Live) -> None:
     assert up(config, made.engine).done == ()
 
 
+def test_the_token_is_recovered_through_the_engine(live: Live) -> None:
+    made, _ = live
+    kept = connection(made.project)
+    (made.folder / "state" / "jobctl" / made.project / "connection.json").unlink()
+    assert connection(made.project, lambda: made.engine) == kept
+
+
+def test_a_network_of_that_name_is_made_once(live: Live) -> None:
+    made, _ = live
+    with pytest.raises(Conflict):
+        made.engine.create_network(f"{made.project}-net", {})
+
+
 def test_down_and_up_keep_the_queue_and_the_token(live: Live) -> None:
     made, config = live
     redis_cli(made, "master", "set", f"{{{made.project}}}:kept", "yes")
@@ -160,19 +177,6 @@ def test_down_and_up_keep_the_queue_and_the_token(live: Live) -> None:
     assert made.engine.volumes(mine) == []
     assert made.engine.networks(mine) == []
     assert made.engine.containers(mine) == []
-
-
-def test_the_token_is_recovered_through_the_engine(live: Live) -> None:
-    made, _ = live
-    kept = connection(made.project)
-    (made.folder / "state" / "jobctl" / made.project / "connection.json").unlink()
-    assert connection(made.project, lambda: made.engine) == kept
-
-
-def test_a_network_of_that_name_is_made_once(live: Live) -> None:
-    made, _ = live
-    with pytest.raises(Conflict):
-        made.engine.create_network(f"{made.project}-net", {})
 
 
 def raw(container: str) -> dict[str, dict[str, dict[str, list[str]]]]:

@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,8 @@ from jobctl.engine import open_engine
 from jobctl.engine.protocol import Engine
 
 REPOSITORY = Path(__file__).resolve().parents[2]
+_PATIENCE = 60.0
+"""Seconds that a client waits for a master that is on its way back, on however busy a machine."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,7 @@ class LiveCluster:
             "XDG_STATE_HOME": str(folder / "state"),
         }
         self.engine: Engine = open_engine()
+        self._clients: dict[tuple[str, str], Client] = {}
         self.write(dict(settings or {}))
 
     def write(self, settings: dict[str, Any]) -> None:
@@ -115,16 +118,24 @@ class LiveCluster:
 
     def job(self, job_id: str) -> Any:
         """Return everything the cluster knows of one job."""
-        return self.json("job", job_id)
+        return self.client.job(job_id)
+
+    def jobs(self, ids: Iterable[str]) -> list[Any]:
+        """Return everything the cluster knows of some jobs, in the order of their ids."""
+        return [self.job(job_id) for job_id in ids]
 
     def wait(self, *ids: str, within: float = 180.0) -> None:
         """Wait until all the jobs ended (however they ended)."""
-        self.run("wait", "--timeout", str(within), *ids, check=False, within=within + 30)
+        for _ended in self.client.wait(ids, within):
+            pass
 
     @property
     def client(self) -> Client:
-        """A client of this cluster's master, with the token that `up` left for the user."""
-        return Client(self._connection["url"], self._connection["token"])
+        """The client of this cluster's master, with the token that `up` left for the user."""
+        found = (self.url, self.token)
+        if found not in self._clients:
+            self._clients[found] = Client(*found, patience=_PATIENCE)
+        return self._clients[found]
 
     def artifact(self, job_id: str, path: str) -> bytes:
         """Return the content of one file that the job's accepted attempt left."""
@@ -193,3 +204,5 @@ class LiveCluster:
         for volume in self.engine.volumes(mine):
             self.engine.remove_volume(volume.name)
         self.engine.close()
+        for client in self._clients.values():
+            client.close()

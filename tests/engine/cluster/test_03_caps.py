@@ -1,8 +1,10 @@
 """Caps are read back from the engine, and they bite."""
 
 import json
+from collections.abc import Iterator
 
-from tests.engine.conftest import MakeCluster
+import pytest
+
 from tests.support.eventually import eventually
 from tests.support.live import LiveCluster
 
@@ -11,7 +13,7 @@ MIB = 1024 * 1024
 BURN = """
 import json, os, time
 wall, cpu = time.monotonic(), time.process_time()
-while time.monotonic() - wall < 4:
+while time.monotonic() - wall < 3:
     pass
 used = (time.process_time() - cpu) / (time.monotonic() - wall)
 print(json.dumps(used))
@@ -50,19 +52,29 @@ def assert_capped_and_confined(cluster: LiveCluster, service: str) -> None:
     assert not [value for value in detail.env if "PASSWORD" in value or "TOKEN" in value]
 
 
-def test_a_cpu_burner_gets_half_a_core_and_no_more(make_cluster: MakeCluster) -> None:
-    cluster = make_cluster({"workers": {"default": {"replicas": 1}}})
-    cluster.run("up")
+@pytest.fixture(scope="module")
+def one_worker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveCluster]:
+    """A cluster whose only worker has two slots: what runs beside a job runs in its container."""
+    pool = {"replicas": 1, "concurrency": 2}
+    cluster = LiveCluster(tmp_path_factory.mktemp("caps"), {"workers": {"default": pool}})
+    try:
+        cluster.run("up")
+        yield cluster
+    finally:
+        cluster.close()
+
+
+def test_a_cpu_burner_gets_half_a_core_and_no_more(one_worker: LiveCluster) -> None:
+    cluster = one_worker
     [burner] = cluster.submit("--", "python3", "-c", BURN)
     cluster.wait(burner)
     used = json.loads(cluster.run("logs", burner).out)
     # A share, not a time: however slow the machine, the quota allows no more than half a core.
-    assert 0.05 < used < 0.62
+    assert 0 < used < 0.62
 
 
-def test_a_memory_hog_dies_of_oom_and_nothing_else_does(make_cluster: MakeCluster) -> None:
-    cluster = make_cluster({"workers": {"default": {"replicas": 1, "concurrency": 2}}})
-    cluster.run("up")
+def test_a_memory_hog_dies_of_oom_and_nothing_else_does(one_worker: LiveCluster) -> None:
+    cluster = one_worker
     [before] = cluster.client.workers()
     [bystander] = cluster.submit("--", "sh", "-c", "until [ -e go ]; do sleep 0.1; done; echo fine")
     eventually(lambda: cluster.job(bystander)["status"] == "running")

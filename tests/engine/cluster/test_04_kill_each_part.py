@@ -1,11 +1,10 @@
 """Any part is killed while jobs run; `up` brings it back: nothing is lost or accepted twice."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 
-from tests.engine.conftest import MakeCluster
 from tests.support.eventually import eventually
 from tests.support.live import LiveCluster
 
@@ -34,15 +33,24 @@ class Submitter(threading.Thread):
             raise
 
 
+@pytest.fixture(scope="module")
+def loaded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[LiveCluster, str]]:
+    """One cluster for all of them, and a job that ended before anything was killed."""
+    cluster = LiveCluster(tmp_path_factory.mktemp("loaded"), QUICK_LEASES)
+    try:
+        cluster.run("up")
+        [early] = cluster.submit("--", "sh", "-c", "echo finished early")
+        cluster.wait(early)
+        yield cluster, early
+    finally:
+        cluster.close()
+
+
 @pytest.mark.parametrize("part", ["worker-1", "master-1", "redis-1"])
 def test_killed_amid_jobs(
-    make_cluster: MakeCluster, size: Callable[[int, int], int], part: str
+    loaded: tuple[LiveCluster, str], size: Callable[[int, int], int], part: str
 ) -> None:
-    cluster = make_cluster(QUICK_LEASES)
-    cluster.run("up")
-    early = cluster.submit("--", "sh", "-c", "echo finished early")[0]
-    cluster.wait(early)
-
+    cluster, early = loaded
     total = size(90, 500)
     submitter = Submitter(cluster, total)
     submitter.start()
@@ -61,10 +69,15 @@ def test_killed_amid_jobs(
     assert [job_id for job_id in ids if times[job_id] != 1] == []
     assert cluster.run("logs", early).out == "finished early\n"
 
+
+def test_all_of_it_is_there_after_down_and_up(loaded: tuple[LiveCluster, str]) -> None:
+    cluster, early = loaded
+    ids = cluster.submit("--array", "0-9", "--", "sh", "-c", "echo {} > n")
+    cluster.wait(*ids)
+    before = {row["id"]: row for row in cluster.json("jobs", "--all")["jobs"]}
+    assert {*ids, early} <= before.keys()
     cluster.run("down")
     cluster.run("up")
+    assert {row["id"]: row for row in cluster.json("jobs", "--all")["jobs"]} == before
     assert cluster.run("logs", early).out == "finished early\n"
-    listed = cluster.json("jobs", "--all")["jobs"]
-    assert {*ids, early} <= {job["id"] for job in listed}
-    sample = ids[len(ids) // 2]
-    assert cluster.artifact(sample, "n") == f"{len(ids) // 2}\n".encode()
+    assert cluster.artifact(ids[5], "n") == b"5\n"

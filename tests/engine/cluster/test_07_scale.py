@@ -1,9 +1,22 @@
 """The fleet grows and shrinks with jobs running; nothing is lost, none is cut short."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+
+import pytest
 
 from tests.support.eventually import eventually
 from tests.support.live import LiveCluster
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveCluster]:
+    """One cluster for both: each ends with the three workers it began with."""
+    live = LiveCluster(tmp_path_factory.mktemp("scale"))
+    try:
+        live.run("up")
+        yield live
+    finally:
+        live.close()
 
 
 def test_up_and_back_with_jobs_running(

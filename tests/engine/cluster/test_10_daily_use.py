@@ -3,11 +3,27 @@
 import json
 import os
 import subprocess
+from collections.abc import Iterator
+
+import pytest
 
 from bench.up.compose import binary
-from tests.engine.conftest import MakeCluster
 from tests.support.eventually import eventually
 from tests.support.live import REPOSITORY, LiveCluster
+
+# What `sudo jobctl` of that user sees.
+CALLER = {"SUDO_UID": "12345", "SUDO_GID": "12346"}
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveCluster]:
+    """One cluster for whoever takes parts of it away and gives them back."""
+    live = LiveCluster(tmp_path_factory.mktemp("daily"))
+    try:
+        live.run("up")
+        yield live
+    finally:
+        live.close()
 
 
 def test_down_hands_running_jobs_back_and_the_next_up_goes_on(cluster: LiveCluster) -> None:
@@ -33,7 +49,7 @@ def test_down_hands_running_jobs_back_and_the_next_up_goes_on(cluster: LiveClust
 
 
 def test_follow_outlives_the_master_and_loses_no_line(cluster: LiveCluster) -> None:
-    lines = 60
+    lines = 40
     [job_id] = cluster.submit(
         "--", "sh", "-c", f"for i in $(seq {lines}); do echo line $i; sleep 0.1; done"
     )
@@ -41,8 +57,7 @@ def test_follow_outlives_the_master_and_loses_no_line(cluster: LiveCluster) -> N
     assert follower.stdout is not None
     assert follower.stderr is not None
     first = follower.stdout.readline()  # it follows; before, it would be refused
-    cluster.engine.kill(cluster.container("master-1"))
-    cluster.run("up")
+    cluster.crash("master-1")
     rest, err = follower.stdout.read(), follower.stderr.read()
     assert follower.wait(60) == 0, err
     assert first + rest == "".join(f"line {i}\n" for i in range(1, lines + 1))
@@ -94,24 +109,9 @@ def test_attempts_are_retried_with_backoff_until_one_succeeds(standing: LiveClus
     [job_id] = standing.submit(
         "--max-attempts", "3", "--backoff", "0.2", "--", "sh", "-c", "[ $JOBCTL_ATTEMPT = 3 ]"
     )
-    standing.wait(job_id)
-    job = standing.job(job_id)
+    assert standing.run("wait", job_id).code == 0
+    job = standing.json("job", job_id)
     assert (job["status"], job["attempt"], job["failures"]) == ("succeeded", 3, 2)
-
-
-def test_kill_worker_and_up_recover_at_once(make_cluster: MakeCluster) -> None:
-    cluster = make_cluster({"controller": {"run": "off"}})
-    cluster.run("up")
-    ids = cluster.submit("--array", "0-11", "--", "sleep", "1")
-    eventually(lambda: any(worker["jobs"] for worker in cluster.client.workers()))
-    said = cluster.run("chaos", "kill-worker", "worker-2")
-    assert "worker-2" in said.out
-    assert "jobctl up" in said.err
-    rows = {row["name"]: row for row in cluster.json("ps")["instances"]}
-    assert rows["worker-2"]["state"] == "exited"
-    cluster.run("up")
-    ended = list(cluster.client.wait(ids, timeout=120))
-    assert {job["status"] for job in ended} == {"succeeded"}
 
 
 def test_compose_and_docker_show_the_cluster(standing: LiveCluster) -> None:
@@ -160,47 +160,67 @@ def test_composes_own_commands_show_the_cluster(standing: LiveCluster) -> None:
     ]
 
 
-def test_host_folders_reach_the_workers(make_cluster: MakeCluster) -> None:
-    cluster = make_cluster()
-    shared = cluster.folder / "shared"
+@pytest.fixture(scope="module")
+def pools(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveCluster]:
+    """A cluster with a pool for everybody; it is the caller's, as `sudo jobctl up` makes it."""
+    cluster = LiveCluster(tmp_path_factory.mktemp("pools"))
+    shared, mine = cluster.folder / "shared", cluster.folder / "mine"
     shared.mkdir()
     (shared / "in.txt").write_text("from the host\n")
-    mounts = [{"host": "./shared", "path": "/data"}]
-    cluster.write({"workers": {"default": {"replicas": 1, "mounts": mounts}}})
-    cluster.run("up")
-    [job_id] = cluster.submit(
+    mine.mkdir()
+    os.chown(mine, 12345, 12346)
+    writable = {"host": str(mine), "path": "/mine", "write": True}
+    workers = {
+        "default": {"replicas": 2, "mounts": [{"host": "./shared", "path": "/data"}]},
+        "large": {"replicas": 1, "queues": ["large"]},
+        "mine": {"replicas": 1, "queues": ["mine"], "user": "caller", "mounts": [writable]},
+    }
+    # Nobody but `up` is to bring anything back.
+    cluster.write({"workers": workers, "controller": {"run": "off"}})
+    try:
+        refused = cluster.run("up", check=False, environment={"SUDO_UID": "0"})
+        assert "must not run as root" in refused.err
+        cluster.run("up", environment=CALLER)
+        yield cluster
+    finally:
+        cluster.close()
+
+
+def test_host_folders_reach_the_workers(pools: LiveCluster) -> None:
+    [job_id] = pools.submit(
         "--", "sh", "-c", "cat /data/in.txt; touch /data/new && echo WROTE; true"
     )
-    cluster.wait(job_id)
-    log = cluster.run("logs", job_id).out
+    pools.wait(job_id)
+    log = pools.run("logs", job_id).out
     assert "from the host" in log
     assert "WROTE" not in log
 
 
-def test_jobs_of_the_caller_write_to_the_callers_folder(make_cluster: MakeCluster) -> None:
-    cluster = make_cluster()
-    mine = cluster.folder / "mine"
-    mine.mkdir()
-    os.chown(mine, 12345, 12346)
-    pool = {"replicas": 1, "mounts": [{"host": str(mine), "path": "/mine", "write": True}]}
-    cluster.write({"workers": {"default": {**pool, "user": "caller"}}})
-    refused = cluster.run("up", check=False, environment={"SUDO_UID": "0"})
-    assert "must not run as root" in refused.err
-    # As `sudo jobctl up` of that user does it.
-    cluster.run("up", environment={"SUDO_UID": "12345", "SUDO_GID": "12346"})
-    [job_id] = cluster.submit("--", "sh", "-c", "id -u; id -g; echo done > /mine/result")
-    cluster.wait(job_id)
-    assert cluster.run("logs", job_id).out == "12345\n12346\n"
-    result = mine / "result"
+def test_jobs_of_the_caller_write_to_the_callers_folder(pools: LiveCluster) -> None:
+    [job_id] = pools.submit(
+        "--queue", "mine", "--", "sh", "-c", "id -u; id -g; echo done > /mine/result"
+    )
+    pools.wait(job_id)
+    assert pools.run("logs", job_id).out == "12345\n12346\n"
+    result = pools.folder / "mine" / "result"
     assert result.read_text() == "done\n"
     assert (result.stat().st_uid, result.stat().st_gid) == (12345, 12346)
 
 
-def test_a_queue_leads_to_the_pool_that_serves_it(make_cluster: MakeCluster) -> None:
-    cluster = make_cluster()
-    pools = {"default": {"replicas": 1}, "large": {"replicas": 1, "queues": ["large"]}}
-    cluster.write({"workers": pools})
-    cluster.run("up")
-    ids = [cluster.submit("--queue", queue, "--", "true")[0] for queue in ("large", "default")]
-    cluster.wait(*ids)
-    assert [cluster.job(i)["worker"] for i in ids] == ["worker-large-1", "worker-1"]
+def test_a_queue_leads_to_the_pool_that_serves_it(pools: LiveCluster) -> None:
+    ids = [pools.submit("--queue", queue, "--", "true")[0] for queue in ("large", "mine")]
+    pools.wait(*ids)
+    assert [job["worker"] for job in pools.jobs(ids)] == ["worker-large-1", "worker-mine-1"]
+
+
+def test_kill_worker_and_up_recover_at_once(pools: LiveCluster) -> None:
+    ids = pools.submit("--array", "0-11", "--", "sleep", "1")
+    eventually(lambda: any(worker["jobs"] for worker in pools.client.workers()))
+    said = pools.run("chaos", "kill-worker", "worker-2")
+    assert "worker-2" in said.out
+    assert "jobctl up" in said.err
+    rows = {row["name"]: row for row in pools.json("ps")["instances"]}
+    assert rows["worker-2"]["state"] == "exited"
+    pools.run("up", environment=CALLER)
+    ended = list(pools.client.wait(ids, timeout=120))
+    assert {job["status"] for job in ended} == {"succeeded"}

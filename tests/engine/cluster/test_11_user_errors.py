@@ -54,11 +54,9 @@ def test_the_port_is_taken(make_cluster: MakeCluster) -> None:
     cluster.run("up")
 
 
-def test_a_foreign_container_has_the_name(make_cluster: MakeCluster) -> None:
+def test_a_foreign_container_has_the_name(make_cluster: MakeCluster, standing: LiveCluster) -> None:
     cluster = make_cluster()
-    other = make_cluster()
-    other.run("up")
-    image = other.engine.containers({"com.docker.compose.project": other.project})[0].image
+    image = standing.engine.containers({"com.docker.compose.project": standing.project})[0].image
     name = cluster.container("master-1")
     subprocess.run(
         ["docker", "create", "--name", name, "--label", f"jobctl.test={cluster.project}", image],

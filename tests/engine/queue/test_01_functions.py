@@ -1,12 +1,12 @@
 """Python functions on a real cluster: what a job of each kind does, and that none harms another."""
 
 import json
-from pathlib import Path
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from tests.engine.conftest import MakeCluster
+from tests.support.eventually import eventually
 from tests.support.live import LiveCluster
 
 CODE = """
@@ -60,22 +60,30 @@ def stubborn():
 def huge():
     return "x" * 100_000
 
-def bystander(seconds):
-    time.sleep(seconds)
+def bystander():
+    while not os.path.exists("/flags/harmed"):
+        time.sleep(0.05)
     return os.getpid()
 """
 
 
-@pytest.fixture
-def functions(make_cluster: MakeCluster, tmp_path: Path) -> LiveCluster:
-    """A cluster whose workers have this module's code."""
-    cluster = make_cluster({"workers": {"default": {"replicas": 2, "code": "./src"}}})
+@pytest.fixture(scope="module")
+def functions(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveCluster]:
+    """A cluster whose workers have this module's code, and see a folder of this host."""
+    flags = {"host": "./flags", "path": "/flags"}
+    pool = {"replicas": 2, "code": "./src", "mounts": [flags]}
+    folder = tmp_path_factory.mktemp("functions")
+    (folder / "flags").mkdir()
+    cluster = LiveCluster(folder, {"workers": {"default": pool}})
     source = cluster.folder / "src" / "mypkg"
     source.mkdir(parents=True)
     (source / "__init__.py").touch()
     (source / "tasks.py").write_text(CODE)
-    cluster.run("up")
-    return cluster
+    try:
+        cluster.run("up")
+        yield cluster
+    finally:
+        cluster.close()
 
 
 def call(cluster: LiveCluster, function: str, *options: str) -> Any:
@@ -94,9 +102,8 @@ def test_functions_return_results_report_and_fail_with_their_cause(functions: Li
     assert cluster.run("logs", seen).out == "resizing a.png\n"
     assert call(cluster, "fetch", "--arg", "n=21")["result"] == 42
 
-    with cluster.client as client:
-        job = client.submit("mypkg.tasks:resize", path="b.png")
-        assert client.result(job["id"], timeout=60) == {"path": "b.png", "width": 1}
+    again = cluster.client.submit("mypkg.tasks:resize", path="b.png")
+    assert cluster.client.result(again["id"], timeout=60) == {"path": "b.png", "width": 1}
 
     parts = call(cluster, "steps", "--max-attempts", "2", "--backoff", "0.1s")
     assert (parts["status"], parts["result"], parts["failures"]) == ("succeeded", "all", 1)
@@ -116,12 +123,11 @@ def test_functions_return_results_report_and_fail_with_their_cause(functions: Li
 
 
 def test_no_function_harms_its_worker_or_another_job(functions: LiveCluster) -> None:
-    """Both slots of both workers are busy: each victim has a bystander beside it."""
+    """In the only slot that is left: a bystander is beside each victim, and outlasts it."""
     cluster = functions
     workers = {row["name"]: row["incarnation"] for row in cluster.client.workers()}
-    bystanders = [
-        cluster.submit("mypkg.tasks:bystander", "--arg", "seconds=12")[0] for _ in range(2)
-    ]
+    bystanders = [cluster.submit("mypkg.tasks:bystander")[0] for _ in range(3)]
+    eventually(lambda: {job["status"] for job in cluster.jobs(bystanders)} == {"running"})
     ends = {
         "leaves": call(cluster, "leaves"),
         "crashes": call(cluster, "crashes"),
@@ -137,10 +143,10 @@ def test_no_function_harms_its_worker_or_another_job(functions: LiveCluster) -> 
         "stubborn": ("failed", "timeout"),
     }
     assert ends["leaves"]["exit_code"] == 3
+    (cluster.folder / "flags" / "harmed").touch()
     cluster.wait(*bystanders)
-    for job_id in bystanders:
-        job = cluster.job(job_id)
-        assert (job["status"], job["attempt"]) == ("succeeded", 1)
+    ended = cluster.jobs(bystanders)
+    assert [(job["status"], job["attempt"]) for job in ended] == [("succeeded", 1)] * 3
     assert {r["name"]: r["incarnation"] for r in cluster.client.workers()} == workers
 
 
@@ -150,5 +156,5 @@ def test_a_running_function_is_cancelled_and_the_next_one_runs(functions: LiveCl
     [behind] = cluster.submit("mypkg.tasks:fetch", "--arg", "n=1")
     cluster.run("cancel", *stuck)
     cluster.wait(*stuck, behind)
-    assert [cluster.job(job_id)["status"] for job_id in stuck] == ["cancelled"] * 4
+    assert [job["status"] for job in cluster.jobs(stuck)] == ["cancelled"] * 4
     assert cluster.job(behind)["result"] == 2

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.support.eventually import eventually
 from tests.support.live import LiveCluster
 
 CODE = """
@@ -20,8 +21,9 @@ def bomb(kind):
             if kind == "simple":
                 raise
 
-def bystander(seconds):
-    time.sleep(seconds)
+def bystander(flag):
+    while not os.path.exists("/flags/" + flag):
+        time.sleep(0.05)
     return "unharmed"
 
 def starts_a_hog(heed):
@@ -42,9 +44,12 @@ def processes():
 @pytest.fixture(scope="module")
 def functions(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveCluster]:
     """One worker with two slots, and memory for as many processes as it may have."""
-    pool = {"replicas": 1, "pids": 96, "memory": "512MB", "code": "./src"}
+    flags = {"host": "./flags", "path": "/flags"}
+    room = {"pids": 96, "memory": "512MB"}
+    pool = {"replicas": 1, **room, "code": "./src", "mounts": [flags]}
     cluster = LiveCluster(tmp_path_factory.mktemp("limits"), {"workers": {"default": pool}})
     try:
+        (cluster.folder / "flags").mkdir()
         (cluster.folder / "src").mkdir()
         (cluster.folder / "src" / "limits.py").write_text(CODE)
         cluster.run("up")
@@ -59,6 +64,21 @@ def call(cluster: LiveCluster, function: str, *options: str) -> str:
     return job_id
 
 
+def bystander(cluster: LiveCluster, flag: str) -> str:
+    """Submit one that waits for a flag, and wait until it runs; return its id."""
+    job_id = call(cluster, "bystander", "--arg", f"flag={flag}")
+    eventually(lambda: cluster.job(job_id)["status"] == "running")
+    return job_id
+
+
+def is_unharmed(cluster: LiveCluster, flag: str, job_id: str) -> bool:
+    """Give the flag, and tell whether who waits for it does as if nothing had happened."""
+    (cluster.folder / "flags" / flag).touch()
+    cluster.wait(job_id)
+    job = cluster.job(job_id)
+    return (job["status"], job["attempt"], job["result"]) == ("succeeded", 1, "unharmed")
+
+
 def incarnations(cluster: LiveCluster) -> list[str]:
     return [row["incarnation"] for row in cluster.client.workers()]
 
@@ -69,16 +89,15 @@ def test_a_fork_bomb_in_a_function_harms_neither_its_worker_nor_its_neighbour(
 ) -> None:
     cluster = functions
     workers = incarnations(cluster)
-    beside = call(cluster, "bystander", "--arg", "seconds=6")
+    beside = bystander(cluster, kind)
     bomb = call(cluster, "bomb", "--arg", f"kind={kind}", "--timeout", "2s", "--grace", "1s")
-    cluster.wait(bomb, beside)
+    cluster.wait(bomb)
     assert cluster.job(bomb)["status"] == "failed"
-    job = cluster.job(beside)
-    assert (job["status"], job["attempt"], job["result"]) == ("succeeded", 1, "unharmed")
+    assert is_unharmed(cluster, kind, beside)
     # In either slot, of the bomb nothing is left but the executor that says so.
     counts = [call(cluster, "processes") for _ in range(4)]
     cluster.wait(*counts)
-    assert [cluster.job(job_id)["result"] for job_id in counts] == [1] * 4
+    assert [job["result"] for job in cluster.jobs(counts)] == [1] * 4
     assert incarnations(cluster) == workers
 
 
@@ -94,8 +113,8 @@ def test_a_process_that_a_function_started_and_memory_ended(functions: LiveClust
     cluster.wait(careless)
     assert cluster.job(careless)["result"] == -9
     # Nor is another job's child anybody else's fault.
-    beside = call(cluster, "bystander", "--arg", "seconds=6")
+    beside = bystander(cluster, "hog")
     guilty = call(cluster, "starts_a_hog", "--arg", "heed=true")
-    cluster.wait(guilty, beside)
+    cluster.wait(guilty)
     assert cluster.job(guilty)["cause"] == "oom"
-    assert cluster.job(beside)["status"] == "succeeded"
+    assert is_unharmed(cluster, "hog", beside)

@@ -1,6 +1,6 @@
 """Workflows, arrays and callbacks through the command line, on a real cluster."""
 
-from tests.engine.conftest import MakeCluster
+from tests.support.live import LiveCluster
 
 FLOW = """
 name: report
@@ -15,9 +15,8 @@ jobs:
 """
 
 
-def test_a_flow_releases_or_cancels_its_children(make_cluster: MakeCluster) -> None:
-    cluster = make_cluster()
-    cluster.run("up")
+def test_a_flow_releases_or_cancels_its_children(standing: LiveCluster) -> None:
+    cluster = standing
     (cluster.folder / "flow.yaml").write_text(FLOW)
     ids = cluster.json("submit", "--flow", "flow.yaml")["jobs"]
     single = {name: job for name, job in ids.items() if isinstance(job, str)}
@@ -43,16 +42,14 @@ def test_a_flow_releases_or_cancels_its_children(make_cluster: MakeCluster) -> N
     assert "cycle.yaml:" in refused.err
 
 
-def test_an_array_gives_up_after_its_failures_and_calls_back(make_cluster: MakeCluster) -> None:
-    cluster = make_cluster({"workers": {"default": {"replicas": 1, "concurrency": 1}}})
-    cluster.run("up")
+def test_an_array_gives_up_after_its_failures_and_calls_back(lone: LiveCluster) -> None:
+    cluster = lone
     said = cluster.json("submit", "--array", "300", "--max-fails", "3", "--", "false")
     array = said["array"]
     [after] = cluster.submit("--after", array, "--after-finished", "--", "true")
     cluster.wait(after)
     assert cluster.job(after)["status"] == "succeeded"
-    with cluster.client as client:
-        told = client.array(array)
+    told = cluster.client.array(array)
     assert told["over"]
     assert told["failed"] >= 4
     assert told["failed"] + told["cancelled"] == 300

@@ -22,7 +22,7 @@ def test_a_backup_goes_on_in_a_new_cluster(make_cluster: MakeCluster) -> None:
     new.run("restore", str(old.folder / "state.backup"))
     new.run("restore", str(old.folder / "state.backup"))  # a second time changes nothing
     new.wait(parent, child, *queued)
-    assert {new.job(job_id)["status"] for job_id in (parent, child, *queued)} == {"succeeded"}
+    assert {job["status"] for job in new.jobs((parent, child, *queued))} == {"succeeded"}
     assert new.job(done[0])["status"] == "succeeded"
     assert new.job(later)["status"] == "scheduled"
     before, after = old.job(done[0]), new.job(done[0])

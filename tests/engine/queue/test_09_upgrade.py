@@ -78,7 +78,7 @@ def test_jobs_in_flight_of_the_first_schema_all_end(
     (cluster.folder / "flags" / "go").touch()
     everything = [ended, again, *running, *queued]
     cluster.wait(*everything)
-    jobs = {job_id: cluster.job(job_id) for job_id in everything}
+    jobs = dict(zip(everything, cluster.jobs(everything), strict=True))
     assert {job["status"] for job in jobs.values()} == {"succeeded"}
     assert [jobs[job_id]["failures"] for job_id in (again, *running)] == [1, 0, 0, 0, 0]
     assert sum(jobs[job_id]["crashes"] for job_id in running) <= 2

@@ -2,6 +2,7 @@
 
 from tests.engine.conftest import MakeCluster
 from tests.support.beside import run_beside
+from tests.support.live import LiveCluster
 
 SECRETS = {"secrets": "/jobctl/secrets"}
 PRODUCER = """
@@ -25,10 +26,9 @@ print(spec.id)
 
 
 def test_a_producer_submits_with_a_login_of_its_own_and_sees_no_other_secret(
-    make_cluster: MakeCluster,
+    standing: LiveCluster,
 ) -> None:
-    cluster = make_cluster({"workers": {"default": {"replicas": 1}}})
-    cluster.run("up")
+    cluster = standing
     code, said = run_beside(
         *(cluster, "python3", "-c", PRODUCER, cluster.project), user="10003:10003", volumes=SECRETS
     )
@@ -61,7 +61,7 @@ def test_a_file_of_redis_that_was_cut_off_is_told_by_up_and_by_doctor(
     assert "incr.aof cut off after byte" in doctor.out + doctor.err
     # Nothing but the very last call is gone. If that was an end, its job comes back and runs again.
     cluster.wait(*jobs)
-    assert {cluster.job(job_id)["status"] for job_id in jobs} == {"succeeded"}
+    assert {job["status"] for job in cluster.jobs(jobs)} == {"succeeded"}
     [fresh] = cluster.submit("--", "true")
     cluster.wait(fresh)
     assert cluster.job(fresh)["status"] == "succeeded"
