@@ -1,0 +1,1 @@
+"""Drills: a workload, faults, and a verdict on what became of the jobs."""
