@@ -9,11 +9,15 @@ from jobctl.cluster.orders import Order
 from jobctl.config import Pool as Settings
 from jobctl.config.autoscale import Autoscale
 from jobctl.control import autoscale
-from jobctl.control.autoscale import Decision, decide
+from jobctl.control.autoscale import Decision, Limit, decide
 from jobctl.control.autoscale_load import GAP, Sample, measure
 from jobctl.control.autoscale_policy import Policy, Room
 from jobctl.control.autoscale_sample import Look, Memory, sample
+from jobctl.control.autoscale_share import Server
 from jobctl.control.state import PoolState
+
+_LONG_GONE = 60.0
+"""Seconds after which workers that were ordered and are not there will hardly come."""
 
 
 @dataclass(frozen=True)
@@ -75,6 +79,21 @@ class Pool:
         """Whether the workers are not as they should be: some are too many, or leaving."""
         seen = self.seen
         return seen is not None and (seen.workers > self.replicas or seen.draining > 0)
+
+    def server(self, name: str, rule: Rule, at: float) -> Server:
+        """Return what this pool could do for its queues; ``at`` is the time of day (s)."""
+        most = self.replicas if rule.order.paused else rule.policy.maximum
+        if self._is_stuck(at):
+            most = 0
+        return Server(name, rule.settings.queues, most * rule.settings.concurrency)
+
+    def _is_stuck(self, at: float) -> bool:
+        """Whether nobody of it works, and that will not soon be otherwise."""
+        if self.seen is None or self.seen.workers:
+            return False
+        if self.replicas:
+            return at - self.at > _LONG_GONE
+        return self.blocked_by == Limit.HOST
 
     def horizon(self, rule: Rule) -> float:
         """Return within how many seconds a job should begin."""

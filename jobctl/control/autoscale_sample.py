@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from jobctl.control.autoscale_load import Backlog, Sample
+from jobctl.control.autoscale_share import ALL, Share
 from jobctl.queue import QueueInfo, QueueState, Worker, WorkerStatus
 
 _SHORTEST_HORIZON = 1.0
@@ -31,6 +32,7 @@ class Look:
     ``containers`` are the short ids of all its workers' containers but those that are being
     removed, ``ordered`` is how many workers it is to have, ``horizon`` within how many seconds a
     queued job should begin: of one that the queue's start rate lets begin later, nothing is said.
+    ``shares`` is which part of a queue's jobs is this pool's: all of those that are not named.
     """
 
     now: float
@@ -41,6 +43,7 @@ class Look:
     containers: Collection[str]
     ordered: int
     horizon: float
+    shares: Mapping[str, Share] = field(default_factory=dict)
 
 
 def sample(memory: Memory, look: Look) -> tuple[Memory, Sample]:
@@ -95,7 +98,8 @@ def _backlog(info: QueueInfo, look: Look, free: int, filled: float) -> Backlog:
         within = max(_SHORTEST_HORIZON, look.horizon)
         queued = min(queued, int(info.start_rate.burst + info.start_rate.per_second * within))
         age = 0.0
-    return Backlog(queued, age, info.parked, paused)
+    mine = look.shares.get(info.name, ALL).of(queued)
+    return Backlog(mine, age, info.parked, paused)
 
 
 def _ended(

@@ -23,6 +23,7 @@ from jobctl.control.autoscale_load import Sample
 from jobctl.control.autoscale_policy import Room
 from jobctl.control.autoscale_pool import Pool, Rule, begun, decided, raised, rested
 from jobctl.control.autoscale_sample import Look
+from jobctl.control.autoscale_share import shares
 from jobctl.control.deaths import Orderer
 from jobctl.control.departures import Departures
 from jobctl.control.drift import SETTLE
@@ -242,6 +243,7 @@ class Autoscaler:
         self._measured_at = self._clock()
         workers = queue.workers()
         now = time.time()
+        parts = shares(pool.server(name, rules[name], now) for name, pool in pools.items())
         for name, before in pools.items():
             rule = rules[name]
             containers = self._containers(view, name)
@@ -254,6 +256,7 @@ class Autoscaler:
                 containers=containers,
                 ordered=before.replicas,
                 horizon=before.horizon(rule),
+                shares=parts[name],
             )
             after = decided(before, rule, look, partial(self._room, view, name, host), now)
             with self._lock:
@@ -267,9 +270,8 @@ class Autoscaler:
 
     def _containers(self, view: _View, name: str) -> frozenset[str]:
         """Return the short ids of a pool's containers but those that are being removed."""
-        removing = self._departures.removing_ids
-        rows = view.seen.pool(name).values()
-        return frozenset(row.id[:SHORT_ID] for row in rows if row.id not in removing)
+        ids = {row.id for row in view.seen.pool(name).values()} - self._departures.removing_ids
+        return frozenset(each[:SHORT_ID] for each in ids)
 
     def _room(self, view: _View, name: str, host: HostRoom, seen: Sample) -> Room:
         """Return how many more workers than there are the host has room for."""
@@ -281,8 +283,7 @@ class Autoscaler:
                 if other != name
             ]
         own = {row.id for row in view.seen.pool(name).values()}
-        overcommit = view.config.controller.cpu_overcommit
-        all_of_it = host.fits(own, ordered, caps[name], overcommit)
+        all_of_it = host.fits(own, ordered, caps[name], view.config.controller.cpu_overcommit)
         there = seen.workers + seen.starting
         return Room(all_of_it.cpus - there, all_of_it.memory - there)
 

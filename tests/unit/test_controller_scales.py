@@ -104,6 +104,26 @@ def test_who_is_on_the_way_out_is_taken_back_before_anybody_is_made(
     assert workers(demo) == {"worker-1", "worker-2", "worker-3"}
 
 
+def test_two_pools_of_one_queue_are_together_as_many_as_it_needs(
+    demo: ClusterInMemory, tmp_path: Path
+) -> None:
+    rule = {**AUTOSCALE, "max": 8}
+    demo.up(
+        {
+            "controller": {"run": "host", "interval": "100ms", "cpu_overcommit": 1000},
+            "workers": {name: {"replicas": 1, "autoscale": rule} for name in ("default", "other")},
+        }
+    )
+    queue = FleetQueue(cluster=demo)
+    control = Running(FakePlace(demo, tmp_path, queue))
+    with control():
+        queue.queued = 100
+        eventually(lambda: len(workers(demo)) == 10)
+        control.look_again(3)
+    assert len(workers(demo)) == 10
+    assert {facts["replicas"] for facts in control.told("autoscale")} == {5}
+
+
 def test_to_zero_and_back(demo: ClusterInMemory, tmp_path: Path) -> None:
     control, queue = scaled(demo, tmp_path, min=0)
     with control():
