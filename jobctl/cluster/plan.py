@@ -37,7 +37,6 @@ def plan(wanted: Desired, seen: Observed) -> Plan:
     for pool in pools.values():
         template = pool.desired.template
         instances += [_Wanted(template, number, wanted, seen) for number in pool.numbers]
-    # The engine starts few at a time, and nobody waits for the controller.
     instances.sort(key=lambda item: item.template.service == names.CONTROLLER)
     check_names(wanted, seen, [item.instance for item in instances if item.row is None])
     instances = [item for item in instances if item.instance.name not in later]
@@ -49,11 +48,26 @@ def plan(wanted: Desired, seen: Observed) -> Plan:
         if item.row is None or item.fault:
             cause = item.fault or _ABSENT
             last = gone.get(item.instance.name)
-            needs = needs_of(builder, wanted, seen, item.template)
+            needs = [
+                *needs_of(builder, wanted, seen, item.template),
+                *_before_controller(builder, wanted, item.template),
+            ]
             create_and_start(builder, item.instance, cause, after=last, needs=needs)
         else:
             _revive(builder, seen, item.instance, item.row)
     return builder.plan()
+
+
+def _before_controller(builder: PlanBuilder, wanted: Desired, template: Template) -> list[str]:
+    """Return what is started before a controller is: all of the cluster's own parts.
+
+    Nobody waits for what it does, and its start would take the processor from what `up` waits for.
+    Where one of them cannot start, no controller comes that would try on after `up` has given up.
+    """
+    if template.service != names.CONTROLLER:
+        return []
+    theirs = tuple(f"start {service}-" for service in wanted.extra)
+    return [start for start in builder.ids("start") if not start.startswith(theirs)]
 
 
 def check_schema(seen: Observed) -> None:

@@ -44,6 +44,12 @@ def test_a_service_starts_after_what_it_needs(demo: ClusterInMemory) -> None:
     assert "start db-1" not in after["create web-1"]
 
 
+def test_the_controller_waits_for_no_service(demo: ClusterInMemory) -> None:
+    after = {action.id: set(action.after) for action in demo.plan(BOTH).actions}
+    assert "start master-1" in after["start controller-1"]
+    assert not after["start controller-1"] & {"start web-1", "start db-1"}
+
+
 def test_it_is_confined_as_our_own_are(demo: ClusterInMemory) -> None:
     demo.up({"services": {"web": {**WEB, "depends_on": {}}}})
     spec = demo.world.boxes["demo-web-1"].spec
