@@ -4,12 +4,31 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 
+from jobctl.chaos import records
+from jobctl.chaos.catalogue import CATALOGUE, Entry
+from jobctl.chaos.errors import NotPossible
 from jobctl.chaos.fault import Allowed, Fault, Instant, LiveFault
+from jobctl.chaos.faults.maker import Undo
+from jobctl.chaos.faults.makers import MAKERS
+from jobctl.chaos.radius import Blast, check
+from jobctl.chaos.records import Records
+from jobctl.chaos.restoring import Wound, restore
+from jobctl.chaos.scene import Scene, check_settings, chosen
+from jobctl.cluster import labels
+from jobctl.cluster.errors import ClusterError
+from jobctl.cluster.observed import instance_of
+from jobctl.engine.errors import EngineError
+from jobctl.engine.model import Container
 from jobctl.engine.protocol import Engine
+from jobctl.queue import new_id
 
 _WITHIN = Allowed()
+
+_MAKING = 60.0
+"""Seconds after which one that is over at once, but not yet over, is undone by somebody else."""
 
 
 def inject(
@@ -26,25 +45,65 @@ def inject(
     Whoever does not is helped out by the controller, and by `heal`. Raises ClusterError (what it
     cannot be done to, what exceeds ``allowed``) and EngineError; then nothing is left of it.
     """
-    raise NotImplementedError
+    entry, rows = _looked_up(engine, project, fault)
+    scene = _scene(engine, project, fault, entry, rows)
+    maker = MAKERS[fault.kind]
+    maker.ready(scene)
+    image = records.image_of(rows, project)
+    with Records(engine, project, image) as held:
+        # As it is now that nobody else makes or undoes one.
+        scene = replace(scene, rows=engine.containers(labels.of_project(project)))
+        scene, undoing = _allowed(scene, entry, held.read(), allowed, rng)
+        live = _recorded(scene, undoing, clock())
+        if undoing:
+            held.write(live)
+    try:
+        maker.make(scene)
+    except (Exception, KeyboardInterrupt):
+        if undoing:
+            undo(engine, project, live)
+        raise
+    if scene.seconds is not None:
+        return live
+    if undoing:
+        records.remove(engine, project, image, live.id)
+    return Instant(live.id, live.kind, live.instance, live.container_id, clock())
 
 
 def undo(engine: Engine, project: str, live: LiveFault) -> None:
     """Undo a fault, however much of it was made; again, or by two at once, is no error.
 
-    Raises EngineError when it could not be undone: its record stays.
+    Raises EngineError and ClusterError when it could not be undone: its record stays.
     """
-    raise NotImplementedError
+    rows = engine.containers(labels.of_project(project))
+    restore(Wound(engine, project, rows, live))
+    if rows:
+        records.remove(engine, project, records.image_of(rows, project), live.id)
 
 
 def live_faults(engine: Engine, project: str) -> tuple[LiveFault, ...]:
     """Return what is recorded as alive, oldest first; () where nothing gives access to it."""
-    raise NotImplementedError
+    return records.read(engine, project, engine.containers(labels.of_project(project)))
 
 
 def heal(engine: Engine, project: str) -> tuple[str, ...]:
     """Undo all that is alive, and return the ids; raises the first error after trying all."""
-    raise NotImplementedError
+    rows = engine.containers(labels.of_project(project))
+    if not rows:
+        return ()
+    with Records(engine, project, records.image_of(rows, project)) as held:
+        found = held.read()
+    undone, errors = [], []
+    for live in found:
+        try:
+            undo(engine, project, live)
+        except (EngineError, ClusterError) as error:
+            errors.append(error)
+        else:
+            undone.append(live.id)
+    if errors:
+        raise errors[0]
+    return tuple(undone)
 
 
 def dry_run(
@@ -55,4 +114,71 @@ def dry_run(
     allowed: Allowed = _WITHIN,
 ) -> str:
     """Say in one sentence what `inject` would do; raises what it would."""
-    raise NotImplementedError
+    entry, rows = _looked_up(engine, project, fault)
+    scene = _scene(engine, project, fault, entry, rows)
+    live = records.read(engine, project, rows)
+    scene, _undoing = _allowed(scene, entry, live, allowed, random.Random())  # noqa: S311
+    on = f" on {scene.instance}" if scene.instance else ""
+    if scene.instance and fault.target is None:
+        on += " (or another, at random)"
+    lasts = f" for {scene.seconds:g} s" if scene.seconds is not None else ""
+    what = entry.does.rstrip(".").replace("\n", " ")
+    return f"{fault.kind}{on}{lasts}: {what}."
+
+
+def _looked_up(engine: Engine, project: str, fault: Fault) -> tuple[Entry, list[Container]]:
+    entry = CATALOGUE[fault.kind]
+    check_settings(fault)
+    if fault.seconds is not None and not entry.lasts:
+        raise NotPossible(
+            f"{fault.kind} is over at once: it cannot last for {fault.seconds:g} s.",
+            "jobctl chaos list",
+        )
+    rows = engine.containers(labels.of_project(project))
+    records.image_of(rows, project)  # is it up?
+    return entry, rows
+
+
+def _scene(
+    engine: Engine, project: str, fault: Fault, entry: Entry, rows: list[Container]
+) -> Scene:
+    seconds = entry.seconds if fault.seconds is None else fault.seconds
+    return Scene(engine, project, new_id(), fault, seconds, rows)
+
+
+def _allowed(
+    scene: Scene, entry: Entry, live: Sequence[LiveFault], allowed: Allowed, rng: random.Random
+) -> tuple[Scene, Undo]:
+    """Choose the target, and return the scene with it and what will undo the fault.
+
+    Raises NotPossible and TooMuch.
+    """
+    if entry.parts:
+        scene = replace(scene, row=chosen(scene.fault, scene.rows, scene.project, rng))
+    check(_blast(scene), live, allowed)
+    undoing = MAKERS[scene.fault.kind].undo(scene)
+    for other in live:
+        if other.instance == scene.instance and other.undo.keys() & undoing.keys():
+            raise NotPossible(
+                f"{scene.instance or 'The cluster'} is under {other.kind} already.",
+                "jobctl chaos heal",
+            )
+    return scene, undoing
+
+
+def _blast(scene: Scene) -> Blast:
+    kind, seconds = scene.fault.kind, scene.seconds
+    pool = scene.row.labels.get(labels.POOL) if scene.row else None
+    if pool is None:
+        return Blast(kind, scene.instance, seconds)
+    members = [row for row in scene.rows if row.labels.get(labels.POOL) == pool]
+    up = frozenset(instance_of(row) for row in members if row.state == "running")
+    every = tuple(sorted(instance_of(row) for row in members))
+    return Blast(kind, scene.instance, seconds, every, up)
+
+
+def _recorded(scene: Scene, undoing: Undo, now: float) -> LiveFault:
+    lasts = _MAKING if scene.seconds is None else scene.seconds
+    container = scene.row.id if scene.row else ""
+    kind, instance = scene.fault.kind, scene.instance
+    return LiveFault(scene.id, kind, instance, container, now, now + lasts, undoing)

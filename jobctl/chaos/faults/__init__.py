@@ -1,0 +1,1 @@
+"""How each kind of fault is made, and what its record must say so that it can be undone."""
