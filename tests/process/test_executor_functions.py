@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from jobctl.queue import MAX_RESULT, Cause, Outcome
+from jobctl.queue.calls.controlling import CANARY
 from jobctl.worker.reports import Report
 from tests.support.function_place import FunctionPlace, call
 from tests.support.worker_queue import a_job
@@ -358,3 +359,16 @@ def test_user_code_never_meets_jobctls_own(place: FunctionPlace) -> None:
     outcome = place.outcome(call("sees"))
     assert outcome.result.startswith(f'[[],["{place.source}"')
     assert "/worker/executor" not in outcome.result
+
+
+def test_no_module_of_the_users_can_take_a_canarys_place(tmp_path: Path) -> None:
+    hidden = FunctionPlace(tmp_path, "import inspect")
+    for name in ("platform", "inspect", "jobctl", "sys"):
+        (hidden.source / f"{name}.py").write_text("raise RuntimeError('no library')")
+    try:
+        assert hidden.outcome(call("m:nothing")).reason.startswith("RuntimeError")
+        found = hidden.outcome(call(CANARY))
+    finally:
+        hidden.lane.close()
+    assert found.succeeded
+    assert found.result.startswith('"3.')

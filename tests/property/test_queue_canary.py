@@ -34,7 +34,7 @@ def test_only_its_worker_gets_it(lab: Lab, queue: Queue) -> None:
     assert queue.facts(job).serving == ("worker-1",)
     assert queue.wait_work(["default", OWN], 0.01)
     (claimed,) = queue.claim("inc-1", 9, ["default", OWN]).jobs
-    assert (claimed.id, claimed.function, claimed.timeout) == (job, "platform:python_version", 30)
+    assert (claimed.id, claimed.function, claimed.timeout) == (job, "jobctl:canary", 30)
     queue.finish("inc-1", [Finish(job, 1, OK)])
     assert queue.get(job).status is Status.SUCCEEDED
 

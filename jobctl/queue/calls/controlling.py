@@ -46,8 +46,8 @@ def drop_guard(holder: str) -> Call[None]:
     return Call("drop_guard", (holder,), nothing)
 
 
-CANARY = "platform:python_version"
-"""The function of a canary: it is always there, takes nothing and has something to say."""
+CANARY = "jobctl:canary"
+"""The function of a canary: an executor's own, which nothing of the user's can hide."""
 
 
 def canary(worker: str, timeout: float) -> Call[str]:

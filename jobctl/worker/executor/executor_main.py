@@ -40,6 +40,7 @@ MAX_RESULT = 64 << 10
 MAX_REASON = 500
 MAX_CAUSES = 10
 KILLED = 128 + 9  # as shells tell that a process was killed
+CANARY = "jobctl:canary"
 # Records wait at most this long for company (ns), reports of a busy job a bit longer.
 FLUSH, FLUSH_REPORTS = 2_000_000, 50_000_000
 
@@ -169,7 +170,7 @@ class Executor:
         self.told = 0  # the last job it was raised in: once is enough
         self.masked = False  # not now: the executor is busy on the job's behalf
         self.seen: set[str] = set()
-        self.functions: dict[str, tuple[Callable[..., Any], int | None]] = {}
+        self.functions: dict[str, tuple[Callable[..., Any], int | None]] = {CANARY: (canary, None)}
         self.loop: asyncio.AbstractEventLoop | None = None
         self.task: asyncio.Task[Any] | None = None
         self.saved = move(os.dup(1), 203)
@@ -578,6 +579,11 @@ def with_job(call: Callable[..., Any], place: int, job: Job, given: Any) -> Any:
     if 0 <= place <= len(given):
         return call(*given[:place], job, *given[place:])
     return call(*given, job=job)
+
+
+def canary() -> str:
+    """What a new worker must run first. It is not imported: no module can take its place."""
+    return sys.version.split()[0]
 
 
 def place_of_job(function: Callable[..., Any]) -> int | None:
