@@ -34,7 +34,7 @@ class DockerEngine(DockerContainers, DockerEvents, DockerImages, DockerNetworks)
             data = self._docker.api.info()
         return EngineInfo(
             id=data["ID"],
-            version=self._docker.version,
+            version=str(data["ServerVersion"]),
             api=self._docker.api.api_version,
             endpoint=self._docker.endpoint.url,
             source=self._docker.endpoint.source,

@@ -22,32 +22,29 @@ from jobctl.engine.frames import payloads
 
 # The newest API whose answers translate.py knows; older engines are spoken to in their own.
 _API = "1.45"
-_PROBE_API = "1.24"  # any will do to ask for the version, which is an unversioned call
+_PROBE_API = "1.24"  # any will do: what it asks are unversioned calls
 ANSWER_TIMEOUT = 120  # s: fifty starts at once queue for ten seconds on a small host
 
 
 class Docker:
     """One connection pool to one engine, for one thread (the SDK promises no more)."""
 
-    def __init__(self, endpoint: Endpoint, version: str, api: str) -> None:
+    def __init__(self, endpoint: Endpoint, api: str) -> None:
         self.endpoint = endpoint
-        self.version = version
         self.api = _client(endpoint, api)
 
     @classmethod
     def open(cls, endpoint: Endpoint) -> "Docker":
-        """Ask the engine for its version and settle on an API both sides know."""
+        """Ask the engine which API it speaks, and settle on one that both sides know."""
         with _naming_failures(endpoint, "connect"):
             probe = _client(endpoint, _PROBE_API)
-            answer: dict[str, Any] = probe.version(api_version=False)
+            newest = _newest_api(probe)
             probe.close()
-        newest = str(answer["ApiVersion"])
-        api = newest if version_lt(newest, _API) else _API
-        return cls(endpoint, str(answer["Version"]), api)
+        return cls(endpoint, newest if version_lt(newest, _API) else _API)
 
     def clone(self) -> "Docker":
         """Return a connection pool of its own for another thread."""
-        return Docker(self.endpoint, self.version, self.api.api_version)
+        return Docker(self.endpoint, self.api.api_version)
 
     def doing(self, what: str) -> AbstractContextManager[None]:
         """Name what is attempted, for the sentence that its failure becomes."""
@@ -57,10 +54,7 @@ class Docker:
         """Send a request whose answer is read as it comes, without any timeout."""
         url = f"{self.api.base_url}/v{self.api.api_version}{path}"
         response = self.api.request(method, url, stream=True, timeout=None, **request)
-        try:
-            response.raise_for_status()
-        except requests.HTTPError as error:
-            create_api_error_from_http_exception(error)
+        _check(response)
         return response
 
     def output(self, response: requests.Response) -> Iterator[bytes]:
@@ -114,6 +108,28 @@ def _naming_failures(endpoint: Endpoint, what: str) -> Iterator[None]:
         raise EngineError(
             f"Could not {what}: {str(error).rstrip('.')}.", "jobctl doctor"
         ) from error
+
+
+def _newest_api(probe: docker.APIClient) -> str:
+    """Ask for the newest API that the engine speaks.
+
+    By a ping, which says so in its header: to tell its version the engine starts programs.
+    """
+    pong = probe.get(f"{probe.base_url}/_ping", timeout=ANSWER_TIMEOUT)
+    _check(pong)
+    if newest := pong.headers.get("Api-Version"):
+        return str(newest)
+    # Something between us and the engine leaves it out.
+    answer: dict[str, Any] = probe.version(api_version=False)
+    return str(answer["ApiVersion"])
+
+
+def _check(response: requests.Response) -> None:
+    """Raise the SDK's error for an answer that is one."""
+    try:
+        response.raise_for_status()
+    except requests.HTTPError as error:
+        create_api_error_from_http_exception(error)
 
 
 def _client(endpoint: Endpoint, api: str) -> docker.APIClient:
