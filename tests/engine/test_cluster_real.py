@@ -1,12 +1,14 @@
 """jobctl.cluster on the real engine: what the in-memory one cannot tell."""
 
 import json
+import random
 import subprocess
 from collections.abc import Iterator
 
 import pytest
 
-from jobctl.chaos.kill import kill_worker
+from jobctl.chaos.fault import Fault, FaultKind
+from jobctl.chaos.inject import inject
 from jobctl.cluster import NotUp, connection, down, ps, scale, up
 from jobctl.cluster.archive import unpack
 from jobctl.cluster.master_api import MasterApi
@@ -123,7 +125,8 @@ def test_composes_tools_see_the_cluster(live: Live) -> None:
 
 def test_a_killed_worker_comes_back_and_all_is_ready(live: Live) -> None:
     made, config = live
-    name = kill_worker(made.project, made.engine)
+    kill = Fault(FaultKind.KILL_WORKER)
+    name = inject(made.engine, made.project, kill, rng=random.Random()).instance
     states = {row.name: row.state for row in ps(made.project, made.engine)}
     assert states[name] == "exited"
     report = up(config, made.engine)

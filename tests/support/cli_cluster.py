@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 
 import jobctl.cluster
-from jobctl.chaos import kill
 from jobctl.cluster import InstanceRow
 from jobctl.cluster.events import Event
 from jobctl.engine.model import Container, EngineInfo
@@ -47,8 +46,7 @@ class Recorder:
 
 def fake(monkeypatch: pytest.MonkeyPatch, name: str, result: Any, *events: Event) -> Recorder:
     recorder = Recorder(result, *events)
-    home = kill if name == "kill_worker" else jobctl.cluster
-    monkeypatch.setattr(home, name, recorder, raising=False)
+    monkeypatch.setattr(jobctl.cluster, name, recorder, raising=False)
     return recorder
 
 

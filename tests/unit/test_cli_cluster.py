@@ -1,4 +1,4 @@
-"""up, down, ps, scale and chaos, with a cluster that is a fake."""
+"""up, down, ps and scale, with a cluster that is a fake."""
 
 import os
 import sys
@@ -20,7 +20,7 @@ from jobctl.cluster import (
 from jobctl.cluster.action import Action, Plan
 from jobctl.cluster.events import Event
 from jobctl.engine.errors import EngineUnreachable
-from tests.support.cli_cluster import ROWS, FakeEngine, fake, row
+from tests.support.cli_cluster import ROWS, FakeEngine, fake
 from tests.support.cli_session import A, B, FakeClient, FakeParts, job, run
 
 PLAN = Plan(
@@ -256,37 +256,15 @@ def test_scale_takes_several_pools(monkeypatch: pytest.MonkeyPatch, parts: FakeP
     assert run("scale", "many", parts=parts).code == 2
 
 
-@pytest.mark.parametrize("name", ["ps", "down", "scale", "kill_worker"])
+@pytest.mark.parametrize("name", ["ps", "down", "scale"])
 def test_what_the_engine_says_is_passed_on(
     monkeypatch: pytest.MonkeyPatch, parts: FakeParts, name: str
 ) -> None:
     fake(monkeypatch, name, EngineUnreachable("No engine answers.", "script/bootstrap"))
-    argv = {"scale": ["scale", "1"], "kill_worker": ["chaos", "kill-worker"]}.get(name, [name])
+    argv = {"scale": ["scale", "1"]}.get(name, [name])
     ran = run(*argv, parts=parts)
     assert ran.code == 1
     assert ran.err == "error: No engine answers.\nnext: script/bootstrap\n"
-
-
-def test_a_worker_is_killed_by_name_or_at_random(
-    monkeypatch: pytest.MonkeyPatch, parts: FakeParts
-) -> None:
-    kill = fake(monkeypatch, "kill_worker", "worker-2")
-    assert run("chaos", "kill-worker", "worker-2", parts=parts).out == "killed worker-2\n"
-    run("chaos", "kill-worker", "--random", parts=parts)
-    assert [given[2] for given, _ in kill.calls] == ["worker-2", None]
-    assert run("chaos", "kill-worker", "worker-2", "--random", parts=parts).code == 2
-
-
-@pytest.mark.parametrize("state", ["running", "exited", ""])
-def test_whoever_kills_a_worker_is_told_who_brings_it_back(
-    monkeypatch: pytest.MonkeyPatch, parts: FakeParts, state: str
-) -> None:
-    fake(monkeypatch, "kill_worker", "worker-2")
-    rows = [row("controller-1", "controller", state=state)] if state else []
-    fake(monkeypatch, "ps", rows)
-    said = run("chaos", "kill-worker", "worker-2", parts=parts).err
-    assert ("the controller brings it back" in said) == (state == "running")
-    assert ("jobctl up brings it back" in said) == (state != "running")
 
 
 def test_a_token_of_a_cluster_that_is_gone_is_replaced(

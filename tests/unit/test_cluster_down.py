@@ -1,14 +1,12 @@
-"""`down`, `ps` and kill-worker on an engine in memory: jobs first, then containers."""
+"""`down` and `ps` on an engine in memory: jobs first, then containers."""
 
-import random
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from jobctl.chaos.kill import kill_worker
-from jobctl.cluster import ClusterError, NotUp, connection, owner, ps
+from jobctl.cluster import NotUp, connection, owner, ps
 from jobctl.engine.errors import NotFound
 from tests.support.cluster_in_memory import PROJECT, ClusterInMemory
 from tests.support.fake_master import FakeMaster
@@ -182,29 +180,3 @@ def test_ps_lists_redis_the_master_and_workers_in_order(demo: ClusterInMemory) -
 
 def test_ps_of_nothing(demo: ClusterInMemory) -> None:
     assert ps("nothing", demo.engine) == []
-
-
-def test_kill_worker_kills_the_named_one(demo: ClusterInMemory) -> None:
-    assert kill_worker(PROJECT, demo.engine, "worker-2") == "worker-2"
-    assert demo.mutations()[0].startswith("kill ")
-    assert demo.states()["demo-worker-2"] == "exited"
-
-
-def test_kill_worker_picks_a_running_one(demo: ClusterInMemory) -> None:
-    demo.world.end("demo-worker-1", 0)
-    rng = random.Random(4)
-    killed = {kill_worker(PROJECT, demo.engine, rng=rng) for _ in range(2)}
-    assert killed == {"worker-2", "worker-3"}
-    with pytest.raises(NotUp):
-        kill_worker(PROJECT, demo.engine)
-
-
-def test_kill_worker_names_its_mistakes(demo: ClusterInMemory) -> None:
-    with pytest.raises(ClusterError, match="worker-1, worker-2, worker-3"):
-        kill_worker(PROJECT, demo.engine, "master-1")
-    demo.world.end("demo-worker-1", 0)
-    with pytest.raises(ClusterError, match="exited"):
-        kill_worker(PROJECT, demo.engine, "worker-1")
-    demo.down()
-    with pytest.raises(NotUp, match="not up"):
-        kill_worker(PROJECT, demo.engine)
