@@ -41,6 +41,7 @@ def master(config: "Config") -> dict[str, Any]:
             }
             for name, queue in config.queues.items()
         },
+        "scaled": _scaled(config),
         "client_rate": _rate(config.client_rate),
         "schedules": {
             name: {
@@ -76,6 +77,14 @@ def worker(config: "Config", pool: "Pool", caller: tuple[int, int] | None) -> di
         "code": POOL_FOLDER if built else None,
         "warm": pool.code is not None,
     }
+
+
+def _scaled(config: "Config") -> list[str]:
+    """Return the queues for which workers are started when jobs wait there."""
+    if config.controller.run == "off":
+        return []
+    pools = [pool for pool in config.workers.values() if pool.autoscale is not None]
+    return sorted({queue for pool in pools for queue in pool.queues})
 
 
 def _rate(per_second: float | None, burst: int | None = None) -> dict[str, Any] | None:

@@ -140,6 +140,8 @@ class Settings(_Frozen):
     defaults: JobDefaults = JobDefaults()
     retention: RetentionRules = RetentionRules()
     queues: dict[str, QueueRules] = Field(default_factory=dict)
+    scaled: frozenset[str] = frozenset()
+    """The queues that pools serve which an autoscaler sees to."""
     client_rate: RateRule | None = None
     """Jobs that one client may submit."""
     schedules: dict[str, ScheduleRule] = Field(default_factory=dict)

@@ -5,7 +5,7 @@ Pure: what is known comes in as `Facts`, and so does the time.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -55,13 +55,16 @@ class Explanation:
     reasons: tuple[Reason, ...]
 
 
-def explain(facts: Facts, now_ms: int) -> Explanation:
-    """What `facts` say of their job at an instant (ms since 1970)."""
+def explain(facts: Facts, now_ms: int, scaled: Container[str] = ()) -> Explanation:
+    """What `facts` say of their job at an instant (ms since 1970).
+
+    `scaled` are the queues for which an autoscaler starts workers when jobs wait there.
+    """
     job = facts.job
     said = _SUMMARIES[job.status]
     if job.status.held and _is_silent(facts):
         said += ", but nothing was heard of its worker for a while"
-    return Explanation(f"Job {job.id} {said}.", tuple(_reasons(facts, now_ms)))
+    return Explanation(f"Job {job.id} {said}.", tuple(_reasons(facts, now_ms, scaled)))
 
 
 _SUMMARIES = {
@@ -76,14 +79,14 @@ _SUMMARIES = {
 }
 
 
-def _reasons(facts: Facts, now_ms: int) -> Iterator[Reason]:
+def _reasons(facts: Facts, now_ms: int, scaled: Container[str]) -> Iterator[Reason]:
     job = facts.job
     if job.status is Status.BLOCKED:
         yield from _blocked(facts, now_ms)
     elif job.status is Status.SCHEDULED:
         yield _scheduled(job, now_ms)
     elif job.status is Status.QUEUED:
-        yield from _queued(facts)
+        yield from _queued(facts, scaled)
     elif job.status.held:
         yield from _held(facts, now_ms)
     else:
@@ -125,15 +128,14 @@ def _scheduled(job: Job, now_ms: int) -> Reason:
     return Reason(Why.DELAY, f"It was submitted for later: it is due {when}.")
 
 
-def _queued(facts: Facts) -> Iterator[Reason]:
+def _queued(facts: Facts, scaled: Container[str]) -> Iterator[Reason]:
     job = facts.job
     if facts.queue_state is QueueState.PAUSED:
         yield Reason(
             Why.PAUSED, f"Its queue {job.queue} is paused.", f"jobctl queue resume {job.queue}"
         )
     if not facts.serving:
-        text = f"No living worker serves its queue {job.queue} (see `queues` of the pools)."
-        yield Reason(Why.NO_WORKER, text, "jobctl ps")
+        yield _unserved(job.queue, job.queue in scaled)
     if facts.parked:
         yield Reason(Why.LIMIT, _limit(facts))
     if facts.rate_wait is not None:
@@ -147,6 +149,14 @@ def _queued(facts: Facts) -> Iterator[Reason]:
         ahead = f"{facts.ahead} jobs are" if facts.ahead != 1 else "1 job is"
         turn = f"{ahead} before it {where}" if facts.ahead else f"It is the next {where}"
         yield Reason(Why.WAITING_ITS_TURN, f"{turn}{_served_by(facts.serving)}.")
+
+
+def _unserved(queue: str, scaled: bool) -> Reason:
+    if scaled:
+        text = f"No worker serves its queue {queue} yet: the autoscaler is to start one for it."
+        return Reason(Why.NO_WORKER, text, "jobctl autoscale status")
+    text = f"No living worker serves its queue {queue} (see `queues` of the pools)."
+    return Reason(Why.NO_WORKER, text, "jobctl ps")
 
 
 def _limit(facts: Facts) -> str:

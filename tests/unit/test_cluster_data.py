@@ -281,5 +281,22 @@ def test_what_the_master_is_told_of_rates_rules_and_schedules() -> None:
     }
     assert told["retention"]["succeeded"] == {"age": 3600.0, "count": None}
     # It is what the master reads: every key known, every value of its kind.
-    own = {"project": "demo", "token": "t", "redis_password": "p"}
-    assert Settings(**{**told, **own}).queues["b"].submit is not None
+    assert read(told).queues["b"].submit is not None
+
+
+def read(told: dict[str, Any]) -> Settings:
+    return Settings(**{**told, "project": "demo", "token": "t", "redis_password": "p"})
+
+
+@pytest.mark.parametrize(("run", "expected"), [("host", {"a", "b"}), ("off", set())])
+def test_the_master_is_told_of_queues_that_an_autoscaler_sees_to(
+    run: str, expected: set[str]
+) -> None:
+    rule = {"min": 0, "max": 4, "target_wait": "10s"}
+    pools = {
+        "default": {},
+        "one": {"queues": ["a", "b"], "autoscale": rule},
+        "two": {"queues": ["b"], "autoscale": rule},
+    }
+    told = service_settings.master(config({"controller": {"run": run}, "workers": pools}))
+    assert read(told).scaled == expected

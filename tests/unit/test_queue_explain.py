@@ -34,6 +34,15 @@ def test_the_summary_is_one_sentence_with_the_id() -> None:
         assert summary.endswith(".")
 
 
+def test_who_waits_for_a_pool_that_is_at_zero_is_told_that_it_grows() -> None:
+    found = Facts(job=Job(id=ID, status=Status.QUEUED, queue="gpu"), now_ms=NOW)
+    (reason,) = explain(found, NOW, {"gpu"}).reasons
+    assert (reason.kind, reason.hint) == (Why.NO_WORKER, "jobctl autoscale status")
+    assert "the autoscaler is to start one" in reason.text
+    (reason,) = explain(found, NOW, {"cpu"}).reasons
+    assert reason.hint == "jobctl ps"
+
+
 def test_blocked_names_what_it_waits_for() -> None:
     parents = {"B": Status.RUNNING, "C": None}
     found = reasons(Status.BLOCKED, {"parents": parents}, due_at=NOW + 60_000)

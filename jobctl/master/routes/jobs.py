@@ -140,4 +140,5 @@ async def retry(job_id: JobId, service: ServiceDep) -> Json:
 async def explained(job_id: JobId, service: ServiceDep) -> Json:
     """Say why a job is not running yet, or why it ended as it did."""
     facts = await service.queue.facts(job_id)
-    return Json(explanation_view(facts.job, explain(facts, facts.now_ms)))
+    said = explain(facts, facts.now_ms, service.settings.scaled)
+    return Json(explanation_view(facts.job, said))
