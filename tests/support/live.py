@@ -16,7 +16,9 @@ import yaml
 
 from jobctl.client import Client, ClientError
 from jobctl.engine import open_engine
+from jobctl.engine.errors import EngineError
 from jobctl.engine.protocol import Engine
+from tests.support.eventually import eventually
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 _PATIENCE = 60.0
@@ -185,6 +187,23 @@ class LiveCluster:
         What is killed through the engine stays down for it.
         """
         self.engine.execute(self.container(instance), ("sh", "-c", "kill -9 -1"))
+
+    def pause(self, instance: str) -> None:
+        """Freeze an instance.
+
+        Under load runc gives up at freezing what is busy, and thaws it again: then once more.
+        """
+
+        def freeze() -> bool:
+            try:
+                self.engine.pause(self.container(instance))
+            except EngineError as error:
+                if "unable to freeze" not in str(error):
+                    raise
+                return False
+            return True
+
+        eventually(freeze)
 
     def restart(self, instance: str) -> None:
         """Stop an instance politely and start it again."""

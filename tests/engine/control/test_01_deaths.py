@@ -72,7 +72,7 @@ def test_a_paused_worker_keeps_its_jobs(watched: LiveCluster) -> None:
     ids = watched.submit("--array", "6", "--", "sleep", "3")
     # As many as it runs at a time: no more can begin before it is paused.
     held = eventually(lambda: both(running_on(watched, "worker-1")))
-    watched.engine.pause(f"{watched.project}-worker-1")
+    watched.pause("worker-1")
     rest = [job_id for job_id in ids if job_id not in held]
     watched.wait(*rest)
     # The others are long done, and the controller has looked more than once.
