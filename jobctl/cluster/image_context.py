@@ -20,8 +20,10 @@ Role = Literal["base", "redis", "master", "worker", "controller", "runtime"]
 _CODE: Mapping[Role, tuple[str, ...]] = {
     "master": ("queue", "master"),
     "worker": ("queue", "worker"),
-    "controller": ("queue", "engine", "config", "cluster", "control"),
+    "controller": ("queue", "engine", "config", "cluster", "chaos", "control"),
 }
+_LEFT_OUT = {"chaos": "drills/"}
+"""Of a part, what only the command line runs."""
 _FILE_MODE = 0o644  # the same for every file, whatever umask the checkout was made under
 _TAG_DIGITS = 12
 
@@ -33,7 +35,9 @@ def role_files(role: Role) -> dict[str, bytes]:
     package = Path(jobctl.__file__).parent
     for part in _CODE.get(role, ()):
         files["jobctl/__init__.py"] = (package / "__init__.py").read_bytes()
-        files |= {f"jobctl/{part}/{path}": data for path, data in _tree(package / part)}
+        left_out = _LEFT_OUT.get(part, "/")  # no path begins like that
+        found = dict(_tree(package / part))
+        files |= {f"jobctl/{part}/{p}": d for p, d in found.items() if not p.startswith(left_out)}
     return files
 
 

@@ -14,6 +14,7 @@ from jobctl.control import state
 from jobctl.control.autoscaling import Autoscaler
 from jobctl.control.custody import Custody
 from jobctl.control.deaths import cause_of
+from jobctl.control.faults import Faults
 from jobctl.control.feed import Feed
 from jobctl.control.gauges import Gauging
 from jobctl.control.guard import Guard
@@ -78,6 +79,7 @@ class Controller:
         )
         self._mender = Mender(engine, self._traces, say, clock)
         self._custody = Custody(engine, say, clock)
+        self._faults = Faults(engine, place, say, clock, self._wake.set)
         self._scaler = Autoscaler(
             engine,
             place,
@@ -201,6 +203,8 @@ class Controller:
         # Redis first of all: nothing else is of use without it, and to ask it may take seconds.
         pause = self._wishes.interval
         locked = seen.seed is not None and not seen.seed_abandoned
+        with self._troubles.within("faults"):
+            self._faults.look(seen)
         if wanted is not None:
             self._gauging.looked(seen, wanted[1])
             scaled, fresh = self._scaled(seen, *wanted)
@@ -211,10 +215,14 @@ class Controller:
         if wanted is not None:
             with self._troubles.within("watchdog"):
                 self._watching.round(
-                    seen, *wanted, locked=locked, conditions=self._mender.conditions
+                    seen,
+                    *wanted,
+                    locked=locked,
+                    conditions=self._mender.conditions,
+                    faulted=self._faults.left_alone,
                 )
         self._write()
-        return pause
+        return min(pause, self._faults.pause)
 
     def _scaled(
         self, seen: Observed, wanted: Desired, config: Config
@@ -234,7 +242,7 @@ class Controller:
             if any(len(seen.pool(name)) > pool.replicas for name, pool in wanted.pools.items()):
                 # Which of them go depends on what they do.
                 seen = self._place.look(self._engine, ask=True)
-            others = self._watching.mending | self._scaler.removing
+            others = self._watching.mending | self._scaler.removing | self._faults.left_alone
             more = self._mender.mend(wanted, seen, config.healing, others, fresh)
         except (Conflict, NotFound) as error:
             self._troubles.has("look-again", str(error))

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from jobctl.chaos import live, records
+from jobctl.chaos.fault import LiveFault
 from jobctl.cluster import labels, names, orders, spec
 from jobctl.cluster.observed import Observed, Stored, observe
 from jobctl.cluster.secrets import WEBHOOK
@@ -60,6 +62,10 @@ class Place(Protocol):
 
     def signing(self, seen: Observed) -> bytes:
         """Return what webhooks are signed with; b"" when they are not."""
+        ...
+
+    def faults(self, engine: Engine, seen: Observed) -> tuple[LiveFault, ...]:
+        """Return the faults that are recorded as alive, oldest first."""
         ...
 
 
@@ -117,6 +123,12 @@ class InCluster:
         except FileNotFoundError:
             return b""  # an `up` of an earlier version wrote the secrets
 
+    def faults(self, engine: Engine, seen: Observed) -> tuple[LiveFault, ...]:
+        """Read them on the mounted volume."""
+        del engine, seen
+        folder = self.control / live.NAME
+        return live.live_in({f"{live.NAME}/{p.name}": _data(p) for p in folder.glob("*.json")})
+
     def _connection(self) -> Connection:
         return Connection(f"http://{names.MASTER}:8000", _text(self.secrets / "controller-token"))
 
@@ -162,6 +174,10 @@ class OnHost:
         held = seen.stored.secrets if seen.stored else None
         return held.webhook.encode() if held else b""
 
+    def faults(self, engine: Engine, seen: Observed) -> tuple[LiveFault, ...]:
+        """Read them through the engine."""
+        return records.read(engine, self.project, list(seen.containers.values()))
+
 
 def _is_redis(marks: Mapping[str, str]) -> bool:
     return marks.get(labels.SERVICE) == names.REDIS
@@ -174,6 +190,14 @@ def _stored(files: Mapping[str, bytes]) -> Stored:
         schema=spec.newest_schema(files),
         orders=orders.orders_in(files),
     )
+
+
+def _data(path: Path) -> bytes:
+    """Return a file's content; of one that is gone just now nothing."""
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        return b""
 
 
 def _text(path: Path) -> str:

@@ -25,7 +25,8 @@ class View:
     """One look at the cluster, as a round of the controller has it at the instant ``at``.
 
     ``locked``: a command changes containers. ``me`` is the short id of the container that the
-    watchdog itself runs in: who asks needs no check.
+    watchdog itself runs in: who asks needs no check. ``faulted`` are the instances under a fault
+    that somebody made on purpose.
     """
 
     seen: Observed
@@ -35,6 +36,7 @@ class View:
     locked: bool = False
     conditions: tuple[Condition, ...] = ()
     me: str = ""
+    faulted: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -86,7 +88,7 @@ def targets_of(view: View) -> tuple[Target, ...]:
             cooldown,
             each.watch.restart,
             each.needs,
-            _left_alone(each.row),
+            _left_alone(view, each),
         )
         for each in _watched(view)
     )
@@ -97,7 +99,7 @@ def probes_of(view: View) -> tuple[Probe, ...]:
     found: list[Probe] = []
     pools: dict[str, list[_Watched]] = {}
     for each in _watched(view):
-        if each.row is None or _left_alone(each.row):
+        if each.row is None or _left_alone(view, each):
             continue
         if each.row.health in ("healthy", "unhealthy"):
             found.append(_probe(each, each.row, "health"))
@@ -187,11 +189,13 @@ def _watched(view: View) -> Iterator[_Watched]:
             yield _Watched(instance_of(row), service, row, watchdog.of(service), redis)
 
 
-def _left_alone(row: Container | None) -> str:
-    if row is None:
+def _left_alone(view: View, watched: _Watched) -> str:
+    if watched.row is None:
         return "missing"
+    if watched.instance in view.faulted:
+        return "under a fault"
     # What does not run is healing's; a pause is somebody's wish.
-    return "" if row.state == "running" else row.state
+    return "" if watched.row.state == "running" else watched.row.state
 
 
 def _probe(each: _Watched, row: Container, way: Way, check: Check | None = None) -> Probe:

@@ -108,13 +108,15 @@ class Watching:
         *,
         locked: bool,
         conditions: Collection[Condition] = (),
+        faulted: frozenset[str] = frozenset(),
     ) -> frozenset[str]:
         """Take a new look at the cluster, and return at once what `mending` says.
 
         ``locked``: somebody is changing containers. ``conditions`` are those of healing.
+        ``faulted`` are under a fault made on purpose: nothing is done about them.
         """
         at, me = self._clock(), self._place.holder
-        view = View(seen, wanted, config, at, locked, tuple(conditions), me)
+        view = View(seen, wanted, config, at, locked, tuple(conditions), me, faulted)
         with self._lock:
             self._view = view
         self._wake.set()

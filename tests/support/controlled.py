@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
+from jobctl.chaos import records
+from jobctl.chaos.fault import LiveFault
 from jobctl.cluster.observed import Observed, observe
 from jobctl.control.controller import Controller
 from jobctl.engine.protocol import Engine
@@ -84,6 +86,9 @@ class FakePlace:
     def queue(self, seen: Observed) -> Queue:
         del seen
         return cast("Queue", self.fake)
+
+    def faults(self, engine: Engine, seen: Observed) -> tuple[LiveFault, ...]:
+        return records.read(engine, self.project, list(seen.containers.values()))
 
     def signing(self, seen: Observed) -> bytes:
         del seen

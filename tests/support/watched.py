@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
+from jobctl.chaos.fault import LiveFault
 from jobctl.cluster.observed import observe
 from jobctl.config import Config
 from jobctl.control.deaths import Death, Orderer
@@ -114,6 +115,9 @@ class Watched:
     def signing(self, seen: Any) -> bytes:
         del seen
         return self.secret
+
+    def faults(self, engine: Engine, seen: Any) -> tuple[LiveFault, ...]:
+        raise NotImplementedError
 
     def look(self, engine: Engine, *, ask: bool) -> Any:
         raise NotImplementedError
