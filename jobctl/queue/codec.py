@@ -133,8 +133,12 @@ def handed(reply: Sequence[str] | None) -> Claims | None:
     """What a blocking pop brought: jobs, none of them for a token, None for nothing."""
     if not reply:
         return None
-    said = json.loads(reply[1])
-    return claims(said) if isinstance(said, list) else Claims([])
+    said = reply[1]
+    if said[0] == "[":
+        return claims(json.loads(said))
+    # Four words: a job that came in by the short way (see express.lua).
+    words = said.split(" ", 3)
+    return Claims([ClaimedJob(words)] if len(words) > 1 else [])
 
 
 def worker(flat: Sequence[str], held: Sequence[str]) -> Worker:

@@ -36,6 +36,7 @@ _PARTS = (
     "queues",
     "limits",
     "leases",
+    "express",
     "jobs",
     "cascades",
     "claims",
@@ -74,7 +75,7 @@ def _words() -> str:
     rows = [f"  [{_quote(was)}] = {_set(to)}," for was, to in allowed.items()]
     return "\n".join(
         [
-            f"local SCHEMA, LIBRARY = {SCHEMA}, '{LIBRARY}'",
+            f"local SCHEMA, THIS_SCHEMA, LIBRARY = {SCHEMA}, '{SCHEMA}', '{LIBRARY}'",
             f"local MAX_CRASHES, MAX_LOSSES = {MAX_CRASHES}, {MAX_LOSSES}",
             f"local OWN = {_quote(own_queue(''))}",
             f"local HELD, TERMINAL = {_set(HELD)}, {_set(TERMINAL)}",

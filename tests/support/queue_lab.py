@@ -96,6 +96,9 @@ class Lab:
         self.redis.zadd(f"{self.prefix}due", {job_id: 1}, xx=True)
 
     def silence(self, incarnation: str, leases: float) -> None:
-        """As if a worker's last heartbeat were that many leases ago."""
+        """As if a worker's last word were that many leases ago."""
+        key = f"{self.prefix}worker:{incarnation}"
         then = self.now_ms() - round(leases * LEASE * 1000)
-        self.redis.hset(f"{self.prefix}worker:{incarnation}", "heartbeat_at", str(then))
+        self.redis.hset(key, "heartbeat_at", str(then))
+        if self.redis.hexists(key, "awake_until"):
+            self.redis.hset(key, "awake_until", str(then + round(LEASE / 2 * 1000)))

@@ -134,14 +134,19 @@ end
 -- Registers a function of the library. What does not need memory, or gives some back,
 -- is allowed while Redis is full: jobs must be able to finish then.
 local READS, SHRINKS, GROWS = { 'no-writes' }, { 'allow-oom' }, {}
-local THIS_SCHEMA = { ['' .. SCHEMA] = true }
+local THESE_SCHEMAS = { [THIS_SCHEMA] = true }
 
-local function define(name, flags, body, schemas)
+-- express: what may do it all at once, without a context; nil from it if it did nothing.
+local function define(name, flags, body, schemas, express)
   redis.register_function({
     function_name = LIBRARY .. '_' .. name,
     flags = flags,
     callback = function(keys, args)
-      local ctx, refusal = begin(keys[1], schemas or THIS_SCHEMA, flags == READS)
+      local quick = express and express(keys[1], args)
+      if quick then
+        return quick
+      end
+      local ctx, refusal = begin(keys[1], schemas or THESE_SCHEMAS, flags == READS)
       if refusal then
         return refusal
       end

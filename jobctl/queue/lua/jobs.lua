@@ -146,7 +146,7 @@ define('submit', GROWS, function(ctx, args)
     i = i + HEAD + 2 * args[i + 3]
   end
   return created
-end)
+end, nil, submit_to_waiting)
 
 local function wrong_status(job)
   return redis.error_reply('WRONGSTATUS ' .. job.id .. ' ' .. job.status)

@@ -3,10 +3,12 @@
 --
 -- Keys:
 --   waiting:<queue>       zset  incarnations that wait for its jobs, by since when (ms)
---   handed:<incarnation>  list  what was claimed for it, as a claim would return it; one
---                               entry at most, because whoever is handed something waits no more
+--   handed:<incarnation>  list  what was claimed for it, as a claim would return it, or (see
+--                               express.lua) as four words; one entry at most, because whoever
+--                               is handed something waits no more
 -- and of worker:<incarnation>:
 --   room, waits_for       how many jobs it waits for, and of which queues, in its order
+--   awake_until           until when (ms) that it said so proves that it is not paused
 
 -- queues: those it waits for, if that is known.
 function stop_waiting(ctx, incarnation, queues)
@@ -16,7 +18,7 @@ function stop_waiting(ctx, incarnation, queues)
     for queue in string.gmatch(queues, '%S+') do
       redis.call('ZREM', ctx.p .. 'waiting:' .. queue, incarnation)
     end
-    redis.call('HDEL', key, 'waits_for', 'room')
+    redis.call('HDEL', key, 'waits_for', 'room', 'awake_until')
   end
 end
 
@@ -72,7 +74,8 @@ define('wait', SHRINKS, function(ctx, args)
   if worker[2] or room <= 0 or redis.call('EXISTS', ctx.p .. 'handed:' .. incarnation) == 1 then
     return 0
   end
-  redis.call('HSET', key, 'room', room, 'waits_for', table.concat(args, ' ', 3))
+  redis.call('HSET', key, 'room', room, 'waits_for', table.concat(args, ' ', 3),
+    'awake_until', string.format('%.0f', ctx.now + ctx.lease / 2))
   for i = 3, #args do
     redis.call('ZADD', ctx.p .. 'waiting:' .. args[i], ctx.now, incarnation)
     ctx.queues[args[i]] = true
