@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from jobctl.cluster import labels, names, secrets, spec
+from jobctl.cluster import labels, names, orders, secrets, spec
 from jobctl.cluster.archive import unpack
 from jobctl.cluster.errors import ClusterError
 from jobctl.cluster.master_api import MasterApi, WorkerLoad
@@ -178,13 +178,26 @@ def stored_in(files: Mapping[str, bytes], project: str) -> Stored:
 
 
 def _stored(engine: Engine, master: Container) -> Stored | None:
-    """Read the volumes through the master's container, which need not run."""
+    """Read the volumes through the master's container, which need not run.
+
+    Not all of the control volume: there may be hundreds of incidents on it.
+    """
+
+    def files(folder: str) -> dict[str, bytes] | None:
+        archive = engine.get_archive(master.id, f"/{folder}")
+        return None if archive is None else unpack(archive)
+
     project = master.labels[labels.PROJECT]
-    control = engine.get_archive(master.id, f"/{spec.FOLDER}")
-    kept = engine.get_archive(master.id, f"/{secrets.FOLDER}")
-    if control is None or kept is None:
+    kept, specs, ruled = files(secrets.FOLDER), files(spec.SPECS), files(orders.FOLDER)
+    if kept is None:
         return None  # it was removed meanwhile
-    return stored_in({**unpack(control), **unpack(kept)}, project)
+    found = stored_in({**(specs or {}), **(ruled or {}), **kept}, project)
+    newest = found.generation
+    if newest is not None and (found.fallback is not None or not newest.fallback):
+        return found
+    # An earlier jobctl wrote the specs, or the one to go back to, beside everything else.
+    control = files(spec.FOLDER)
+    return None if control is None else stored_in({**control, **kept}, project)
 
 
 def _connection(engine: Engine, master: Container, stored: Stored) -> Connection | None:

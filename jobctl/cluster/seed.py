@@ -28,10 +28,17 @@ _FOLDERS = (
     File("seed/jobs", None, 0, secrets.MASTER_UID, 0o751),
     File("seed/redis", None, secrets.REDIS_UID, secrets.REDIS_UID, 0o700),
 )
-_OF_CONTROLLERS = File(
-    f"{spec.FOLDER}/{names.CONTROLLER}", None, secrets.CONTROLLER_UID, secrets.CONTROLLER_UID, 0o755
+_WITH_SPECS = (
+    File(spec.SPECS, None, 0, 0, 0o755),
+    File(
+        f"{spec.FOLDER}/{names.CONTROLLER}",
+        None,
+        secrets.CONTROLLER_UID,
+        secrets.CONTROLLER_UID,
+        0o755,
+    ),
 )
-"""With every spec: the volume may be older than controllers are."""
+"""With every spec: the volume may be older than these folders are."""
 
 
 class Moved(Conflict):
@@ -92,7 +99,7 @@ class Seed:
             files.append(secrets.webhook_file(signing))
         if newer is None or (newer.spec, newer.fallback) != (wanted, fallback):
             fresh = Generation(held.highest + 1, wanted, fallback)
-            files += [_OF_CONTROLLERS, spec.file(fresh)]
+            files += [*_WITH_SPECS, spec.file(fresh)]
         if files:
             self._engine.put_archive(self._name, "/", pack(files))
         return kept

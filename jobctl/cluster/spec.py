@@ -15,6 +15,9 @@ from typing import Any
 from jobctl.cluster.archive import File
 
 FOLDER = "jobctl/control"
+SPECS = f"{FOLDER}/specs"
+"""Where the files are: apart, so that whoever reads them does not read all incidents, too. Those of
+an earlier jobctl lie in the folder above."""
 SCHEMA = 2
 _READABLE = (1, 2)
 """Schemas whose files can be read: in those of 1, `jobs` had other settings for retries."""
@@ -64,7 +67,7 @@ def file(generation: Generation) -> File:
     numbers = {"generation": generation.number, "fallback": generation.fallback}
     body = {"schema": SCHEMA, **numbers, **asdict(generation.spec)}
     text = json.dumps({**body, "checksum": _checksum(body)}, sort_keys=True, indent=1)
-    path = f"{FOLDER}/spec-{generation.number}.json"
+    path = f"{SPECS}/spec-{generation.number}.json"
     return File(path, text.encode(), 0, 0, 0o444)
 
 

@@ -10,6 +10,7 @@ import os
 import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Protocol
 
@@ -91,7 +92,7 @@ class InCluster:
         """Ask the engine; what is wanted comes from the mounted volume."""
         files = {
             f"{spec.FOLDER}/{path.name}": path.read_bytes()
-            for path in self.control.glob("spec-*.json")
+            for path in chain(self.control.glob("spec-*.json"), self.control.glob("specs/*.json"))
         }
         for path in (self.folder / "orders").glob("*.json"):
             files[f"{orders.FOLDER}/{path.name}"] = path.read_bytes()

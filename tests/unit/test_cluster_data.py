@@ -113,7 +113,7 @@ def test_the_newest_whole_generation_wins() -> None:
     assert newest is not None
     assert (newest.number, newest.spec.overrides) == (10, {"default": 10})
     assert newest.spec == replace(whole, overrides={"default": 10})
-    torn = {**files, "control/spec-11.json": files["jobctl/control/spec-10.json"][:-9]}
+    torn = {**files, "control/spec-11.json": files["jobctl/control/specs/spec-10.json"][:-9]}
     assert spec.newest(torn) == newest
     assert spec.highest_number(torn) == 11
     assert spec.newest({}) is None

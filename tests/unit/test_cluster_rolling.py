@@ -234,7 +234,7 @@ def test_what_cannot_be_rolled_back_is_told(demo: ClusterInMemory) -> None:
     demo.up()
     fails_its_canary(demo)
     _, tree = demo.world.volumes[f"{PROJECT}-control"]
-    when(demo, "wave 1", lambda: tree.entries.pop("/spec-1.json"))
+    when(demo, "wave 1", lambda: tree.entries.pop("/specs/spec-1.json"))
     with pytest.raises(UpdateFailed, match="There is no earlier spec to go back to"):
         demo.up(SMALL)
     assert memories(demo) == {"worker-1": 96, "worker-2": 96, "worker-3": 128}

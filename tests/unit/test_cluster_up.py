@@ -88,13 +88,13 @@ def test_the_newest_whole_spec_counts(demo: ClusterInMemory) -> None:
     demo.up()
     demo.scale({"default": 5})
     _, tree = demo.world.volumes["demo-control"]
-    info, data = tree.entries["/spec-2.json"]
-    broken = renamed(info, "spec-3.json")
+    info, data = tree.entries["/specs/spec-2.json"]
+    broken = renamed(info, "specs/spec-3.json")
     broken.size = 50
-    tree.entries["/spec-3.json"] = (broken, data[:50])
+    tree.entries["/specs/spec-3.json"] = (broken, data[:50])
     assert demo.up().overrides == {"default": 5}
     demo.up({"logs": {"files": 4}})
-    assert sorted(stored(demo, "control")) == [f"/spec-{n}.json" for n in range(1, 6)]
+    assert sorted(stored(demo, "control")) == [f"/specs/spec-{n}.json" for n in range(1, 6)]
 
 
 def test_a_scale_override_is_kept_until_it_is_reset(demo: ClusterInMemory) -> None:

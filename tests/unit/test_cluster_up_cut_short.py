@@ -117,7 +117,7 @@ def test_two_ups_at_once_end_in_one_cluster(demo: ClusterInMemory) -> None:
     assert failures == []
     assert demo.states() == ALL
     assert len(demo.world.networks) == 1
-    assert list(stored(demo, "control")) == ["/spec-1.json"]
+    assert list(stored(demo, "control")) == ["/specs/spec-1.json"]
 
 
 def test_a_lock_that_is_held_is_waited_for(

@@ -48,7 +48,7 @@ def _write_old_spec(cluster: ClusterInMemory) -> None:
     del body["checksum"]
     body["checksum"] = spec._checksum(body)
     _, tree = cluster.world.volumes[f"{PROJECT}-control"]
-    info, _ = tree.entries["/spec-1.json"]
+    info, _ = tree.entries.pop("/specs/spec-1.json")  # they lay elsewhere, too
     data = json.dumps(body).encode()
     info = renamed(info, "spec-2.json")
     info.size = len(data)
