@@ -12,6 +12,7 @@ import struct
 import sys
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from .settings import JobUser
 
@@ -40,6 +41,7 @@ class Launcher:
         self._user = user
         self._printed = printed
         self._partial = b""
+        self._ends = self._kills = 0
         self.pid = 0
         """Its number while it runs, else 0."""
         self.line = -1
@@ -69,15 +71,13 @@ class Launcher:
         self, output: str, argv: tuple[str, ...], environ: dict[str, str], stdin: bytes | None
     ) -> None:
         """Asks the started launcher to run a job; OSError if that is impossible now."""
-        request = marshal.dumps((output, argv, environ, stdin))
-        request = len(request).to_bytes(4, "little") + request
         try:
-            self._write(request)
+            self._request(output, argv, environ, stdin)
         except (BrokenPipeError, ConnectionResetError):
             # It was ended while it had nothing to do. Nobody has read the request.
             self.end()
             self.start()
-            self._write(request)
+            self._request(output, argv, environ, stdin)
 
     def hear(self) -> list[list[bytes]] | None:
         """The words of each answer there is; [] if it has gone; None if PATIENCE has passed."""
@@ -99,7 +99,12 @@ class Launcher:
         with suppress(ProcessLookupError):
             # A job can stop it, as both share a UID.
             os.kill(self.pid, signal.SIGCONT)
-            os.kill(self.pid, KILL if number == signal.SIGKILL else END)
+            if number == signal.SIGKILL:
+                os.kill(self.pid, KILL)
+                self._kills += 1
+            else:
+                os.kill(self.pid, END)
+                self._ends += 1
 
     def end(self) -> int:
         """Kills it, if it lives; how it ended, as subprocess has it."""
@@ -110,6 +115,7 @@ class Launcher:
         _, status = os.waitpid(self.pid, 0)
         os.close(self.line)
         self.pid, self.line, self._partial = 0, -1, b""
+        self._ends = self._kills = 0
         return os.waitstatus_to_exitcode(status)
 
     def _spawn(self, theirs: int) -> int:
@@ -130,7 +136,10 @@ class Launcher:
             setsid=True,
         )
 
-    def _write(self, request: bytes) -> None:
+    def _request(self, *job: Any) -> None:
+        # What was sent so far was for the jobs before this one.
+        request = marshal.dumps((*job, (self._ends, self._kills)))
+        request = len(request).to_bytes(4, "little") + request
         sent = os.write(self.line, request)
         while sent < len(request):
             sent += os.write(self.line, memoryview(request)[sent:])

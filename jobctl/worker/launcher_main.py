@@ -11,7 +11,8 @@ A job can still kill it; the supervisor then starts another one.
 What it knows that nobody else can: it is the subreaper of all that the job starts, so when no
 child is left to wait for, no process of the job lives, however it left its group.
 
-    supervisor -> launcher   4 bytes of length, then marshal of (output, argv, environ, stdin)
+    supervisor -> launcher   4 bytes of length, then marshal of (output, argv, environ, stdin, sent)
+                             with `sent`, how often END and KILL were sent to this process so far
     launcher -> supervisor   R                ready, once
                              E code changed   the job has ended, nothing of it lives
                              L code           its first process has ended, others are being ended
@@ -36,7 +37,6 @@ LINE = 3
 # Real-time ones, so that nobody sends them by accident. launcher.py has the same numbers.
 END = 40
 KILL = 41
-_ORDERS = (END, KILL)
 _HEARD = (_signal.SIGCHLD, END, KILL)
 
 _PR_SET_DUMPABLE = 4
@@ -64,6 +64,8 @@ class Launcher:
         self._alone = alone
         self._printed = printed
         self._standing = _standing()
+        self._supervisor = os.getppid()
+        self._heard = {END: 0, KILL: 0}
 
     def settle(self) -> None:
         """From root to what it is from now on. Loses all capabilities."""
@@ -79,12 +81,16 @@ class Launcher:
         os.setresuid(self._own, self._own, uid)
 
     def run(
-        self, output: str, argv: tuple[str, ...], environ: dict[str, str], stdin: bytes | None
+        self,
+        output: str,
+        argv: tuple[str, ...],
+        environ: dict[str, str],
+        stdin: bytes | None,
+        sent: tuple[int, int],
     ) -> bytes:
         """Runs one job to the end of all its processes; the answer to the supervisor."""
-        # An order that came too late for the last job is not for this one.
-        while _signal.sigtimedwait(_ORDERS, 0) is not None:
-            pass
+        self._drop_late(END, sent[0])
+        self._drop_late(KILL, sent[1])
         who = b"worker"
         self._become_job()
         try:
@@ -107,6 +113,18 @@ class Launcher:
         # A job can renice this process in the blink in which it has the job's UID.
         return b"E %d %d\n" % (code, _standing() != self._standing)
 
+    def _drop_late(self, order: int, sent: int) -> None:
+        """Forgets orders that came too late for the last job.
+
+        Not those that came so early for this one that it is not yet started.
+        """
+        while self._heard[order] < sent:
+            info = _signal.sigtimedwait((order,), 0)
+            if info is None:
+                break
+            self._heard[order] += info.si_pid == self._supervisor
+        self._heard[order] = sent
+
     def _become_job(self) -> None:
         if self._user is not None:
             uid = self._user[0]
@@ -128,9 +146,12 @@ class Launcher:
     def _wait(self, first: int) -> int:
         """Waits for the first process, carrying out orders; its exit code as in subprocess."""
         while True:
-            heard = _signal.sigwait(_HEARD)
+            info = _signal.sigwaitinfo(_HEARD)
+            heard = info.si_signo
             if heard != _signal.SIGCHLD:
-                self._signal_group(first, _signal.SIGTERM if heard == END else _signal.SIGKILL)
+                if info.si_pid == self._supervisor:
+                    self._heard[heard] += 1
+                    self._signal_group(first, _signal.SIGTERM if heard == END else _signal.SIGKILL)
                 continue
             # One SIGCHLD may stand for many; orphans end up here too.
             pid = -1

@@ -5,11 +5,12 @@ import os
 import signal
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from jobctl.queue import Cause, Outcome
+from jobctl.queue import Cause, ClaimedJob, Outcome
 from jobctl.worker.attempt import Attempt
 from jobctl.worker.cause import Stop
 from jobctl.worker.executor import limits
@@ -96,9 +97,14 @@ def masks_for_good():
     signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
 
-def naps(job):
+def naps(job, seconds=0.15):
     job.step("up")
-    time.sleep(0.15)
+    time.sleep(seconds)
+
+def lasts(job, path):
+    job.step("up")
+    while not os.path.exists(path):
+        time.sleep(0.001)
 
 def reports_much(job):
     for n in range(20000):
@@ -187,6 +193,21 @@ def place(tmp_path: Path) -> Iterator[FunctionPlace]:
     place = FunctionPlace(tmp_path, CODE)
     yield place
     place.lane.close()
+
+
+@contextmanager
+def lasting(place: FunctionPlace, flag: Path, told: int) -> Iterator[ClaimedJob]:
+    """Lend a job that ends as soon as the ends of so many others are told."""
+
+    def end_it() -> None:
+        eventually(lambda: len(place.told) >= told)
+        flag.touch()
+
+    ending = threading.Thread(target=end_it)
+    told += len(place.told)
+    ending.start()
+    yield call("lasts", path=str(flag))
+    ending.join()
 
 
 def order_when_up(place: FunctionPlace, why: Stop, grace: float = 60.0) -> None:
@@ -343,10 +364,15 @@ def test_timeout(place: FunctionPlace, name: str) -> None:
     assert (outcome.cause, outcome.reason) == (Cause.TIMEOUT, "ran longer than 0.3 s")
 
 
-def test_a_timeout_counts_from_the_start_of_its_own_job(place: FunctionPlace) -> None:
-    # Given to the executor together: the second waits longer than its timeout.
+def test_a_timeout_counts_from_the_start_of_its_own_job(
+    place: FunctionPlace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Or the second would be given back while the first still runs.
+    monkeypatch.setattr(limits, "LONG", 60.0)
     place.run(call("counted"))
-    first, second = place.run(call("naps"), call("counted", fields={"timeout": 0.14}))
+    # Given to the executor together, and looked at after 1 s, amid the second: it has run for less.
+    behind = Attempt(call("naps", seconds=0.7, fields={"timeout": 1.0}))
+    first, second = place.run_once(Attempt(call("naps", seconds=0.6)), behind)
     assert first.outcome is not None
     assert first.outcome.succeeded
     assert second.outcome is not None
@@ -387,11 +413,12 @@ def test_an_order_does_not_tear_a_question_from_its_answer(
     assert place.count("executor-ended") == 0
 
 
-def test_those_behind_a_long_job_come_back(place: FunctionPlace) -> None:
+def test_those_behind_a_long_job_come_back(place: FunctionPlace, tmp_path: Path) -> None:
     began: list[bool] = []
     place.ear.on_start = lambda attempt: began.append(attempt is attempts[0])
-    attempts = [Attempt(call(name)) for name in ("naps", "counted", "counted")]
-    results = place.run_once(*attempts)
+    with lasting(place, tmp_path / "back", told=2) as long:
+        attempts = [Attempt(job) for job in (long, call("counted"), call("counted"))]
+        results = place.run_once(*attempts)
     assert results[1:] == [UNSTARTED, UNSTARTED]
     assert results[0].outcome is not None
     assert results[0].outcome.succeeded
@@ -413,14 +440,15 @@ def test_an_order_before_the_start_starts_nothing(place: FunctionPlace) -> None:
 
 
 def test_an_order_for_one_that_waits_leaves_the_others(
-    place: FunctionPlace, monkeypatch: pytest.MonkeyPatch
+    place: FunctionPlace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # However slow this machine is, the first does not count as long before it has made its note.
-    monkeypatch.setattr(limits, "LONG", 60.0)
+    # However slow this machine is, the first does not count as long.
+    monkeypatch.setattr(limits, "LONG", 600.0)
     place.run(call("counted"))
     last = Attempt(call("counted"))
     place.ear.on_note = lambda *_: last.end(Stop.CANCEL, 1)
-    first, second, third = place.run_once(Attempt(call("naps")), Attempt(call("counted")), last)
+    with lasting(place, tmp_path / "ended", told=1) as long:
+        first, second, third = place.run_once(Attempt(long), Attempt(call("counted")), last)
     assert third.outcome is not None
     assert third.outcome.reason == "cancelled before it started"
     assert first.outcome is not None

@@ -149,21 +149,34 @@ def test_a_command_that_cannot_be_passed_on_is_rejected(run: Run) -> None:
     assert "too long" in outcome.reason
 
 
-def test_timeout_ends_the_group_gently_first(run: Run, settings: Settings) -> None:
-    job = sh(
-        "sh -c 'trap \"echo inner; exit\" TERM; sleep 60 & wait' & "
-        "trap 'echo outer; wait; exit 0' TERM; wait",
-        timeout=0.5,
-        grace=30.0,
-    )
-    outcome = run(job).outcome
+UP = """echo '::jobctl {"step":"up"}'"""
+
+
+def test_a_timeout_ends_it(run: Run) -> None:
+    outcome = run(sh("sleep 60", timeout=0.1, grace=30.0)).outcome
+    assert outcome is not None
+    assert (outcome.cause, outcome.signal) == (Cause.TIMEOUT, signal.SIGTERM)
+
+
+def test_timeout_ends_the_group_gently_first(
+    lane: CommandLane, heard: Heard, settings: Settings, tmp_path: Path
+) -> None:
+    inner = tmp_path / "inner"
+    inner.write_text(f'trap "echo inner; exit" TERM\n{UP}\nsleep 60 &\nwait\n')
+    job = sh(f"trap 'echo outer; wait; exit 0' TERM; sh {inner} & wait")
+    # As if its time were over when both of them listen.
+    heard.then = lambda attempt: attempt.end(Stop.TIMEOUT, grace=30)
+    outcome = end_of(lane, Attempt(job)).outcome
     assert outcome is not None
     assert outcome.cause is Cause.TIMEOUT
-    assert sorted(log_of(settings, job).split()) == [b"inner", b"outer"]
+    lines = log_of(settings, job).splitlines()
+    assert sorted(line for line in lines if line[:2] != b"::") == [b"inner", b"outer"]
 
 
-def test_a_job_that_ignores_sigterm_is_killed(run: Run) -> None:
-    outcome = run(sh("trap '' TERM; sleep 60 & wait; sleep 60", timeout=0.1, grace=0.1)).outcome
+def test_a_job_that_ignores_sigterm_is_killed(lane: CommandLane, heard: Heard) -> None:
+    heard.then = lambda attempt: attempt.end(Stop.TIMEOUT, grace=0.1)
+    job = sh(f"trap '' TERM; {UP}; sleep 60 & wait; sleep 60")
+    outcome = end_of(lane, Attempt(job)).outcome
     assert outcome is not None
     assert (outcome.cause, outcome.signal) == (Cause.TIMEOUT, signal.SIGKILL)
 

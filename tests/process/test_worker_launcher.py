@@ -13,6 +13,7 @@ from jobctl.queue import Cause, ClaimedJob, Outcome
 from jobctl.worker import launcher as supervisors_side
 from jobctl.worker import launcher_main
 from jobctl.worker.attempt import Activity, Attempt
+from jobctl.worker.cause import Stop
 from jobctl.worker.command import CommandLane
 from jobctl.worker.lane import Ended, Shop
 from jobctl.worker.reports import Report
@@ -33,11 +34,16 @@ class Journal:
         self.events.append(event)
 
 
-class Deaf:
-    """A listener that does not care."""
+class Ear:
+    """A listener; `then` is what is done about a report."""
+
+    def __init__(self) -> None:
+        self.then: Callable[[Attempt], None] = lambda _: None
 
     def started(self, attempt: Attempt) -> None: ...
-    def note(self, attempt: Attempt, report: Report) -> None: ...
+
+    def note(self, attempt: Attempt, report: Report) -> None:
+        self.then(attempt)
 
 
 @pytest.fixture
@@ -51,8 +57,13 @@ def journal() -> Journal:
 
 
 @pytest.fixture
-def lane(settings: Settings, journal: Journal) -> Iterator[CommandLane]:
-    lane = CommandLane(Shop(settings, Deaf(), journal, Activity()), 0, lambda: 0)
+def ear() -> Ear:
+    return Ear()
+
+
+@pytest.fixture
+def lane(settings: Settings, journal: Journal, ear: Ear) -> Iterator[CommandLane]:
+    lane = CommandLane(Shop(settings, ear, journal, Activity()), 0, lambda: 0)
     yield lane
     lane.close()
 
@@ -132,17 +143,19 @@ def test_a_launcher_that_obeys_no_order_is_given_up(
 
 @pytest.mark.parametrize("others", ["", "sh -c 'trap : TERM; sleep 60 & wait; wait' & "])
 def test_a_job_that_goes_over_to_its_launchers_group_is_ended_all_the_same(
-    run: Run, tmp_path: Path, others: str
+    run: Run, ear: Ear, tmp_path: Path, others: str
 ) -> None:
     program = tmp_path / "turncoat.py"
     program.write_text(
         "import os, signal, sys, time\n"
         "signal.signal(signal.SIGTERM, lambda *_: sys.exit(7))\n"
         "os.setpgid(0, os.getpgid(os.getppid()))\n"
+        'print(\'::jobctl {"step":"over"}\', flush=True)\n'
         "time.sleep(60)\n"
     )
-    job = sh(f"{others}exec {sys.executable} {program}", timeout=0.5, grace=30.0)
-    outcome = run(job)
+    # As if its time were over when it is there.
+    ear.then = lambda attempt: attempt.end(Stop.TIMEOUT, grace=30)
+    outcome = run(sh(f"{others}exec {sys.executable} {program}"))
     assert (outcome.cause, outcome.exit_code) == (Cause.TIMEOUT, 7)
 
 
@@ -154,6 +167,32 @@ def test_an_order_that_came_too_late_is_not_for_the_next_job(lane: CommandLane, 
     run(a_job("true"))
     lane._station.launcher.order(signal.SIGKILL)
     lane._station.launcher.order(signal.SIGTERM)
+    assert run(sh("sleep 0.05")) == OK
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_an_order_that_comes_before_the_job_is_started_is_for_it(
+    lane: CommandLane, run: Run, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    run(a_job("true"))
+    launcher = lane._station.launcher
+    ask = launcher.ask
+
+    def ask_and_order(*job: Any) -> None:
+        os.kill(launcher.pid, signal.SIGSTOP)
+        os.waitid(os.P_PID, launcher.pid, os.WSTOPPED)
+        ask(*job)
+        launcher.order(number)
+
+    launcher.order(number)  # too late for the first one
+    monkeypatch.setattr(launcher, "ask", ask_and_order)
+    outcome = run(sh("exec sleep 60"))
+    assert (outcome.cause, outcome.signal) == (Cause.SIGNAL, number)
+
+
+def test_a_job_gives_the_launcher_no_orders(run: Run) -> None:
+    forged = f"kill -{launcher_main.END} $PPID; kill -{launcher_main.KILL} $PPID"
+    assert run(sh(f"{forged}; sleep 0.05")) == OK
     assert run(sh("sleep 0.05")) == OK
 
 
@@ -186,7 +225,8 @@ def test_whatever_way_a_process_leaves_it_ends_with_the_job(
 def test_what_is_printed_after_the_main_process_is_the_jobs_or_nobodys(
     run: Run, settings: Settings
 ) -> None:
-    job, following = sh("(while :; do echo late; done) & sleep 0.05; exit 0"), sh("echo mine")
+    late = "(echo late; touch begun; while :; do echo late; done) &"
+    job, following = sh(f"{late} until [ -e begun ]; do :; done; exit 0"), sh("echo mine")
     assert run(job) == OK
     assert run(following) == OK
     assert set(log_of(settings, job).split()) == {b"late"}
@@ -256,7 +296,7 @@ def test_a_job_that_does_nothing_leaves_no_folder_and_costs_none(
 
 
 def test_closing_leaves_nothing(settings: Settings, journal: Journal) -> None:
-    lane = CommandLane(Shop(settings, Deaf(), journal, Activity()), 0)
+    lane = CommandLane(Shop(settings, Ear(), journal, Activity()), 0)
     attempt = Attempt(a_job("true"))
     lane.run([attempt], lambda _: None)
     attempt.close()
