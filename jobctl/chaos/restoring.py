@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from jobctl.chaos import making
+from jobctl.chaos import making, redis_memory
 from jobctl.chaos.errors import NotUndone
 from jobctl.chaos.fault import LiveFault
 from jobctl.engine.errors import EngineError
@@ -113,6 +113,13 @@ def _run(wound: Wound, _said: Any) -> None:
         )
 
 
+def _maxmemory(wound: Wound, said: Any) -> None:
+    victim = wound.victim()
+    # One that ended since has what cluster.yaml says.
+    if victim is not None and victim.state == "running":
+        redis_memory.set_limit(wound.engine, victim.id, said)
+
+
 RESTORATIONS: Mapping[str, Callable[[Wound, Any], None]] = {
     "helpers": _helpers,
     "exist": _exist,
@@ -120,6 +127,7 @@ RESTORATIONS: Mapping[str, Callable[[Wound, Any], None]] = {
     "limits": _limits,
     "networks": _networks,
     "run": _run,
+    "maxmemory": _maxmemory,
 }
 """By what records call them, in the order in which they are carried out."""
 

@@ -19,6 +19,8 @@ PRODUCER_UID = 10003
 """Who a trusted producer's container runs as, to read its password (docs/producers.md)."""
 CONTROLLER_UID = 10004
 ROOT = 0
+CHAOS = "chaos"
+"""The user of Redis that faults are made as."""
 
 _TOKEN = "token"  # noqa: S105 - a file name
 _CONTROLLER_TOKEN = "controller-token"  # noqa: S105 - the same, for another reader
@@ -37,7 +39,7 @@ class _User:
 
     @property
     def file(self) -> str:
-        return f"redis-{self.name}"
+        return password_file(self.name)
 
 
 # What is dangerous stays out of reach of a broken service: FLUSHALL, CONFIG, KEYS, DEBUG, ACL…
@@ -54,6 +56,9 @@ _USERS = (
         CONTROLLER_UID,
         f"{_WORKER_RULES} +slowlog|get +latency|latest +client|list +function|kill +script|kill",
     ),
+    # Lowers Redis' memory for a fault and gives it back. Only Redis' own container can read its
+    # password: it is used through the engine, in there.
+    _User(CHAOS, REDIS_UID, "-@all +config|get +config|set +info"),
 )
 _ALWAYS = ("master", "worker")
 """Users that every set has; the others came later, and get a password when they are missing."""
@@ -76,6 +81,11 @@ class Secrets:
     token: str = field(repr=False)
     passwords: Mapping[str, str] = field(repr=False)
     webhook: str = field(default="", repr=False)
+
+
+def password_file(user: str) -> str:
+    """Return the name of the file with the password of a user of Redis."""
+    return f"redis-{user}"
 
 
 def completed(kept: Secrets | None) -> Secrets:

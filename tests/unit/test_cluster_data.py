@@ -20,9 +20,8 @@ from jobctl.engine.translate import create_payload
 from jobctl.master.settings import Settings
 
 IMAGES = {"redis": "redis:1", "master": "master:1", "worker": "worker:1"}
-SOME = Secrets(
-    "token", {user: f"{user} password" for user in ("master", "worker", "producer", "controller")}
-)
+USERS = ("master", "worker", "producer", "controller", "chaos")
+SOME = Secrets("token", {user: f"{user} password" for user in USERS})
 
 
 def config(settings: dict[str, Any] | None = None) -> Config:
@@ -54,7 +53,7 @@ def test_secrets_come_back_from_their_files() -> None:
     assert not secrets.up_to_date(contents(SOME), SOME, "other")
     made = secrets.completed(None)
     assert secrets.read(contents(made)) == made
-    assert len({made.token, *made.passwords.values()}) == 5
+    assert len({made.token, *made.passwords.values()}) == 6
     assert made.token not in repr(made)
 
 
@@ -71,7 +70,7 @@ def without(user: str) -> Secrets:
     return Secrets(SOME.token, {k: v for k, v in SOME.passwords.items() if k != user})
 
 
-@pytest.mark.parametrize("user", ["producer", "controller"])
+@pytest.mark.parametrize("user", ["producer", "controller", "chaos"])
 def test_secrets_from_before_there_was_such_a_user_are_kept_and_completed(user: str) -> None:
     old = contents(SOME)
     del old[f"redis-{user}"]

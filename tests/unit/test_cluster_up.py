@@ -62,6 +62,7 @@ def test_secrets_are_files_with_owners_and_nowhere_else(demo: ClusterInMemory) -
         "/redis-worker": (0, 0o400),
         "/redis-producer": (10003, 0o400),
         "/redis-controller": (10004, 0o400),
+        "/redis-chaos": (10002, 0o400),
         "/users.acl": (10002, 0o400),
     }
     kept = [data.decode() for name, data in stored(demo, "secrets").items() if "acl" not in name]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from jobctl.chaos.fault import FaultKind
-from jobctl.chaos.faults import cuts, ends, slows
+from jobctl.chaos.faults import cuts, ends, fills, slows
 from jobctl.chaos.faults.maker import Maker
 
 MAKERS: Mapping[FaultKind, Maker] = {
@@ -20,6 +20,7 @@ MAKERS: Mapping[FaultKind, Maker] = {
     FaultKind.PARTITION: cuts.PARTITION,
     FaultKind.SLOW_CPU: slows.SLOW_CPU,
     FaultKind.MEMORY_PRESSURE: slows.MEMORY_PRESSURE,
+    FaultKind.REDIS_FULL: fills.REDIS_FULL,
     FaultKind.KILL_CONTROLLER: ends.CRASH_OR_KILL,
     FaultKind.REMOVE_CONTAINER: ends.REMOVE,
 }
