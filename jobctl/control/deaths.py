@@ -58,7 +58,7 @@ _ORDERS = {
     Orderer.SCALE_DOWN: Death(Cause.SCALE_DOWN, "removed to scale down"),
     Orderer.CHAOS: Death(Cause.CHAOS, "ended by a fault drill"),
     # A hand-back like any other; the worker could not make it itself in the time that it got.
-    Orderer.STOP: Death(Cause.SCALE_DOWN, "told to end, and cut short when its time was over"),
+    Orderer.STOP: Death(Cause.SCALE_DOWN, "it was told to end"),
 }
 _OOM = Death(Cause.OOM, "killed by the kernel: it used more memory than its container has")
 

@@ -1,12 +1,23 @@
 """Jobs without end, so that a cluster is never idle while something else happens to it."""
 
 import threading
+from collections.abc import Sequence
 from types import TracebackType
 from typing import Any
 
 from jobctl.client import Client
 
 _BATCH = 16
+
+
+def assert_nothing_was_lost_or_cut(client: Client, rows: Sequence[Any]) -> None:
+    """Assert that all these jobs succeeded, and no attempt that had begun ended otherwise."""
+    assert {row["status"] for row in rows} == {"succeeded"}
+    # What a worker had claimed and not begun when it was told to drain is claimed again elsewhere.
+    # One that had begun would be in the history.
+    again = [client.job(row["id"]) for row in rows if row["attempt"] > 1]
+    assert [(job["id"], job["history"]) for job in again if job["history"]] == []
+    assert {(job["failures"], job["crashes"]) for job in again} <= {(0, 0)}
 
 
 class Load:
@@ -36,14 +47,8 @@ class Load:
             raise self._failure
 
     def assert_nothing_was_lost_or_cut(self) -> None:
-        """Assert that all of its jobs succeeded, and no attempt that had begun ended otherwise."""
-        rows = list(self.ended.values())
-        assert {row["status"] for row in rows} == {"succeeded"}
-        # What a worker had claimed and not begun when it was told to drain is claimed again
-        # elsewhere. One that had begun would be in the history.
-        again = [self._client.job(row["id"]) for row in rows if row["attempt"] > 1]
-        assert [(job["id"], job["history"]) for job in again if job["history"]] == []
-        assert {(job["failures"], job["crashes"]) for job in again} <= {(0, 0)}
+        """Assert that of all its jobs; for when it is left."""
+        assert_nothing_was_lost_or_cut(self._client, list(self.ended.values()))
 
     def _run(self) -> None:
         try:

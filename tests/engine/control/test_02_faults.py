@@ -6,17 +6,17 @@ from typing import Any
 import pytest
 
 from tests.support.eventually import eventually
-from tests.support.live import LiveCluster
+from tests.support.live import FLAGS, UNTIL_LET_GO, LiveCluster
 
 SETTINGS = {
     "controller": {"run": "container", "replicas": 2, "interval": "2s", "patience": "2s"},
     "lease": "5s",
     "heartbeat": "1s",
     "watchdog": {"enabled": False},
-    "workers": {"default": {"replicas": 2, "concurrency": 2, "code": "./src"}},
+    "workers": {"default": {"replicas": 2, "concurrency": 2, "code": "./src", "mounts": [FLAGS]}},
 }
 CODE = "def hog():\n    return len(b'x' * (1 << 30))\n"
-WORK = "echo attempt $JOBCTL_ATTEMPT > result; echo attempt $JOBCTL_ATTEMPT; sleep 3"
+WORK = f"echo attempt $JOBCTL_ATTEMPT > result; echo attempt $JOBCTL_ATTEMPT; {UNTIL_LET_GO}"
 # Whose first attempt is lost ends at once in the second, and until then it surely runs.
 LOST = ("sh", "-c", "[ $JOBCTL_ATTEMPT -gt 1 ] || sleep 600")
 # The kernel takes the process with the highest score: let that be the main one.
@@ -93,8 +93,11 @@ def run_out_of_memory(cluster: LiveCluster, worker: str) -> None:
 def test_a_worker_paused_past_patience_changes_nothing_when_it_goes_on(pair: LiveCluster) -> None:
     [job_id] = pair.submit("--", "sh", "-c", WORK)
     [first] = begun(pair, job_id)
+    eventually(lambda: pair.client.logs(job_id) == b"attempt 1\n")
     pair.pause(first)
     eventually(lambda: pair.client.job(job_id)["attempt"] == 2)
+    # Both of them come to their ends, the first one late.
+    pair.let_go(job_id)
     pair.engine.unpause(pair.container(first))
     pair.wait(job_id)
     job = pair.job(job_id)
