@@ -21,6 +21,10 @@ from jobctl.engine.protocol import Engine
 from tests.support.eventually import eventually
 
 REPOSITORY = Path(__file__).resolve().parents[2]
+FLAGS = {"host": "./flags", "path": "/flags"}
+"""A mount of a pool: jobs of it see what is in the folder `flags` beside the cluster's file."""
+UNTIL_LET_GO = "until [ -e /flags/$JOBCTL_JOB ]; do sleep 0.05; done"
+"""A shell command: it ends when its job is let go, however slow the machine."""
 _PATIENCE = 60.0
 """Seconds that a client waits for a master that is on its way back, on however busy a machine."""
 
@@ -54,6 +58,7 @@ class LiveCluster:
         self.project = f"t{secrets.token_hex(4)}"
         self.port = free_port()
         self.file = folder / "cluster.yaml"
+        (folder / "flags").mkdir()
         self.environment = {
             **os.environ,
             "XDG_STATE_HOME": str(folder / "state"),
@@ -138,6 +143,11 @@ class LiveCluster:
         if found not in self._clients:
             self._clients[found] = Client(*found, patience=_PATIENCE)
         return self._clients[found]
+
+    def let_go(self, *names: str) -> None:
+        """Make flags: jobs that wait for them, or for their own ids, go on."""
+        for name in names:
+            (self.folder / "flags" / name).touch()
 
     def artifact(self, job_id: str, path: str) -> bytes:
         """Return the content of one file that the job's accepted attempt left."""

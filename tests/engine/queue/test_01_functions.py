@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.support.eventually import eventually
-from tests.support.live import LiveCluster
+from tests.support.live import FLAGS, LiveCluster
 
 CODE = """
 import asyncio, ctypes, os, signal, time
@@ -70,11 +70,8 @@ def bystander():
 @pytest.fixture(scope="module")
 def functions(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveCluster]:
     """A cluster whose workers have this module's code, and see a folder of this host."""
-    flags = {"host": "./flags", "path": "/flags"}
-    pool = {"replicas": 2, "code": "./src", "mounts": [flags]}
-    folder = tmp_path_factory.mktemp("functions")
-    (folder / "flags").mkdir()
-    cluster = LiveCluster(folder, {"workers": {"default": pool}})
+    pool = {"replicas": 2, "code": "./src", "mounts": [FLAGS]}
+    cluster = LiveCluster(tmp_path_factory.mktemp("functions"), {"workers": {"default": pool}})
     source = cluster.folder / "src" / "mypkg"
     source.mkdir(parents=True)
     (source / "__init__.py").touch()
@@ -143,7 +140,7 @@ def test_no_function_harms_its_worker_or_another_job(functions: LiveCluster) -> 
         "stubborn": ("failed", "timeout"),
     }
     assert ends["leaves"]["exit_code"] == 3
-    (cluster.folder / "flags" / "harmed").touch()
+    cluster.let_go("harmed")
     cluster.wait(*bystanders)
     ended = cluster.jobs(bystanders)
     assert [(job["status"], job["attempt"]) for job in ended] == [("succeeded", 1)] * 3

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.support.eventually import eventually
-from tests.support.live import LiveCluster
+from tests.support.live import FLAGS, LiveCluster
 
 CODE = """
 import os, signal, subprocess, sys, time
@@ -44,12 +44,10 @@ def processes():
 @pytest.fixture(scope="module")
 def functions(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveCluster]:
     """One worker with two slots, and memory for as many processes as it may have."""
-    flags = {"host": "./flags", "path": "/flags"}
     room = {"pids": 96, "memory": "512MB"}
-    pool = {"replicas": 1, **room, "code": "./src", "mounts": [flags]}
+    pool = {"replicas": 1, **room, "code": "./src", "mounts": [FLAGS]}
     cluster = LiveCluster(tmp_path_factory.mktemp("limits"), {"workers": {"default": pool}})
     try:
-        (cluster.folder / "flags").mkdir()
         (cluster.folder / "src").mkdir()
         (cluster.folder / "src" / "limits.py").write_text(CODE)
         cluster.run("up")
@@ -73,7 +71,7 @@ def bystander(cluster: LiveCluster, flag: str) -> str:
 
 def is_unharmed(cluster: LiveCluster, flag: str, job_id: str) -> bool:
     """Give the flag, and tell whether who waits for it does as if nothing had happened."""
-    (cluster.folder / "flags" / flag).touch()
+    cluster.let_go(flag)
     cluster.wait(job_id)
     job = cluster.job(job_id)
     return (job["status"], job["attempt"], job["result"]) == ("succeeded", 1, "unharmed")

@@ -10,7 +10,7 @@ import pytest
 
 from tests.engine.conftest import MakeCluster
 from tests.support.eventually import eventually
-from tests.support.live import REPOSITORY, LiveCluster
+from tests.support.live import FLAGS, REPOSITORY, LiveCluster
 
 # The last commit whose queue had schema 1.
 FIRST = "d5b101e"
@@ -47,12 +47,11 @@ def test_jobs_in_flight_of_the_first_schema_all_end(
     make_cluster: MakeCluster, first_code: Path
 ) -> None:
     cluster = make_cluster()
-    (cluster.folder / "flags").mkdir()
     workers = {
         "default": {
             "replicas": 2,
             "grace": "1s",
-            "mounts": [{"host": "./flags", "path": "/flags"}],
+            "mounts": [FLAGS],
         }
     }
     cluster.write({"workers": workers, "jobs": {"backoff": {"base": "15s", "jitter": 0}}})
@@ -75,7 +74,7 @@ def test_jobs_in_flight_of_the_first_schema_all_end(
 
     cluster.write({"workers": workers, "jobs": {"retry": {"max_attempts": 1}}})
     cluster.run("up")
-    (cluster.folder / "flags" / "go").touch()
+    cluster.let_go("go")
     everything = [ended, again, *running, *queued]
     cluster.wait(*everything)
     jobs = dict(zip(everything, cluster.jobs(everything), strict=True))
