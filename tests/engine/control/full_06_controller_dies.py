@@ -38,8 +38,8 @@ def settings(image: str) -> dict[str, Any]:
         "workers": {"default": {"replicas": LEAST, "code": "./src", "autoscale": rule}},
         "services": {"stubborn": {"image": image, "command": ["sh", "-c", STUBBORN]}},
         "watchdog": {
-            "interval": "1s",
-            "timeout": "10s",
+            "interval": "5s",
+            "timeout": "4s",
             "failures": 2,
             "cooldown": "3s",
             "grace": "5s",
@@ -128,6 +128,16 @@ def test_while_a_remedy_is_carried_out(mortal: LiveCluster) -> None:
     # What the dead one had begun is closed by the next: nobody knows how that ended.
     eventually(lambda: mortal.json("incident", begun["id"])["incident"]["outcome"] != "open")
     eventually(lambda: "open" not in {i["outcome"] for i in mortal.json("incidents")["incidents"]})
+
+
+def test_while_nobody_works_and_somebody_is_needed(mortal: LiveCluster) -> None:
+    mortal.run("autoscale", "set", "worker", "--min", "0")
+    eventually(lambda: not ids_of_workers(mortal), within=120)
+    let_the_controller_die(mortal)
+    told = mortal.run("submit", "--wait", "--", "true").err
+    assert "No living worker" not in told
+    mortal.run("autoscale", "set", "worker", "--reset")
+    eventually(lambda: workers(mortal) == LEAST, within=120)
 
 
 def test_while_the_workers_are_replaced(mortal: LiveCluster) -> None:
