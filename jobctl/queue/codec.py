@@ -108,7 +108,7 @@ def job(flat: Sequence[str]) -> Job | None:
         worker=f.get("worker", ""),
         incarnation=f.get("incarnation", ""),
         cause=_cause(f.get("cause")),
-        exit_code=maybe(f, "exit_code"),
+        exit_code=_exit_code(f),
         signal=maybe(f, "signal"),
         reason=f.get("reason", ""),
         cancelling=f.get("cancelling") == "1",
@@ -125,8 +125,19 @@ def jobs(reply: Iterable[Sequence[str]]) -> list[Job]:
 
 def claims(reply: Sequence[Any]) -> Claims:
     """The jobs of a claim, and in how many ms there may be more ("" for unknown)."""
-    due, found = reply
-    return Claims([ClaimedJob(flat) for flat in found], int(due) / 1000 if due != "" else None)
+    due, rows = reply
+    found: list[ClaimedJob] = []
+    for row in rows:
+        if row[0]:
+            found.append(ClaimedJob.of(row))
+        else:
+            # Plain jobs of one function: ids and arguments in turn.
+            _, queue, function = row[:3]
+            found += [
+                ClaimedJob(job_id, queue, function, args)
+                for job_id, args in zip(row[3::2], row[4::2], strict=True)
+            ]
+    return Claims(found, int(due) / 1000 if due != "" else None)
 
 
 def handed(reply: Sequence[str] | None) -> Claims | None:
@@ -138,7 +149,7 @@ def handed(reply: Sequence[str] | None) -> Claims | None:
         return claims(json.loads(said))
     # Four words: a job that came in by the short way (see express.lua).
     words = said.split(" ", 3)
-    return Claims([ClaimedJob(words)] if len(words) > 1 else [])
+    return Claims([ClaimedJob(*words)] if len(words) > 1 else [])
 
 
 def worker(flat: Sequence[str], held: Sequence[str]) -> Worker:
@@ -197,6 +208,11 @@ def maybe(f: Fields, name: str) -> int | None:
     """A field that is an integer, or not there."""
     value = f.get(name)
     return int(value) if value else None
+
+
+def _exit_code(f: Fields) -> int | None:
+    """What a success ended with goes without saying."""
+    return 0 if f["status"] == Status.SUCCEEDED else maybe(f, "exit_code")
 
 
 def _int(f: Fields, name: str, default: int) -> int:

@@ -123,7 +123,7 @@ class Finish(NamedTuple):
 
 
 _PLAIN = 4
-_NO_MORE: dict[str, str] = {}
+_NO_MORE: Mapping[str, str] = {}
 
 
 class ClaimedJob:
@@ -135,20 +135,36 @@ class ClaimedJob:
 
     __slots__ = ("_fields", "args", "attempt", "function", "id", "queue")
 
-    def __init__(self, flat: Sequence[str]) -> None:
-        """From id, queue, function and args of a first attempt, or from the whole hash."""
+    def __init__(
+        self,
+        id: str,  # noqa: A002 - what it is called everywhere
+        queue: str,
+        function: str,
+        args: str,
+    ) -> None:
+        """A first attempt of a function without anything special.
+
+        `function` is `package.module:name` ("" for a command), `args` its arguments as JSON.
+        """
+        self.id = id
+        self.queue = queue
+        self.function = function
+        self.args = args
+        self.attempt = 1
+        self._fields = _NO_MORE
+
+    @classmethod
+    def of(cls, flat: Sequence[str]) -> ClaimedJob:
+        """From id, queue, function and args of a plain job, or from the whole hash."""
         if len(flat) == _PLAIN:
-            self.id, self.queue, self.function, self.args = flat
-            self.attempt = 1
-            self._fields = _NO_MORE
-        else:
-            words: Iterator[str] = iter(flat)
-            self._fields = f = dict(zip(words, words, strict=False))
-            self.id, self.queue = f["id"], f["queue"]
-            # `package.module:name` ("" for a command), its arguments as JSON text.
-            self.function, self.args = f.get("function", ""), f.get("args", "")
-            # The hash as it was: the claim itself added one.
-            self.attempt = int(f.get("attempt", 0)) + 1
+            return cls(*flat)
+        words: Iterator[str] = iter(flat)
+        f = dict(zip(words, words, strict=False))
+        job = cls(f["id"], f["queue"], f.get("function", ""), f.get("args", ""))
+        job._fields = f
+        # The hash as it was: the claim itself added one.
+        job.attempt = int(f.get("attempt", 0)) + 1
+        return job
 
     @property
     def plain(self) -> bool:

@@ -34,13 +34,13 @@ def a_job(*argv: str, attempt: int = 1, stdin: bytes | None = None, **fields: An
         told["env"] = json.dumps(told["env"])
     if stdin is not None:
         told["stdin"] = base64.b64encode(stdin).decode()
-    return ClaimedJob([str(word) for pair in told.items() for word in pair])
+    return ClaimedJob.of([str(word) for pair in told.items() for word in pair])
 
 
 def next_attempt(job: ClaimedJob) -> ClaimedJob:
     """The same job, claimed once more."""
     fields = {**job._fields, "attempt": str(job.attempt)}
-    return ClaimedJob([word for pair in fields.items() for word in pair])
+    return ClaimedJob.of([word for pair in fields.items() for word in pair])
 
 
 class MemoryQueue:

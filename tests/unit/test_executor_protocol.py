@@ -80,14 +80,14 @@ def test_the_memory_cannot_be_shrunk_under_the_supervisor(shared: Shared) -> Non
 
 
 def test_plain_jobs_are_sent_without_what_all_of_them_have_in_common() -> None:
-    jobs = [ClaimedJob([name, "default", "m:f", "[1]"]) for name in ("a", "b")]
+    jobs = [ClaimedJob.of([name, "default", "m:f", "[1]"]) for name in ("a", "b")]
     line = encode_batch(3, dict(enumerate(map(Attempt, jobs), start=7)))
     assert line.endswith(b"]\n")
     assert json.loads(line) == [3, 7, ["m:f"], ["[1]", "[1]"], ["a", "b"], [], []]
 
 
 def test_a_job_with_more_to_it_takes_nothing_from_the_others() -> None:
-    plain = ClaimedJob(["a", "default", "m:f", ""])
+    plain = ClaimedJob.of(["a", "default", "m:f", ""])
     special = a_job(function="m:g", args="{}", attempt=2, env={"X": "1"})
     line = encode_batch(3, {7: Attempt(plain), 8: Attempt(special)})
     extra = {"env": {"X": "1"}, "checkpoint": "", "array_index": None}

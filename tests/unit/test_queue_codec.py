@@ -29,11 +29,11 @@ def test_empty_stdin_is_not_no_stdin() -> None:
     job = codec.job(flat)
     assert job is not None
     assert job.stdin == b""
-    assert ClaimedJob(flat).stdin == b""
+    assert ClaimedJob.of(flat).stdin == b""
 
 
 def test_a_plain_claim_is_four_words() -> None:
-    job = ClaimedJob(["X", "q", "m:f", "[1]"])
+    job = ClaimedJob.of(["X", "q", "m:f", "[1]"])
     assert (job.id, job.queue, job.function, job.args, job.attempt) == ("X", "q", "m:f", "[1]", 1)
     assert (job.argv, job.env, job.stdin, job.timeout, job.grace) == ((), {}, None, None, 10)
     assert (job.checkpoint, job.name, job.array, job.array_index) == ("", "", "", None)
@@ -46,7 +46,7 @@ def test_any_other_claim_is_the_whole_job_as_it_was_before() -> None:
         "env": '{"A":"1"}', "timeout": "1.5", "grace": "0", "checkpoint": "c", "name": "n",
         "array": "A", "array_index": "7", "run": "2", "failures": "1",
     }  # fmt: skip
-    job = ClaimedJob([word for pair in fields.items() for word in pair])
+    job = ClaimedJob.of([word for pair in fields.items() for word in pair])
     assert (job.id, job.queue, job.function, job.args, job.attempt) == ("X", "q", "", "", 3)
     assert (job.argv, job.env, job.timeout, job.grace) == (("sh", "-c"), {"A": "1"}, 1.5, 0)
     assert (job.checkpoint, job.name, job.array, job.array_index) == ("c", "n", "A", 7)
@@ -63,17 +63,52 @@ def test_a_finish_has_its_successes_first_and_its_verdicts_in_order() -> None:
     failed = Outcome(False, Cause.EXIT, exit_code=2)
     done = [
         Finish("A", 1, failed),
-        Finish("B", 2, Outcome(True, result="3")),
-        Finish("C", 3, failed),
+        Finish("B", 2, Outcome(True, result="3"), 9),
+        Finish("C", 1, Outcome(True, exit_code=0), 8),
+        Finish("D", 3, failed),
     ]
     call = calls.finish("inc", done, room=4, prefetch=2, queues=["q"])
     assert call.args[:5] == ("inc", 4, 2, 1, "q")
-    assert call.args[5:11] == (1, "B", 2, "", "", "3")
-    assert call.args[11:15] == ("A", 1, "exit", "2")
-    verdicts, claims = call.decode([["stale", "ok", "missing"], ["", []]])
-    assert verdicts == [Verdict.OK, Verdict.STALE, Verdict.MISSING]
+    assert call.args[5:13] == ("1+1", "C", 8, "B", 2, 9, "", "3")
+    assert call.args[13:17] == ("A", 1, "exit", "2")
+    verdicts, claims = call.decode([["stale", "ok", "missing", "ok"], ["", []]])
+    assert verdicts == [Verdict.MISSING, Verdict.OK, Verdict.STALE, Verdict.OK]
     assert claims.jobs == []
-    assert call.decode(["", ["", []]])[0] == [Verdict.OK] * 3
+    assert call.decode(["", ["", []]])[0] == [Verdict.OK] * 4
+
+
+@pytest.mark.parametrize(
+    ("attempt", "outcome", "started_at"),
+    [(2, Outcome(True), 1), (1, Outcome(True), None), (1, Outcome(True, result="0"), 1)],
+)
+def test_what_is_more_than_a_first_attempt_is_told_in_full(
+    attempt: int, outcome: Outcome, started_at: int | None
+) -> None:
+    call = calls.finish("inc", [Finish("A", attempt, outcome, started_at)])
+    assert call.args[4:6] == ("0+1", "A")
+
+
+def test_plain_jobs_of_one_function_share_a_row() -> None:
+    special = ["id", "C", "queue", "q", "options", "1"]
+    rows = [["", "q", "m:f", "A", "[1]", "B", ""], special, ["", "r", "m:g", "D", "{}"]]
+    jobs = codec.claims(["", rows]).jobs
+    assert [job.id for job in jobs] == ["A", "B", "C", "D"]
+    assert [job.plain for job in jobs] == [True, True, False, True]
+    assert [(job.queue, job.function, job.args) for job in (jobs[1], jobs[3])] == [
+        ("q", "m:f", ""),
+        ("r", "m:g", "{}"),
+    ]
+
+
+def test_a_success_needs_no_exit_code() -> None:
+    def ended(status: str, *more: str) -> int | None:
+        job = codec.job(["id", "A", "queue", "q", "status", status, *more])
+        assert job is not None
+        return job.exit_code
+
+    assert ended("succeeded") == 0
+    assert ended("failed", "exit_code", "3") == 3
+    assert (ended("failed"), ended("running")) == (None, None)
 
 
 @pytest.mark.parametrize(

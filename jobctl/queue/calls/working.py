@@ -75,22 +75,24 @@ def finish(
     queues: Sequence[str] = (),
 ) -> Call[tuple[list[Verdict], Claims]]:
     """End attempts, and lease further jobs in the same round trip."""
+    plain: list[Arg] = []
     successes: list[Arg] = []
     others: list[Arg] = []
     first: list[int] = []
-    last: list[int] = []
+    second: list[int] = []
+    third: list[int] = []
     for at, (job_id, attempt, outcome, started_at) in enumerate(finishes):
         if outcome.succeeded:
-            first.append(at)
-            successes += (
-                job_id,
-                attempt,
-                "" if started_at is None else started_at,
-                "" if outcome.exit_code is None else outcome.exit_code,
-                outcome.result,
-            )
+            # Its exit code is 0, whoever says so.
+            if attempt == 1 and started_at is not None and not outcome.result:
+                first.append(at)
+                plain += (job_id, started_at)
+                continue
+            second.append(at)
+            started = "" if started_at is None else started_at
+            successes += (job_id, attempt, started, "", outcome.result)
         else:
-            last.append(at)
+            third.append(at)
             others += (
                 job_id,
                 attempt,
@@ -108,11 +110,12 @@ def finish(
         words, claimed = reply
         found = [Verdict.OK] * len(finishes)
         if words:
-            for at, word in zip(first + last, words, strict=True):
+            for at, word in zip(first + second + third, words, strict=True):
                 found[at] = Verdict(word)
         return found, codec.claims(claimed)
 
-    return Call("finish", (*asked, len(first), *successes, *others), decode)
+    counts = f"{len(first)}+{len(second)}"
+    return Call("finish", (*asked, counts, *plain, *successes, *others), decode)
 
 
 def hand_back(

@@ -141,11 +141,8 @@ end
 local LETTER_C = 99 -- in ASCII; while the library loads there is no `string`
 
 -- The end that most attempts have, of a job that uses nothing special: one write. Whatever
--- else it is, `finish` sees to it. noted: what the worker holds it as; i: where the five
--- words of the item begin.
-local function succeed(ctx, by, noted, args, i)
-  local id, attempt, started_at = args[i], args[i + 1], args[i + 2]
-  local exit_code, result = args[i + 3], args[i + 4]
+-- else it is, `finish` sees to it. noted: what the worker holds it as.
+local function succeed(ctx, by, noted, id, attempt, started_at, exit_code, result)
   local unwritten = noted and attempt == '1' and string.byte(noted, 2) == LETTER_C
   local was = (unwritten or noted == attempt) and 'claimed'
     or noted == attempt .. 'r' and 'running'
@@ -176,29 +173,64 @@ local function succeed(ctx, by, noted, args, i)
   return 'ok'
 end
 
--- The attempts that succeeded, as args[first] to args[last]; their verdicts.
-local function succeed_all(ctx, by, args, first, last)
-  local ids, noted, verdicts = {}, {}, {}
-  for i = first, last, 5 do
+-- How the worker holds the jobs whose ids are every `step`th word from args[first] on.
+local function noted_of(ctx, by, args, first, last, step)
+  local ids = {}
+  for i = first, last, step do
     ids[#ids + 1] = args[i]
   end
-  if by and #ids > 0 then
-    noted = redis.call('HMGET', ctx.p .. 'held:' .. by.incarnation, unpack(ids))
-  end
-  for n = 1, #ids do
-    verdicts[n] = succeed(ctx, by, noted[n], args, first + 5 * (n - 1))
-  end
-  return verdicts
+  return by and #ids > 0 and redis.call('HMGET', ctx.p .. 'held:' .. by.incarnation, unpack(ids))
+    or {}
 end
 
--- incarnation, what `claim` reads, the number of successes, five words for each, then eight
--- for each of the others. Returns the verdicts in that order (or '', if all are ok), and
--- what `claim` returns.
+-- The attempts that succeeded, as args[first] to args[last]; adds their verdicts.
+local function succeed_all(ctx, by, args, first, last, verdicts)
+  local noted = noted_of(ctx, by, args, first, last, 5)
+  for n = 1, (last - first + 1) / 5 do
+    local i = first + 5 * (n - 1)
+    verdicts[#verdicts + 1] = succeed(ctx, by, noted[n], unpack(args, i, i + 4))
+  end
+end
+
+-- First attempts that succeeded without a result, as ids and times of the start in turn. Mostly
+-- they are all still held as they were claimed, and end together.
+local function succeed_plainly(ctx, by, args, first, last, verdicts)
+  local noted = noted_of(ctx, by, args, first, last, 2)
+  local moved, ids = ctx.first, {}
+  local fields = by and { 'finished_at', ctx.at, 'attempt', '1', 'worker', by.name, 'started_at', '' }
+  for n = 1, (last - first + 1) / 2 do
+    local id, started_at, note = args[first + 2 * n - 2], args[first + 2 * n - 1], noted[n]
+    if note and string.byte(note, 2) == LETTER_C and not moved[id] then
+      moved[id] = 'claimed'
+      ids[#ids + 1] = id
+      fields[8] = started_at
+      write_status(ctx.jobs .. id, 'succeeded', fields)
+      verdicts[#verdicts + 1] = 'ok'
+    else
+      verdicts[#verdicts + 1] = succeed(ctx, by, note, id, '1', started_at, '', '')
+    end
+  end
+  if #ids > 0 then
+    in_chunks('HDEL', ctx.p .. 'held:' .. by.incarnation, ids)
+    move_all(ctx, ids, 'claimed', 'succeeded', by.name)
+  end
+end
+
+-- incarnation, what `claim` reads, the numbers of plain and of other successes, two words for
+-- each of the former, five for each of the latter, then eight for each of the others. Returns the
+-- verdicts in that order (or '', if all are ok), and what `claim` returns, with plain jobs in
+-- shared rows. A worker of an older version knows nothing of plain ones: one number, no rows.
 define('finish', SHRINKS, function(ctx, args)
-  local by = caller(ctx, args[1])
+  local by, verdicts = caller(ctx, args[1]), {}
   local at = 5 + tonumber(args[4])
-  local others = at + 1 + 5 * tonumber(args[at])
-  local verdicts = succeed_all(ctx, by, args, at + 1, others - 1)
+  local plain, rest = string.match(args[at], '^(%d+)%+(%d+)$')
+  if by then
+    by.in_rows = plain ~= nil
+  end
+  local successes = at + 1 + 2 * (plain or 0)
+  local others = successes + 5 * (rest or args[at])
+  succeed_plainly(ctx, by, args, at + 1, successes - 1, verdicts)
+  succeed_all(ctx, by, args, successes, others - 1, verdicts)
   for i = others, #args, 8 do
     verdicts[#verdicts + 1] = finish(ctx, {
       id = args[i],

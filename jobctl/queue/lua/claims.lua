@@ -7,15 +7,29 @@ local MAX_PARKS = 256
 local MAX_BYTES = 1024 * 1024
 
 -- Claims a function that was never tried and uses nothing special; adds to `jobs` no more
--- than its worker needs: id, queue, function, arguments.
-local function claim_plain(ctx, id, key, queue, f, by, jobs, entries)
-  local job = by.plain
-  job.id, job.key, job.status, job.attempt = id, key, 'queued', '1'
-  move(ctx, job, 'claimed')
-  jobs[#jobs + 1] = { id, queue, f[4], f[5] or '' }
-  by.bytes = by.bytes + #jobs[#jobs][4]
-  entries[#entries + 1] = id
-  entries[#entries + 1] = by.unwritten
+-- than its worker needs. Those that follow each other and are of one function share a row:
+-- '', the queue, the function, then id and arguments of each.
+local function claim_plain(ctx, id, queue, name, given, by, jobs, entries)
+  local row = by.row
+  if not row or row[3] ~= name or row[2] ~= queue then
+    row = { '', queue, name }
+    by.row = row
+    jobs[#jobs + 1] = row
+  end
+  local n = #row
+  row[n + 1], row[n + 2] = id, given
+  by.bytes = by.bytes + #given
+  n = #entries
+  entries[n + 1], entries[n + 2] = id, by.unwritten
+  if ctx.first[id] then
+    -- It came in with this very call.
+    local job = by.plain
+    job.id, job.key, job.status, job.attempt = id, ctx.jobs .. id, 'queued', '1'
+    move(ctx, job, 'claimed')
+  else
+    ctx.first[id] = 'queued'
+    by.crowd[#by.crowd + 1] = id
+  end
 end
 
 -- Claims the first job of a queue, or another that all before it have been taken from; adds
@@ -23,16 +37,16 @@ end
 -- to be parked, nil for one that this claim cannot take.
 local function claim_one(ctx, id, queue, by, jobs, entries)
   local key = ctx.jobs .. id
-  local f = redis.call('HMGET', key, 'extras', 'attempt', 'options', 'function', 'args')
-  if f[4] and not (f[1] or f[2] or f[3]) then
-    claim_plain(ctx, id, key, queue, f, by, jobs, entries)
+  local f = redis.call('HMGET', key, 'function', 'args', 'extras', 'attempt', 'options')
+  if f[1] and not (f[3] or f[4] or f[5]) then
+    claim_plain(ctx, id, queue, f[1], f[2] or '', by, jobs, entries)
     return true
   end
   local job = find(ctx, id)
   local suspect = job.crashes + job.losses > 0
   -- It may be why its worker was lost: nothing shall come along with it, wait beside it and share
   -- the blame. With whom it is next is chance, so nobody shares it for ever.
-  if suspect and (#jobs > 0 or by.room == 0) then
+  if suspect and (#entries > 0 or by.room == 0) then
     return nil
   end
   if has(job, 'l') then
@@ -42,6 +56,7 @@ local function claim_one(ctx, id, queue, by, jobs, entries)
     end
   end
   by.alone = suspect
+  by.row = nil
   jobs[#jobs + 1] = redis.call('HGETALL', key)
   for _, word in ipairs(jobs[#jobs]) do
     by.bytes = by.bytes + #word
@@ -126,6 +141,8 @@ local function caller(ctx, incarnation)
     waits_for = worker[4], -- nil unless jobs are handed to it as they come
     heartbeat_at = worker[5],
     bytes = 0, -- what its claim weighs
+    got = 0, -- how many jobs that are
+    in_rows = false, -- whether it reads plain jobs that share a row
     alone = false, -- whether that is one job that a worker was lost with
     fields = {
       'attempt', '1', 'worker', worker[1], 'incarnation', incarnation, 'claimed_at', ctx.at,
@@ -134,24 +151,45 @@ local function caller(ctx, incarnation)
     unwritten = '1c' .. ctx.at,
     -- One table for all plain jobs of the call, one after the other.
     plain = { worker = worker[1], incarnation = incarnation, name = '', extras = '' },
+    crowd = {}, -- the plain jobs that it claims
+    row = nil, -- and the last of their rows
   }
 end
 
--- Claims up to n jobs for a worker from queues in the order given. Returns them as they were
--- before, and in how many ms there may be more: `wait`, or sooner.
+-- A row for each job: of the plain ones id, queue, function and arguments.
+local function one_by_one(rows)
+  local jobs = {}
+  for _, row in ipairs(rows) do
+    if row[1] ~= '' then
+      jobs[#jobs + 1] = row
+    else
+      for i = 4, #row, 2 do
+        jobs[#jobs + 1] = { row[i], row[2], row[3], row[i + 1] }
+      end
+    end
+  end
+  return jobs
+end
+
+-- Claims up to n jobs for a worker from queues in the order given. Returns rows of them, as they
+-- were before, and in how many ms there may be more: `wait`, or sooner.
 local function take(ctx, by, n, queues, wait)
-  local jobs, entries = {}, {}
+  local rows, entries = {}, {}
   for _, queue in ipairs(queues) do
+    local left = n - #entries / 2
     local barred = by.draining and queue ~= OWN .. by.name
-    if #jobs < n and not barred and state_of(ctx, queue) ~= 'paused' then
-      local rate_wait = claim_from(ctx, queue, n - #jobs, by, jobs, entries)
+    if left > 0 and not barred and state_of(ctx, queue) ~= 'paused' then
+      local rate_wait = claim_from(ctx, queue, left, by, rows, entries)
       if rate_wait and (not wait or rate_wait < wait) then
         wait = rate_wait
       end
     end
   end
+  by.got = #entries / 2
+  move_all(ctx, by.crowd, 'queued', 'claimed', by.name)
+  by.crowd, by.row = {}, nil
   hold(ctx, by.incarnation, entries)
-  return jobs, wait
+  return by.in_rows and rows or one_by_one(rows), wait
 end
 
 -- A worker that waits has claimed by itself: it has room for fewer now, or for more.
@@ -184,7 +222,7 @@ local function claim(ctx, by, args, at)
     jobs, wait = take(ctx, by, fair_share(ctx, room, prefetch, queues), queues, wait)
   end
   if by.waits_for then
-    wait_on(ctx, by, room - #jobs)
+    wait_on(ctx, by, room - by.got)
   end
   return { wait or '', jobs }
 end

@@ -68,6 +68,7 @@ local function begin(prefix, schemas, reads)
     moved = {}, -- ids in order, and for each: the status it had and the one it has now
     first = {},
     last = {},
+    crowds = {}, -- of ids that moved together, see move_all; they are in first, too
     names = {}, -- of the moved jobs that have one
     kinds = {}, -- kinds of transition in order, and for each its jobs
     changes = {},
@@ -186,6 +187,21 @@ local function move(ctx, job, to, cause)
   -- Of most jobs there is one attempt, and it is not written.
   local first = was == 'new' and 0 or 1
   list[#list + 1] = tonumber(job.attempt) == first and id or id .. ':' .. job.attempt
+end
+
+-- The same for jobs that had no attempt before this one, that have no name, and that nothing has
+-- happened to in this call: all at once costs a tenth of one by one. The caller has noted them
+-- in ctx.first.
+local function move_all(ctx, ids, was, to, worker)
+  if #ids == 0 then
+    return
+  end
+  if not ALLOWED[was][to] then
+    error('no way from ' .. was .. ' to ' .. to)
+  end
+  ctx.crowds[#ctx.crowds + 1] = { was = was, to = to, ids = ids }
+  local list = changes_of(ctx, was, to, worker)
+  list[#list + 1] = table.concat(ids, ' ')
 end
 
 -- Any change of status but an unwritten claim: with the job's other fields, a flat list of

@@ -10,10 +10,10 @@ local function take_out(key, ids)
   local first, last = ids[1], ids[1]
   for i = 2, #ids do
     local id = ids[i]
-    if id < first then
-      first = id
-    elseif id > last then
+    if id > last then
       last = id
+    elseif id < first then
+      first = id
     end
   end
   if #ids > 2 and redis.call('ZLEXCOUNT', key, '[' .. first, '[' .. last) == #ids then
@@ -25,6 +25,7 @@ end
 
 local function write_indexes(ctx)
   local gone, come = {}, {}
+  local later = next(ctx.last) ~= nil
   local function note(into, key, id, score)
     local list = into[key]
     if not list then
@@ -50,6 +51,18 @@ local function write_indexes(ctx)
           note(gone, 'named:' .. from .. ':' .. name, id)
         end
         note(come, 'named:' .. to .. ':' .. name, id, '0')
+      end
+    end
+  end
+  for _, crowd in ipairs(ctx.crowds) do
+    for _, id in ipairs(crowd.ids) do
+      -- What else has become of it since.
+      local to = later and ctx.last[id] or crowd.to
+      if INDEXED[crowd.was] then
+        note(gone, 'jobs:' .. crowd.was, id)
+      end
+      if INDEXED[to] then
+        note(come, 'jobs:' .. to, id, '0')
       end
     end
   end
@@ -122,7 +135,7 @@ local function flush(ctx)
   if ctx.placed then
     redis.call('HSET', ctx.p .. 'meta', 'head', ctx.head, 'tail', ctx.tail)
   end
-  if #ctx.moved > 0 then
+  if #ctx.kinds > 0 then
     write_indexes(ctx)
     write_event(ctx)
   end

@@ -202,6 +202,9 @@ local function retry(ctx, job)
   local f = redis.call('HMGET', job.key,
     'accepted', 'cause', 'exit_code', 'signal', 'reason', 'finished_at', 'run')
   f[1] = accepted(job)
+  if job.status == 'succeeded' then
+    f[3] = '0' -- is not written
+  end
   if f[1] then
     remember(ctx, job, f[2] or '',
       { exit_code = f[3] or '', signal = f[4] or '', reason = f[5] or '', ended_at = f[6] })
