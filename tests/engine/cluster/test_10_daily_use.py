@@ -3,6 +3,7 @@
 import json
 import os
 import subprocess
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -11,6 +12,13 @@ from bench.up.compose import binary
 from tests.support.eventually import eventually
 from tests.support.live import REPOSITORY, LiveCluster
 
+# The command line, with patience for a master that comes back slowly on a busy machine.
+PATIENT = """
+from jobctl.client import Client
+from jobctl.cli.main import run
+Client.__init__.__kwdefaults__["patience"] = 120.0
+run()
+"""
 # What `sudo jobctl` of that user sees.
 CALLER = {"SUDO_UID": "12345", "SUDO_GID": "12346"}
 
@@ -53,7 +61,14 @@ def test_follow_outlives_the_master_and_loses_no_line(cluster: LiveCluster) -> N
     [job_id] = cluster.submit(
         "--", "sh", "-c", f"for i in $(seq {lines}); do echo line $i; sleep 0.1; done"
     )
-    follower = cluster.spawn("logs", job_id, "-f")
+    follower = subprocess.Popen(
+        [sys.executable, "-c", PATIENT, "-f", str(cluster.file), "logs", job_id, "-f"],
+        cwd=cluster.folder,
+        env=cluster.environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
     assert follower.stdout is not None
     assert follower.stderr is not None
     first = follower.stdout.readline()  # it follows; before, it would be refused

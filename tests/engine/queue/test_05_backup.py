@@ -2,14 +2,16 @@
 
 from tests.engine.conftest import MakeCluster
 from tests.support.eventually import eventually
+from tests.support.live import FLAGS, UNTIL_LET_GO
 
 
 def test_a_backup_goes_on_in_a_new_cluster(make_cluster: MakeCluster) -> None:
-    old = make_cluster({"workers": {"default": {"replicas": 1, "concurrency": 2}}})
+    pool = {"concurrency": 2, "mounts": [FLAGS]}
+    old = make_cluster({"workers": {"default": {"replicas": 1, **pool}}})
     old.run("up")
     done = old.submit("--array", "20", "--name", "done", "--", "sh", "-c", "echo ok")
     old.wait(*done)
-    [parent] = old.submit("--name", "parent", "--", "sleep", "6")
+    [parent] = old.submit("--name", "parent", "--", "sh", "-c", UNTIL_LET_GO)
     [child] = old.submit("--name", "child", "--after", parent, "--", "true")
     queued = old.submit("--array", "30", "--name", "queued", "--", "sleep", "0.05")
     [later] = old.submit("--name", "later", "--delay", "1h", "--", "true")
@@ -17,7 +19,8 @@ def test_a_backup_goes_on_in_a_new_cluster(make_cluster: MakeCluster) -> None:
     old.run("backup", "state.backup")
     assert old.run("backup", "state.backup", check=False).code != 0  # nothing is overwritten
 
-    new = make_cluster({"workers": {"default": {"replicas": 2}}})
+    new = make_cluster({"workers": {"default": {"replicas": 2, **pool}}})
+    new.let_go(parent)
     new.run("up")
     new.run("restore", str(old.folder / "state.backup"))
     new.run("restore", str(old.folder / "state.backup"))  # a second time changes nothing
