@@ -123,6 +123,14 @@ class Session:
             self._client = self.parts.client(found.url, found.token, self._rate_waited)
         return self._client
 
+    def own_client(self) -> "Client":
+        """Open one more client of the master, for its caller to close: one of little patience.
+
+        It is for who wants to know at once that the master is away.
+        """
+        found = self.parts.connection(self.project, self.engine)
+        return jobctl.client.Client(found.url, found.token, timeout=5.0, patience=1.0)
+
     def _rate_waited(self, seconds: float) -> None:
         if self.on_rate is not None:
             self.on_rate(seconds)

@@ -107,7 +107,7 @@ def _wrong(detail: ErrorDetails) -> tuple[str, str]:
     match kind:
         case "value_error":
             text = str(context["error"])
-        case "literal_error":
+        case "literal_error" | "enum":
             choices = re.findall(r"'([^']*)'", context["expected"])
             text = f"must be {' or '.join(choices)}, not {_said(value)}"
             suggestion = closest(str(value), choices)

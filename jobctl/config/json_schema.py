@@ -1,4 +1,4 @@
-"""The JSON Schema of cluster.yaml (draft 2020-12), by which editors complete and check it."""
+"""JSON Schemas (draft 2020-12) of cluster.yaml and its like, for editors to complete and check."""
 
 import json
 from functools import cache
@@ -8,6 +8,7 @@ from pydantic.json_schema import GenerateJsonSchema
 
 from jobctl.config.fields import default_of, settings
 from jobctl.config.models import Config
+from jobctl.config.types import Section
 
 
 class _Generator(GenerateJsonSchema):
@@ -18,15 +19,20 @@ class _Generator(GenerateJsonSchema):
 
 
 def schema() -> dict[str, Any]:
-    """Return the JSON Schema as data."""
-    body = Config.model_json_schema(schema_generator=_Generator)
-    body["title"] = "cluster.yaml of jobctl"
+    """Return the JSON Schema of cluster.yaml as data."""
+    return schema_of(Config, "cluster.yaml of jobctl")
+
+
+def schema_of(model: type[Section], title: str) -> dict[str, Any]:
+    """Return the JSON Schema of a file that is described by a model."""
+    body = model.model_json_schema(schema_generator=_Generator)
+    body["title"] = title
     for section in body["$defs"].values():
         section.pop("title")
-        if not section.get("required"):
+        if "properties" in section and not section.get("required"):
             section["type"] = ["object", "null"]  # a key without a value is an empty section
-    for setting in settings(Config):
-        owner = body if setting.owner is Config else body["$defs"][setting.owner.__name__]
+    for setting in settings(model):
+        owner = body if setting.owner is model else body["$defs"][setting.owner.__name__]
         _tidy(owner["properties"][setting.name], default_of(setting), setting.section is not None)
     return {"$schema": _Generator.schema_dialect, **body}
 

@@ -12,7 +12,7 @@ import typer
 
 from jobctl.chaos.catalogue import CATALOGUE, Entry
 from jobctl.chaos.fault import Allowed, Fault, FaultKind, LiveFault
-from jobctl.cli import chaos_options, specs, text
+from jobctl.cli import chaos_options, drilling, specs, text
 from jobctl.cli.context import Session
 from jobctl.cli.errors import Interrupted, UsageError
 from jobctl.cli.keeper import is_kept
@@ -157,5 +157,6 @@ def register(app: typer.Typer) -> None:
     inner = group(app, "chaos", "Break things on purpose.")
     command(inner, "list", "chaos")(list_faults)
     command(inner, "heal", "chaos")(heal)
+    drilling.register(inner)
     for entry in CATALOGUE.values():
         command(inner, entry.kind.value, "chaos")(_command_of(entry))

@@ -1,0 +1,321 @@
+"""Runs a drill: load on, faults, everything recorded, all undone, and the verdict."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from jobctl.chaos.drills import ledger, surroundings
+from jobctl.chaos.drills.drill_file import Drill
+from jobctl.chaos.drills.fault_plan import DueFault, allowed_by, planned_faults
+from jobctl.chaos.drills.faulting import Faulting
+from jobctl.chaos.drills.history import TERMINAL, History, Listed, Terms
+from jobctl.chaos.drills.ledger import Ledger
+from jobctl.chaos.drills.loader import Loader
+from jobctl.chaos.drills.recorder import Recorder
+from jobctl.chaos.drills.surroundings import Before, MarksFolder
+from jobctl.chaos.drills.verdict import Verdict, judge
+from jobctl.chaos.drills.workload import due_jobs
+from jobctl.chaos.fault import Allowed, Instant, LiveFault
+from jobctl.chaos.inject import inject, undo
+from jobctl.client import Client, ClientError
+from jobctl.cluster.errors import ClusterError
+from jobctl.engine.errors import EngineError
+from jobctl.engine.protocol import Engine
+from jobctl.queue.ids import new_id
+
+_TICK = 0.5
+# For what was told already to arrive here.
+_CATCH_UP = 10.0
+# To undo faults and to bring back what they ended, beyond the recovery bound.
+_UNDOING = 30.0
+
+
+@dataclass(frozen=True)
+class Glance:
+    """How a drill stands, for a live line: ``second`` of about ``of``."""
+
+    second: float
+    of: float
+    acknowledged: int
+    ended: int
+    queued: int
+    running: int
+    workers: int
+    faults: int
+    alive: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Where:
+    """The cluster that a drill is held in. ``connect`` opens a client of its master.
+
+    ``say`` is told what happens, ``show`` how it stands, about twice a second.
+    """
+
+    project: str
+    engine: Engine
+    connect: Callable[[], Client]
+    say: Callable[[str], None]
+    show: Callable[[Glance], None]
+
+
+@dataclass(frozen=True)
+class Done:
+    """What came of one run."""
+
+    verdict: Verdict
+    history: History
+    terms: Terms
+    folder: Path
+
+
+class InCluster:
+    """Makes faults in a real cluster; each call has an engine client of its own."""
+
+    def __init__(self, engine: Engine, project: str, allowed: Allowed) -> None:
+        self._engine = engine
+        self._project = project
+        self._allowed = allowed
+
+    def inject(self, due: DueFault, clock: Callable[[], float]) -> LiveFault | Instant:
+        """Make a fault."""
+        with self._own() as engine:
+            return inject(
+                engine,
+                self._project,
+                due.fault,
+                rng=due.dice,
+                allowed=self._allowed,
+                clock=clock,
+            )
+
+    def undo(self, live: LiveFault) -> None:
+        """Undo a fault."""
+        with self._own() as engine:
+            undo(engine, self._project, live)
+
+    @contextmanager
+    def _own(self) -> Iterator[Engine]:
+        engine = self._engine.clone()
+        try:
+            yield engine
+        finally:
+            engine.close()
+
+
+def run_drill(name: str, drill: Drill, seed: int, where: Where, folder: Path) -> Done:
+    """Hold a drill once and judge it; what is recorded stays in ``folder``.
+
+    Whatever ends it, also Ctrl-C: faults are undone, and what they ended is brought back. Raises
+    ClusterError, EngineError and ClientError when it could not even begin.
+    """
+    before = surroundings.look(where.engine, where.project)
+    client = where.connect()
+    marks = MarksFolder(where.engine, where.project, new_id().lower())
+    marks.make()
+    try:
+        return _Run(
+            name,
+            drill,
+            seed,
+            where=where,
+            client=client,
+            marks=marks,
+            before=before,
+            folder=folder,
+        ).go()
+    finally:
+        with suppress(EngineError, ClusterError):
+            marks.remove()
+        client.close()
+
+
+class _Run:
+    """One run, from the first job to the verdict."""
+
+    def __init__(
+        self,
+        name: str,
+        drill: Drill,
+        seed: int,
+        *,
+        where: Where,
+        client: Client,
+        marks: MarksFolder,
+        before: Before,
+        folder: Path,
+    ) -> None:
+        self._name, self._drill, self._seed = name, drill, seed
+        self._where, self._client = where, client
+        self._marks, self._before = marks, before
+        position, self._offset = self._first_answer()
+        self._ledger = Ledger(folder)
+        self._recorder = Recorder(client, position, self._ledger.events)
+        jobs = due_jobs(drill, seed, marks.path)
+        self._loader = Loader(where.connect(), jobs, self._ledger.submits)
+        chaos = InCluster(where.engine, where.project, allowed_by(drill))
+        faults = planned_faults(drill, seed)
+        self._faulting = Faulting(chaos, faults, self._ledger.faults, where.say)
+        self._began = 0.0
+        self._about: dict[str, Any] = {}
+
+    def _first_answer(self) -> tuple[str, float]:
+        """Return a position in the events before all that follows, and how far clocks are apart.
+
+        A cluster that does not even run this job is none to hold a drill in.
+        """
+        sent = time.time()
+        job = self._client.submit({"argv": ["true"], "name": "drill/first"})
+        middle = (sent + time.time()) / 2
+        at = ledger.instant(str(job["submitted_at"]))
+        self._client.job(job["id"], wait=self._drill.recover_within)
+        return f"{int(at * 1000) - 1}-0", at - middle
+
+    def go(self) -> Done:
+        """Hold the drill."""
+        self._began = time.time()
+        self._recorder.start()
+        try:
+            self._loader.start(self._began)
+            self._faulting.start(self._began)
+            self._wait_for_the_end()
+        except BaseException:
+            self._break_off()
+            raise
+        finally:
+            left = self._put_back()
+        return self._judged(left)
+
+    # -- while it goes on
+
+    def _wait_for_the_end(self) -> None:
+        """Wait until load and faults are over and all jobs have ended, or the bound is."""
+        bound = self._drill.recover_within
+        latest = self._began + self._drill.lasts + bound
+        while not self._faulting.join(_TICK):
+            self._look()
+        latest = max(latest, self._faulting.over + bound)
+        while not self._loader.join(_TICK):
+            self._look()
+            if time.time() > latest:
+                self._loader.stop()
+        while not self._recorder.wait_for_ends(self._loader.ids, _TICK):
+            self._look()
+            if time.time() > latest:
+                return
+        self._look()
+
+    def _look(self) -> None:
+        now = time.time()
+        try:
+            seen = surroundings.fleet(self._where.engine, self._where.project, now)
+        except EngineError:
+            return  # it is away, perhaps because of a fault
+        self._ledger.fleet.write([{"at": now, "running": seen.running, "all": seen.all}])
+        self._where.show(
+            Glance(
+                second=now - self._began,
+                of=self._drill.lasts,
+                acknowledged=len(self._loader.ids),
+                ended=self._recorder.ended(self._loader.ids),
+                queued=self._recorder.queued(),
+                running=seen.running,
+                workers=seen.all,
+                faults=self._faulting.made,
+                alive=tuple(f"{one.kind} {one.instance}" for one in self._faulting.alive),
+            )
+        )
+
+    # -- afterwards
+
+    def _put_back(self) -> list[str]:
+        """Stop everything, undo everything; return what is not as before, in words."""
+        self._loader.stop()
+        self._faulting.stop()
+        self._faulting.join(_UNDOING)
+        failed = self._faulting.undo_all()
+        kept = any(name.startswith("controller") for name in self._before.states)
+        within = self._drill.recover_within + _UNDOING
+        restored = surroundings.restore(
+            self._where.engine, self._where.project, self._before, within, kept=kept
+        )
+        return failed + restored
+
+    def _break_off(self) -> None:
+        """Cancel what an interrupted drill leaves in the queues."""
+        self._loader.stop()
+        self._recorder.stop()
+        with suppress(ClientError):
+            found = self._client.statuses(self._loader.sent)
+            for job, row in found.items():
+                if row is not None and row["status"] not in TERMINAL:
+                    self._client.cancel(job)
+
+    def _judged(self, left: list[str]) -> Done:
+        jobs = list(self._loader.ids)
+        breaks, listing = self._listing(jobs)
+        over = [job for job, one in listing.items() if one and one.status in TERMINAL]
+        self._recorder.wait_for_ends(over, _CATCH_UP)
+        ended = time.time()
+        self._recorder.stop()
+        self._ledger.close()
+        try:
+            marks = self._marks.collect()
+        except (EngineError, ClusterError) as error:
+            breaks.append(f"the marks of the jobs could not be collected: {error}")
+            marks = []
+        refused = []
+        with suppress(EngineError):
+            refused = surroundings.refused_writes(
+                self._where.engine, self._where.project, self._began
+            )
+        self._ledger.keep_marks(marks, refused)
+        if self._loader.problem is not None:
+            breaks.append(f"the load ended before its time: {self._loader.problem}")
+        self._ledger.keep_end(
+            listing,
+            {
+                "drill": self._name,
+                "seed": self._seed,
+                "began": self._began,
+                "ended": ended,
+                "sent": len(self._loader.sent),
+                "breaks": [*breaks, *self._recorder.breaks],
+                "not_restored": left,
+            },
+        )
+        seen = ledger.history(self._ledger.folder, self._offset)
+        terms = terms_of(self._drill)
+        verdict = judge(self._name, self._seed, seen, terms)
+        return Done(verdict, seen, terms, self._ledger.folder)
+
+    def _listing(self, jobs: list[str]) -> tuple[list[str], dict[str, Listed | None]]:
+        """Return what the cluster says of all jobs, and why that is not known."""
+        deadline = time.time() + _UNDOING
+        while True:
+            try:
+                rows = self._client.statuses(jobs)
+            except ClientError as error:
+                if time.time() > deadline:
+                    return [f"the final listing could not be had: {error}"], {}
+                time.sleep(_TICK)
+                continue
+            return [], {
+                job: None if row is None else Listed(row["status"], row["attempt"], row["accepted"])
+                for job, row in rows.items()
+            }
+
+
+def terms_of(drill: Drill) -> Terms:
+    """Return what a drill promises."""
+    return Terms(
+        expected={name: frozenset(work.expect) for name, work in drill.workload.items()},
+        bound=drill.recover_within,
+        start_within=drill.steady.start_within,
+        backlog=drill.steady.backlog,
+    )
