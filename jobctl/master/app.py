@@ -15,6 +15,7 @@ from jobctl.master import errors
 from jobctl.master.auth import BearerAuth
 from jobctl.master.body import BodyCap
 from jobctl.master.metrics import CountRequests
+from jobctl.master.preparing import prepare
 from jobctl.master.routes import (
     arrays,
     artifacts,
@@ -36,8 +37,10 @@ from jobctl.queue import AsyncQueue
 # What a master cannot do without: if one of its loops fails on a bug, it ends and is restarted.
 _BROKEN = 70
 
-_TOPICS = [submit, jobs, logs, artifacts, arrays, queues, schedules, workers]
-_TOPICS += [events, backup, health]
+# A topic is made ready when the first request comes by it on the way to its own: `jobctl up` and
+# whoever submits then wait for little.
+_TOPICS = [health, submit, jobs, workers, logs, artifacts, arrays, queues, schedules]
+_TOPICS += [events, backup]
 
 _FAILURES: dict[int | str, dict[str, Any]] = {
     "4XX": {"model": errors.ErrorBody, "description": "Refused, with one sentence why."},
@@ -64,13 +67,14 @@ def create_app(settings: Settings, queue: AsyncQueue) -> FastAPI:
     service = Service(settings, queue)
 
     @asynccontextmanager
-    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+    async def lifespan(serving: FastAPI) -> AsyncIterator[None]:
         loops = [
             asyncio.create_task(service.keeper.run()),
             asyncio.create_task(service.keeper.breathe()),
             asyncio.create_task(service.feed.run()),
             asyncio.create_task(service.pruner.run()),
             asyncio.create_task(service.scheduler.run()),
+            asyncio.create_task(prepare(serving.routes)),
         ]
         for loop in loops:
             loop.add_done_callback(_end_loudly)
