@@ -266,7 +266,7 @@ class Controller:
             workers = queue.workers()
             if self._unheard.is_set():
                 self._unheard.clear()
-                self._releases.look(seen, workers, self._engine.inspect)
+                self._releases.look(workers, self._engine.inspect)
             if (config := self._wishes.config) is not None:
                 self._custody.keep(seen, queue, workers, config)
             if not locked:

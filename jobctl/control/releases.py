@@ -10,7 +10,6 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from jobctl.cluster.observed import Observed, instance_of
 from jobctl.control.deaths import Death, Evidence, cause_of
 from jobctl.control.traces import Ended, Traces
 from jobctl.engine.model import ContainerDetail
@@ -95,25 +94,25 @@ class Releases:
 
     def look(
         self,
-        seen: Observed,
         workers: list[Worker],
         inspect: Callable[[str], ContainerDetail | None],
     ) -> None:
-        """Find deaths that no event told of, among the registered workers; then settle."""
-        rows = {row.id[:SHORT_ID]: row for row in seen.workers}
+        """Find deaths that no event told of, among the registered workers; then settle.
+
+        Each is asked of the engine anew: one that was made since the last look is not in that.
+        """
         for worker in workers:
-            row = rows.get(worker.container)
-            detail = inspect(row.id) if row else None
-            if row is None or detail is None:
+            detail = inspect(worker.container)
+            if detail is None:
                 death = cause_of(Evidence(exit_code=None))
                 self._note(_Due(worker.container, worker.name, _EVER, death))
             elif detail.state in ("exited", "dead"):
                 death = cause_of(self.traces.evidence(detail))
-                self._note(_Due(row.id, instance_of(row), _ms(detail.finished_at), death))
+                self._note(_Due(detail.id, worker.name, _ms(detail.finished_at), death))
             elif detail.started_at and worker.started_at < _ms(detail.started_at):
                 # It ended and was started again: this process of it is gone.
                 death = Death(Cause.WORKER_LOST, "its container was started again")
-                self._note(_Due(row.id, instance_of(row), _ms(detail.started_at), death))
+                self._note(_Due(detail.id, worker.name, _ms(detail.started_at), death))
         self.settle()
 
     def _note(self, due: _Due) -> None:
