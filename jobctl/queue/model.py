@@ -10,6 +10,7 @@ import base64
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import NamedTuple
 
 from .spec import DEFAULT_BACKOFF, AfterPolicy, Backoff, RetryRule
@@ -123,7 +124,18 @@ class Finish(NamedTuple):
 
 
 _PLAIN = 4
+<<<<<<< HEAD
+_NO_MORE: dict[str, str] = {}
+# Commands of at most so many characters are kept in mind: jobs of an array all have the same.
+_SHORT = 1024
+
+
+@lru_cache(maxsize=8)
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(json.loads(text))
+=======
 _NO_MORE: Mapping[str, str] = {}
+>>>>>>> 3a2ea61d0af8efc97331af96fc15c01db81c2ae3
 
 
 class ClaimedJob:
@@ -174,7 +186,10 @@ class ClaimedJob:
     @property
     def argv(self) -> tuple[str, ...]:
         """A command and its arguments; () for a function."""
-        return tuple(json.loads(self._fields["argv"])) if "argv" in self._fields else ()
+        text = self._fields.get("argv")
+        if text is None:
+            return ()
+        return _words(text) if len(text) <= _SHORT else tuple(json.loads(text))
 
     @property
     def env(self) -> dict[str, str]:

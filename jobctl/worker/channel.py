@@ -8,6 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 _CHUNK = 65_536
+# For the last look, which mostly finds nothing: room for a chunk costs more than the look.
+_LITTLE = 256
 _READING = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC
 # What ended processes can have left in a pipe: 64 KiB, or 1 MiB if they asked for that.
 _LEFT_IN_PIPE = 1 << 20
@@ -45,22 +47,26 @@ class Channel:
         former, self.fd = self.fd, os.open(self.path, _READING)
         os.close(former)
 
-    def read(self) -> bytes | None:
+    def read(self, most: int = _CHUNK) -> bytes | None:
         """The next bytes; None if there are none now, empty if there will be none."""
         try:
-            return os.read(self.fd, _CHUNK)
+            return os.read(self.fd, most)
         except BlockingIOError:
             return None
 
     def take_back(self, sink: Callable[[bytes], None]) -> None:
         """Hands what is still in it to `sink`. Never waits: a survivor may hold it open."""
-        self._stop_writing()
+        if self._writing >= 0:
+            self._stop_writing()
         if self.fd < 0:
             return
-        taken = 0
-        while taken <= _LEFT_IN_PIPE and (chunk := self.read()):
+        taken, chunk = 0, self.read(_LITTLE)
+        while chunk:
             sink(chunk)
             taken += len(chunk)
+            if taken > _LEFT_IN_PIPE:
+                break
+            chunk = self.read()
         if chunk != b"" or fcntl.fcntl(self.fd, fcntl.F_GETPIPE_SZ) != self._size:
             self.close()
 

@@ -123,7 +123,8 @@ class CommandLane:
             on_report=self._shop.listener.note,
         )
         try:
-            seen = self._follow(attempt, output, watch)
+            same = self._spare.number if folder is None else 0
+            seen = self._follow(attempt, output, same, watch)
         finally:
             logged = watch.last_words()
             if folder is not None or logged or not self._spare.take_back(place):
@@ -148,16 +149,17 @@ class CommandLane:
         )
         return Result(outcome_of(ending), started_at)
 
-    def _follow(self, attempt: Attempt, output: str, watch: Watch) -> Seen | None:
+    def _follow(self, attempt: Attempt, output: str, place: int, watch: Watch) -> Seen | None:
         """Starts it and stays with it; None if an order to end came before the start."""
         job, station = attempt.job, self._station
         argv, stdin = job.argv, job.stdin
         environment = job_environment(job, self._environment, output, station.reported.path)
         give_up = 0.0
-        for pause in pauses():
+        waits = None
+        while True:
             try:
                 station.lend()
-                station.launcher.ask(output, argv, environment, stdin)
+                station.launcher.ask(output, argv, environment, stdin, place=place)
             except OSError as error:
                 station.launcher.end()
                 trouble = CannotStartError(error.errno or 0, str(error), worker=True)
@@ -173,10 +175,10 @@ class CommandLane:
             give_up = give_up or now + _START_PATIENCE
             if not trouble.passing or now > give_up:
                 raise trouble
-            time.sleep(pause)
+            waits = waits or pauses()
+            time.sleep(next(waits))
             if attempt.order is not None:
                 return None
-        raise AssertionError("pauses never end")
 
     def _stay(self, attempt: Attempt, watch: Watch) -> Seen:
         clean = False

@@ -23,12 +23,17 @@ _UID = 19_999
 _START_SECONDS = 30.0
 PATIENCE = 0.005
 """Seconds that `hear` waits. Most commands end sooner, and then nothing else is looked at."""
+WELL = [[b"E", b"0", b"0"]]
+"""What `hear` returns, itself, when a job ended well: nearly all do."""
+_WELL = b"E 0 0\n"
 _TIMEVAL = struct.pack("@ll", 0, int(PATIENCE * 1e6))
-# By import, not as a script: its compiled form is there already, and memory stays small.
+# By import, not as a script: its compiled form is there already, and memory stays small. Not from
+# the package `jobctl`, which brings along `typing`.
 _BOOT = (
-    "import sys; sys.path.append(sys.argv[1]); from launcher_main import main; "
+    "import sys; sys.path.append(sys.argv[1]); from worker.launcher_main import main; "
     "main(*map(int, sys.argv[2:6]), sys.argv[6])"
 )
+_HERE = str(Path(__file__).parents[1])
 
 
 class Launcher:
@@ -41,7 +46,12 @@ class Launcher:
         self._user = user
         self._printed = printed
         self._partial = b""
+<<<<<<< HEAD
+        # Where it was sent last, as `ask` has it.
+        self._place = 0
+=======
         self._ends = self._kills = 0
+>>>>>>> 3a2ea61d0af8efc97331af96fc15c01db81c2ae3
         self.pid = 0
         """Its number while it runs, else 0."""
         self.line = -1
@@ -68,16 +78,38 @@ class Launcher:
             raise OSError(errno.ECHILD, f"the launcher did not start (exit code {code})")
 
     def ask(
-        self, output: str, argv: tuple[str, ...], environ: dict[str, str], stdin: bytes | None
+        self,
+        output: str,
+        argv: tuple[str, ...],
+        environ: dict[str, str],
+        stdin: bytes | None,
+        *,
+        place: int = 0,
     ) -> None:
+<<<<<<< HEAD
+        """Asks the started launcher to run a job; OSError if that is impossible now.
+
+        Folders of the same `place` are one, whatever it is called now: to go there again would
+        cost more than all else that is asked. 0: not known.
+        """
+        known = place and place == self._place
+        try:
+            self._write(_request("" if known else output, argv, environ, stdin))
+=======
         """Asks the started launcher to run a job; OSError if that is impossible now."""
         try:
             self._request(output, argv, environ, stdin)
+>>>>>>> 3a2ea61d0af8efc97331af96fc15c01db81c2ae3
         except (BrokenPipeError, ConnectionResetError):
             # It was ended while it had nothing to do. Nobody has read the request.
             self.end()
             self.start()
+<<<<<<< HEAD
+            self._write(_request(output, argv, environ, stdin))
+        self._place = place
+=======
             self._request(output, argv, environ, stdin)
+>>>>>>> 3a2ea61d0af8efc97331af96fc15c01db81c2ae3
 
     def hear(self) -> list[list[bytes]] | None:
         """The words of each answer there is; [] if it has gone; None if PATIENCE has passed."""
@@ -89,9 +121,13 @@ class Launcher:
                 return None
             except ConnectionResetError:
                 return []
+            if chunk == _WELL and not self._partial:
+                return WELL
             if not chunk:
                 return []
             *lines, self._partial = (self._partial + chunk).split(b"\n")
+        if lines[-1][:1] == b"F":
+            self._place = 0  # it may not have got there
         return [line.split(b" ", 3) for line in lines]
 
     def order(self, number: int) -> None:
@@ -114,8 +150,12 @@ class Launcher:
             os.kill(self.pid, signal.SIGKILL)
         _, status = os.waitpid(self.pid, 0)
         os.close(self.line)
+<<<<<<< HEAD
+        self.pid, self.line, self._partial, self._place = 0, -1, b"", 0
+=======
         self.pid, self.line, self._partial = 0, -1, b""
         self._ends = self._kills = 0
+>>>>>>> 3a2ea61d0af8efc97331af96fc15c01db81c2ae3
         return os.waitstatus_to_exitcode(status)
 
     def _spawn(self, theirs: int) -> int:
@@ -124,7 +164,7 @@ class Launcher:
         if user is not None:
             who = (str(user.uid), str(user.gid), str(_UID), str(int(not user.shared)))
         flags = ("-I", "-S", "-X", "utf8")
-        words = [*flags, "-c", _BOOT, str(Path(__file__).parent), *who, self._printed]
+        words = [*flags, "-c", _BOOT, _HERE, *who, self._printed]
         return os.posix_spawn(
             sys.executable,
             [sys.executable, *words],
@@ -143,3 +183,10 @@ class Launcher:
         sent = os.write(self.line, request)
         while sent < len(request):
             sent += os.write(self.line, memoryview(request)[sent:])
+
+
+def _request(
+    output: str, argv: tuple[str, ...], environ: dict[str, str], stdin: bytes | None
+) -> bytes:
+    request = marshal.dumps((output, argv, environ, stdin))
+    return len(request).to_bytes(4, "little") + request

@@ -11,8 +11,13 @@ A job can still kill it; the supervisor then starts another one.
 What it knows that nobody else can: it is the subreaper of all that the job starts, so when no
 child is left to wait for, no process of the job lives, however it left its group.
 
+<<<<<<< HEAD
+    supervisor -> launcher   4 bytes of length, then marshal of (output, argv, environ, stdin);
+                             output is empty if it is the folder of the job before, renamed
+=======
     supervisor -> launcher   4 bytes of length, then marshal of (output, argv, environ, stdin, sent)
                              with `sent`, how often END and KILL were sent to this process so far
+>>>>>>> 3a2ea61d0af8efc97331af96fc15c01db81c2ae3
     launcher -> supervisor   R                ready, once
                              E code changed   the job has ended, nothing of it lives
                              L code           its first process has ended, others are being ended
@@ -30,6 +35,8 @@ import gc
 import marshal
 import os
 
+from .launcher_spawn import Action, held, spawn
+
 LINE = 3
 """The descriptor of the socket."""
 
@@ -45,11 +52,6 @@ _PR_SET_CHILD_SUBREAPER = 36
 _WALL = 0x40000000
 _READ = 16_384
 
-_SIGNALS = tuple(_signal.valid_signals())
-
-# A search goes on after these; what else it met is what it then fails with.
-_GO_ON = (errno.ENOENT, errno.ENOTDIR, errno.EACCES, errno.ELOOP, errno.ENAMETOOLONG)
-
 
 class Launcher:
     """Starts jobs as `user` (uid, gid), or as whoever it is itself (None).
@@ -63,6 +65,11 @@ class Launcher:
         self._own = own
         self._alone = alone
         self._printed = printed
+        # Opened in the child: here it would have to be closed again, for its end to be seen.
+        self._streams: tuple[Action, ...] = (
+            (os.POSIX_SPAWN_OPEN, 1, printed, os.O_WRONLY, 0),
+            (os.POSIX_SPAWN_DUP2, 1, 2),
+        )
         self._standing = _standing()
         self._supervisor = os.getppid()
         self._heard = {END: 0, KILL: 0}
@@ -89,25 +96,36 @@ class Launcher:
         sent: tuple[int, int],
     ) -> bytes:
         """Runs one job to the end of all its processes; the answer to the supervisor."""
+<<<<<<< HEAD
+        # An order that came too late for the last job is not for this one.
+        while _signal.sigtimedwait(_ORDERS, 0) is not None:
+            pass
+        who, given = b"worker", -1
+=======
         self._drop_late(END, sent[0])
         self._drop_late(KILL, sent[1])
         who = b"worker"
+>>>>>>> 3a2ea61d0af8efc97331af96fc15c01db81c2ae3
         self._become_job()
         try:
-            os.chdir(output)
-            actions = self._streams(stdin)
+            if output:
+                os.chdir(output)
+            actions = self._streams
+            if stdin is not None:
+                given = held(stdin)
+                actions = (*actions, (os.POSIX_SPAWN_DUP2, given, 0))
             who = b"command"
-            try:
-                first = _spawn(argv, environ, actions)
-            finally:
-                for _, fd, _ in actions[1:]:
-                    os.close(fd)
+            first = spawn(argv, environ, actions)
         except OSError as error:
+            if self._deaf():
+                who = b"worker"
             return b"F %b %d %b\n" % (who, error.errno or 0, _line(error.strerror))
         except ValueError as error:
             return b"F %b %d %b\n" % (who, errno.EINVAL, _line(error))
         finally:
             self._become_itself()
+            if given >= 0:
+                os.close(given)
         code = self._wait(first)
         self._end_others(code)
         # A job can renice this process in the blink in which it has the job's UID.
@@ -134,14 +152,13 @@ class Launcher:
         if self._user is not None:
             os.setresuid(self._own, self._own, self._user[0])
 
-    def _streams(self, stdin: bytes | None) -> list[tuple[int, int, int]]:
-        """The job's descriptors. All but the first entry name one that is to be closed here."""
-        printed = os.open(self._printed, os.O_WRONLY)
-        duplicate = os.POSIX_SPAWN_DUP2
-        actions = [(duplicate, printed, 1), (duplicate, printed, 2)]
-        if stdin is not None:
-            actions.append((duplicate, _held(stdin), 0))
-        return actions
+    def _deaf(self) -> bool:
+        """Whether it is the FIFO that cannot be opened, and not the command's fault."""
+        try:
+            os.close(os.open(self._printed, os.O_WRONLY | os.O_NONBLOCK))
+        except OSError:
+            return True
+        return False
 
     def _wait(self, first: int) -> int:
         """Waits for the first process, carrying out orders; its exit code as in subprocess."""
@@ -221,59 +238,6 @@ def _standing() -> tuple[object, ...]:
 
 def _line(said: object) -> bytes:
     return str(said).replace("\n", " ").encode("utf-8", "replace")
-
-
-def _spawn(
-    argv: tuple[str, ...], environ: dict[str, str], actions: list[tuple[int, int, int]]
-) -> int:
-    """Starts the first process as the leader of a group; the search is that of a shell."""
-    problem = OSError(errno.ENOENT, os.strerror(errno.ENOENT))
-    for path in _candidates(argv[0], environ.get("PATH", "")):
-        try:
-            return _start(path, argv, environ, actions)
-        except OSError as error:
-            if error.errno == errno.ENOEXEC:
-                # A script without a first line that says who reads it.
-                return _start("/bin/sh", ("sh", path, *argv[1:]), environ, actions)
-            if error.errno not in _GO_ON:
-                raise
-            if error.errno not in (errno.ENOENT, errno.ENOTDIR):
-                problem = error
-    raise problem
-
-
-def _candidates(name: str, search: str) -> list[str]:
-    if "/" in name:
-        return [name]
-    places = [f"{folder or '.'}/{name}" for folder in search.split(":")] if name else []
-    # To try them all by starting would cost a process each.
-    return [place for place in places if os.access(place, os.F_OK)]
-
-
-def _start(
-    path: str, argv: tuple[str, ...], environ: dict[str, str], actions: list[tuple[int, int, int]]
-) -> int:
-    # Named, they cost one call each in the child; else two, as what they are is looked up first.
-    return os.posix_spawn(
-        path,
-        argv,
-        environ,
-        file_actions=actions,
-        # Not a session of its own: for each of those the kernel makes a group of its scheduler.
-        setpgroup=0,
-        setsigmask=(),
-        setsigdef=_SIGNALS,
-    )
-
-
-def _held(data: bytes) -> int:
-    # Not a pipe: nobody would have to keep feeding it.
-    fd = os.memfd_create("stdin", os.MFD_CLOEXEC)
-    view = memoryview(data)
-    while view:
-        view = view[os.write(fd, view) :]
-    os.lseek(fd, 0, os.SEEK_SET)
-    return fd
 
 
 def _receive() -> bytes:

@@ -32,6 +32,8 @@ class Spare:
         self._user = user
         self._gid = reader_gid
         self._there = False
+        self.number = 0
+        """Which one it is: folders made one after the other have different ones."""
         # Its output folder, wherever that is now, and when it was last changed.
         self._held = -1
         self._changed_ns = 0
@@ -89,6 +91,7 @@ class Spare:
         except OSError:  # no room: the attempt that needs one will say so
             return
         self._there = True
+        self.number += 1
 
 
 def _unlink(parent: int, entry: os.DirEntry[str], _depth: int) -> None:

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from .attempt import Attempt
 from .cause import Stop
+from .launcher import WELL
 from .logsink import LogSink
 from .reports import Lines, Report, parse_report
 from .station import Station
@@ -38,6 +39,9 @@ class Seen(NamedTuple):
     stopped: Stop | None
     clean: bool
     launcher: bool = False
+
+
+_WELL = Seen(0, None, clean=True)
 
 
 class CannotStartError(Exception):
@@ -157,6 +161,8 @@ class Watch:
     def _hear(self) -> Seen | None:
         launcher = self._station.launcher
         answers = launcher.hear()
+        if answers is WELL:
+            return _WELL if self._stopped is None else Seen(0, self._stopped, clean=True)
         if answers is None:
             return None
         if not answers:
