@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from jobctl.cluster import events, labels
-from jobctl.cluster.desired import Desired, desired
+from jobctl.cluster.desired import Desired, Instance, desired
 from jobctl.cluster.executor import Executor
 from jobctl.cluster.observed import Observed, observe
 from jobctl.cluster.plan_heal import plan_heal
@@ -34,6 +34,17 @@ def make_anew(engine: Engine, project: str, instance: str) -> None:
                 raise  # somebody else makes it at the same moment, and has not come to an end
         else:
             return
+
+
+def instance_wanted(engine: Engine, project: str, name: str) -> Instance | None:
+    """Return what an instance should be; None for one that is not wanted."""
+    wanted = wanted_of(observe(engine, project, ask=False))
+    service, _, number = name.rpartition("-")
+    if wanted is None or not number.isdecimal():
+        return None
+    pools = (pool.template for pool in wanted.pools.values())
+    templates = {t.service: t for t in (*pools, *(t for t, _ in wanted.services()))}
+    return templates[service].instance(int(number)) if service in templates else None
 
 
 def wanted_of(seen: Observed) -> Desired | None:

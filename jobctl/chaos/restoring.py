@@ -10,9 +10,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from jobctl.chaos import making, redis_memory
+from jobctl.chaos import ballast, making, redis_memory, rules
+from jobctl.chaos.beside import Beside, name_of
 from jobctl.chaos.errors import NotUndone
 from jobctl.chaos.fault import LiveFault
+from jobctl.cluster.errors import ClusterError
 from jobctl.engine.errors import EngineError
 from jobctl.engine.model import Container, ContainerDetail
 from jobctl.engine.protocol import Engine
@@ -35,6 +37,10 @@ class Wound:
         None when that is gone, or another one has its place: the fault went with it.
         """
         return self.engine.inspect(self.live.container_id) if self.live.container_id else None
+
+    def beside(self, image: str) -> Beside:
+        """Return what makes containers for undoing it."""
+        return Beside(self.engine, self.project, self.live.id, image)
 
 
 def restore(wound: Wound) -> None:
@@ -120,8 +126,26 @@ def _maxmemory(wound: Wound, said: Any) -> None:
         redis_memory.set_limit(wound.engine, victim.id, said)
 
 
+def _rules(wound: Wound, said: Any) -> None:
+    # Here even when its container has ended: what put the rules there may be left.
+    wound.engine.remove(name_of(wound.project, wound.live.id), force=True)
+    victim = wound.victim()
+    if victim is None or victim.state not in ("running", "paused"):
+        return  # the rules went with its network namespace
+    _settled(
+        lambda: rules.clean(wound.beside(said["image"]), victim.id),
+        lambda: (now := wound.victim()) is None or now.started_at != victim.started_at,
+    )
+
+
+def _ballast(wound: Wound, said: Any) -> None:
+    ballast.unload(wound.beside(said["image"]))
+
+
 RESTORATIONS: Mapping[str, Callable[[Wound, Any], None]] = {
+    "rules": _rules,
     "helpers": _helpers,
+    "ballast": _ballast,
     "exist": _exist,
     "thaw": _thaw,
     "limits": _limits,
@@ -136,6 +160,6 @@ def _settled(act: Callable[[], None], done: Callable[[], bool]) -> None:
     """Do something; that it fails is no matter when it is so all the same: by somebody else."""
     try:
         act()
-    except EngineError:
+    except (EngineError, ClusterError):
         if not done():
             raise

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass
 
+from jobctl.chaos.beside import Beside
 from jobctl.chaos.catalogue import CATALOGUE, Part, Setting
 from jobctl.chaos.errors import NotPossible
 from jobctl.chaos.fault import Fault, Param
@@ -40,6 +41,10 @@ class Scene:
     def instance(self) -> str:
         """What people call it; "" for none."""
         return instance_of(self.row) if self.row else ""
+
+    def beside(self, image: str) -> Beside:
+        """Return what makes containers that the fault is made with."""
+        return Beside(self.engine, self.project, self.id, image)
 
     def detail(self) -> ContainerDetail:
         """Inspect the container; raises NotPossible when it went meanwhile."""

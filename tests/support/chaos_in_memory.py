@@ -1,9 +1,12 @@
 """What faults need of the in-memory engine: the programs they run, and the world as a value."""
 
+import tarfile
+from dataclasses import replace
 from typing import Any
 
 from jobctl.engine.model import Executed
 from tests.support.cluster_in_memory import PROJECT, ClusterInMemory
+from tests.support.memory_world import ALIVE
 
 
 def with_programs(demo: ClusterInMemory) -> None:
@@ -17,7 +20,16 @@ def with_programs(demo: ClusterInMemory) -> None:
 
     def shell(name: str, argv: tuple[str, ...]) -> Executed:
         words = argv[4:]
-        if "kill -9 -1" in argv[-1]:
+        if argv[1].endswith("rules.sh"):
+            change_rules(world.boxes[name].spec.network, argv[2], argv[3])
+        elif "/.fault-" in argv[-1]:
+            _, tree = world.volumes[f"{PROJECT}-jobs"]
+            path = "/" + argv[-1].partition("/.")[2].join(("/.", "")).split()[0].strip("/;")
+            if argv[-1].startswith("rm "):
+                tree.entries.pop(path, None)
+            else:
+                tree.entries[path] = (tarfile.TarInfo(path), b"0")
+        elif "kill -9 -1" in argv[-1]:
             world.crash(name)
         elif words == ("CONFIG", "GET", "maxmemory"):
             return Executed(0, b"maxmemory\n%d\n" % redis_of(demo)["maxmemory"])
@@ -28,7 +40,26 @@ def with_programs(demo: ClusterInMemory) -> None:
             return Executed(0, b"OK\n")
         return Executed(0, b"")
 
+    def change_rules(network: str, what: str, chain: str) -> None:
+        box = world.box(network.partition(":")[2])
+        kept = rules_of(demo).setdefault(f"{box.spec.name}@{box.started_at}", [])
+        if what == "clean":
+            kept[:] = [each for each in kept if each != chain]
+        else:
+            kept.append(chain)
+
+    def started(name: str) -> None:
+        if name.endswith("-proxy"):
+            world.write_log(name, b"ready\n")
+
+    world.on_start = started
     world.programs |= {"rm": rm, "sh": shell}
+
+
+def rules_of(demo: ClusterInMemory) -> dict[str, list[str]]:
+    """Return the packet rules by network namespace; they go with it."""
+    kept: dict[str, list[str]] = vars(demo).setdefault("rules", {})
+    return kept
 
 
 def redis_of(demo: ClusterInMemory) -> dict[str, int]:
@@ -57,5 +88,17 @@ def whole(demo: ClusterInMemory) -> dict[str, Any]:
     }
     _, control = demo.world.volumes[f"{PROJECT}-control"]
     found["redis"] = dict(redis_of(demo))
+    boxes = demo.world.boxes.values()
+    alive = {f"{box.spec.name}@{box.started_at}" for box in boxes if box.state in ALIVE}
+    found["rules"] = {name: kept for name, kept in rules_of(demo).items() if kept and name in alive}
+    _, jobs = demo.world.volumes[f"{PROJECT}-jobs"]
+    found["jobs"] = sorted(name for name, (info, _) in jobs.entries.items() if info.isfile())
     found["files"] = sorted(name for name, (info, _) in control.entries.items() if info.isfile())
     return found
+
+
+def give_logs_a_size(demo: ClusterInMemory) -> None:
+    """Let the volume of logs be one with a size of its own."""
+    volume, tree = demo.world.volumes[f"{PROJECT}-jobs"]
+    options = {"type": "tmpfs", "device": "tmpfs", "o": "mode=0751,size=64m"}
+    demo.world.volumes[f"{PROJECT}-jobs"] = (replace(volume, options=options), tree)

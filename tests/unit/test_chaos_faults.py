@@ -6,6 +6,7 @@ from collections.abc import Mapping
 import pytest
 
 from jobctl.chaos import live as files
+from jobctl.chaos.ballast import size_of
 from jobctl.chaos.catalogue import CATALOGUE
 from jobctl.chaos.errors import NotPossible, TooMuch
 from jobctl.chaos.fault import Allowed, Fault, FaultKind, Instant, Json, LiveFault
@@ -14,7 +15,7 @@ from jobctl.chaos.inject import dry_run, heal, inject, live_faults, undo
 from jobctl.cluster import owner
 from jobctl.cluster.errors import NotUp
 from jobctl.engine.errors import EngineError
-from tests.support.chaos_in_memory import whole, with_programs
+from tests.support.chaos_in_memory import give_logs_a_size, whole, with_programs
 from tests.support.cluster_in_memory import PROJECT, ClusterInMemory, stored
 from tests.support.fake_master import FakeMaster
 from tests.support.memory_world import Killed, World
@@ -31,6 +32,10 @@ LASTING = [
     Fault(K.REDIS_FULL),
     Fault(K.PARTITION, "worker-2"),
     Fault(K.PARTITION, "redis-1"),
+    Fault(K.PARTITION, "worker-2", params={"from": "redis"}),
+    Fault(K.CUT_CONNECTION, "worker-2", params={"when": "after"}),
+    Fault(K.WRONG_CLOCK, "worker-2"),
+    Fault(K.DISK_FULL),
     Fault(K.SLOW_CPU, "worker-2", params={"cpus": 0.02}),
     Fault(K.MEMORY_PRESSURE, "worker-2"),
     Fault(K.KILL_CONTROLLER, seconds=20),
@@ -40,11 +45,16 @@ LASTING = [
 """Each fault that lasts, in the ways in which it can be made on an engine in memory."""
 
 
+def named(fault: Fault) -> str:
+    return "-".join([fault.kind, fault.target or "any", *map(str, fault.params.values())])
+
+
 @pytest.fixture
 def up(demo: ClusterInMemory) -> ClusterInMemory:
     """The demo cluster, running, with what faults run in it."""
     with_programs(demo)
     demo.up()
+    give_logs_a_size(demo)
     return demo
 
 
@@ -59,7 +69,7 @@ def alive(demo: ClusterInMemory) -> list[str]:
     return [live.kind for live in live_faults(demo.engine, PROJECT)]
 
 
-@pytest.mark.parametrize("fault", LASTING, ids=lambda f: f"{f.kind}-{f.target or 'any'}")
+@pytest.mark.parametrize("fault", LASTING, ids=named)
 def test_a_fault_is_recorded_before_it_is_made_and_undone_as_if_it_never_was(
     up: ClusterInMemory, fault: Fault
 ) -> None:
@@ -85,10 +95,11 @@ def test_a_fault_is_recorded_before_it_is_made_and_undone_as_if_it_never_was(
     undo(up.engine, PROJECT, made)
     assert whole(up) == before
     touched = {call.split()[1] for call in up.mutations()}
-    assert touched == {"demo-faults"} or fault.kind is K.REDIS_FULL
+    asked = {up.world.boxes["demo-redis-1"].id} if fault.kind is K.REDIS_FULL else set()
+    assert all("fault" in name or name in asked for name in touched)
 
 
-@pytest.mark.parametrize("fault", LASTING, ids=lambda f: f"{f.kind}-{f.target or 'any'}")
+@pytest.mark.parametrize("fault", LASTING, ids=named)
 def test_whoever_dies_between_any_two_calls_heal_restores_the_world(
     make: type[ClusterInMemory], fault: Fault, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -99,6 +110,7 @@ def test_whoever_dies_between_any_two_calls_heal_restores_the_world(
         demo = make(world, master)
         with_programs(demo)
         demo.up()
+        give_logs_a_size(demo)
         before, step, whole_runs = whole(demo), 0, 0
         while not whole_runs:
             step += 1
@@ -292,6 +304,65 @@ def test_a_dry_run_says_what_would_be_done_and_does_nothing(up: ClusterInMemory)
         dry_run(up.engine, PROJECT, Fault(K.PAUSE_WORKER, "worker-2", 6000))
 
 
+# -- what cannot be done here
+
+
+def test_the_disk_of_the_engines_host_is_never_filled(demo: ClusterInMemory) -> None:
+    with_programs(demo)
+    demo.up()
+    before = whole(demo)
+    with pytest.raises(NotPossible, match="has no size of its own") as caught:
+        make_fault(demo, Fault(K.DISK_FULL))
+    assert "docker volume create --opt type=tmpfs" in caught.value.hint
+    assert whole(demo) == before
+
+
+def test_the_engine_is_restarted_only_by_the_command_that_was_given(up: ClusterInMemory) -> None:
+    with pytest.raises(NotPossible, match="is yours to say"):
+        make_fault(up, Fault(K.RESTART_ENGINE))
+    with pytest.raises(NotPossible, match="failed: sorry"):
+        make_fault(up, Fault(K.RESTART_ENGINE, params={"command": "echo sorry >&2; false"}))
+    made = make_fault(up, Fault(K.RESTART_ENGINE, params={"command": "true"}))
+    assert isinstance(made, Instant)
+
+
+def test_only_commands_that_go_on_from_anywhere_are_killed(up: ClusterInMemory) -> None:
+    with pytest.raises(NotPossible, match="not down"):
+        make_fault(up, Fault(K.KILL_COMMAND, params={"command": "down --volumes"}))
+    with pytest.raises(NotPossible, match="is not on this machine"):
+        make_fault(up, Fault(K.KILL_COMMAND))
+
+
+def test_who_is_cut_off_from_himself_is_told_so(up: ClusterInMemory) -> None:
+    with pytest.raises(NotPossible, match="name the other end"):
+        make_fault(up, Fault(K.PARTITION, "redis-1", params={"from": "master"}))
+    with pytest.raises(NotPossible, match="name the other end"):
+        make_fault(up, Fault(K.PARTITION, "master-1", params={"from": "master"}))
+
+
+def test_a_wrong_clock_is_wrong(up: ClusterInMemory) -> None:
+    make_fault(up, Fault(K.WRONG_CLOCK, "worker-2", params={"offset": -60}))
+    env = up.world.boxes["demo-worker-2"].spec.env
+    assert (env["FAKETIME"], "faketime" in env["LD_PRELOAD"]) == ("-60", True)
+    assert up.plan().empty
+
+
+@pytest.mark.parametrize(
+    ("options", "size"),
+    [
+        ({}, None),
+        ({"type": "nfs", "device": ":/x"}, None),
+        ({"type": "tmpfs", "o": "mode=755"}, None),
+        ({"type": "tmpfs", "o": "mode=755,size=2m"}, 2 << 20),
+        ({"type": "tmpfs", "o": "size=1000"}, 1000),
+        ({"type": "ext4", "device": "/dev/loop7"}, 4 << 30),
+        ({"type": "ext4", "device": "/dev/sda1"}, None),
+    ],
+)
+def test_a_volume_has_a_size_of_its_own_or_not(options: dict[str, str], size: int | None) -> None:
+    assert size_of(options) == size
+
+
 # -- the data
 
 
@@ -301,7 +372,7 @@ def test_every_kind_is_in_the_catalogue_and_can_be_made() -> None:
         assert entry.kind == kind
         assert all((entry.does, entry.undone, entry.expect))
         assert entry.lasts or entry.seconds is None
-    assert set(MAKERS) <= set(K)
+    assert set(MAKERS) == set(K)
 
 
 def test_a_record_is_read_as_it_was_written() -> None:

@@ -25,6 +25,19 @@ def _crash(scene: Scene) -> None:
         raise _ended(scene) from error
 
 
+def _run_out_of_memory(scene: Scene) -> None:
+    # First to go are all others in there (but the init, which is to see it), then what eats.
+    script = (
+        "for each in /proc/[0-9]*; do "
+        '[ "$each" = /proc/1 ] || [ "$each" = "/proc/$$" ] || echo 1000 > "$each/oom_score_adj"; '
+        "done 2>/dev/null; exec tail /dev/zero"
+    )
+    try:
+        scene.engine.execute(scene.container, ("sh", "-c", script))
+    except (Conflict, NotFound) as error:
+        raise _ended(scene) from error
+
+
 def _crash_or_kill(scene: Scene) -> None:
     if scene.seconds is None:
         _crash(scene)
@@ -63,6 +76,7 @@ def _ended(scene: Scene) -> NotPossible:
 
 KILL = Maker(_kill, _starts)
 CRASH = Maker(_crash)
+OOM = Maker(_run_out_of_memory)
 CRASH_OR_KILL = Maker(_crash_or_kill, _starts)
 STOP = Maker(_stop, _starts)
 RESTART = Maker(_restart, _starts_always)
