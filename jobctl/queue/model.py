@@ -124,8 +124,7 @@ class Finish(NamedTuple):
 
 
 _PLAIN = 4
-<<<<<<< HEAD
-_NO_MORE: dict[str, str] = {}
+_NO_MORE: Mapping[str, str] = {}
 # Commands of at most so many characters are kept in mind: jobs of an array all have the same.
 _SHORT = 1024
 
@@ -133,9 +132,6 @@ _SHORT = 1024
 @lru_cache(maxsize=8)
 def _words(text: str) -> tuple[str, ...]:
     return tuple(json.loads(text))
-=======
-_NO_MORE: Mapping[str, str] = {}
->>>>>>> 3a2ea61d0af8efc97331af96fc15c01db81c2ae3
 
 
 class ClaimedJob:

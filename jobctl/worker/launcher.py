@@ -46,12 +46,9 @@ class Launcher:
         self._user = user
         self._printed = printed
         self._partial = b""
-<<<<<<< HEAD
         # Where it was sent last, as `ask` has it.
         self._place = 0
-=======
         self._ends = self._kills = 0
->>>>>>> 3a2ea61d0af8efc97331af96fc15c01db81c2ae3
         self.pid = 0
         """Its number while it runs, else 0."""
         self.line = -1
@@ -86,7 +83,6 @@ class Launcher:
         *,
         place: int = 0,
     ) -> None:
-<<<<<<< HEAD
         """Asks the started launcher to run a job; OSError if that is impossible now.
 
         Folders of the same `place` are one, whatever it is called now: to go there again would
@@ -94,22 +90,13 @@ class Launcher:
         """
         known = place and place == self._place
         try:
-            self._write(_request("" if known else output, argv, environ, stdin))
-=======
-        """Asks the started launcher to run a job; OSError if that is impossible now."""
-        try:
-            self._request(output, argv, environ, stdin)
->>>>>>> 3a2ea61d0af8efc97331af96fc15c01db81c2ae3
+            self._request("" if known else output, argv, environ, stdin)
         except (BrokenPipeError, ConnectionResetError):
             # It was ended while it had nothing to do. Nobody has read the request.
             self.end()
             self.start()
-<<<<<<< HEAD
-            self._write(_request(output, argv, environ, stdin))
-        self._place = place
-=======
             self._request(output, argv, environ, stdin)
->>>>>>> 3a2ea61d0af8efc97331af96fc15c01db81c2ae3
+        self._place = place
 
     def hear(self) -> list[list[bytes]] | None:
         """The words of each answer there is; [] if it has gone; None if PATIENCE has passed."""
@@ -150,12 +137,8 @@ class Launcher:
             os.kill(self.pid, signal.SIGKILL)
         _, status = os.waitpid(self.pid, 0)
         os.close(self.line)
-<<<<<<< HEAD
         self.pid, self.line, self._partial, self._place = 0, -1, b"", 0
-=======
-        self.pid, self.line, self._partial = 0, -1, b""
         self._ends = self._kills = 0
->>>>>>> 3a2ea61d0af8efc97331af96fc15c01db81c2ae3
         return os.waitstatus_to_exitcode(status)
 
     def _spawn(self, theirs: int) -> int:
@@ -183,10 +166,3 @@ class Launcher:
         sent = os.write(self.line, request)
         while sent < len(request):
             sent += os.write(self.line, memoryview(request)[sent:])
-
-
-def _request(
-    output: str, argv: tuple[str, ...], environ: dict[str, str], stdin: bytes | None
-) -> bytes:
-    request = marshal.dumps((output, argv, environ, stdin))
-    return len(request).to_bytes(4, "little") + request

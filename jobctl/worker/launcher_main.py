@@ -11,13 +11,9 @@ A job can still kill it; the supervisor then starts another one.
 What it knows that nobody else can: it is the subreaper of all that the job starts, so when no
 child is left to wait for, no process of the job lives, however it left its group.
 
-<<<<<<< HEAD
-    supervisor -> launcher   4 bytes of length, then marshal of (output, argv, environ, stdin);
-                             output is empty if it is the folder of the job before, renamed
-=======
     supervisor -> launcher   4 bytes of length, then marshal of (output, argv, environ, stdin, sent)
-                             with `sent`, how often END and KILL were sent to this process so far
->>>>>>> 3a2ea61d0af8efc97331af96fc15c01db81c2ae3
+                             with `output` empty if it is the folder of the job before, renamed,
+                             and `sent`, how often END and KILL were sent to this process so far
     launcher -> supervisor   R                ready, once
                              E code changed   the job has ended, nothing of it lives
                              L code           its first process has ended, others are being ended
@@ -96,16 +92,9 @@ class Launcher:
         sent: tuple[int, int],
     ) -> bytes:
         """Runs one job to the end of all its processes; the answer to the supervisor."""
-<<<<<<< HEAD
-        # An order that came too late for the last job is not for this one.
-        while _signal.sigtimedwait(_ORDERS, 0) is not None:
-            pass
-        who, given = b"worker", -1
-=======
         self._drop_late(END, sent[0])
         self._drop_late(KILL, sent[1])
-        who = b"worker"
->>>>>>> 3a2ea61d0af8efc97331af96fc15c01db81c2ae3
+        who, given = b"worker", -1
         self._become_job()
         try:
             if output:
