@@ -10,8 +10,13 @@ from tests.support.live import LiveCluster
 
 
 @pytest.fixture(scope="module")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveCluster]:
-    """A pool for each of two queues; what is due by the clock goes into the second one."""
+def restarted(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[tuple[LiveCluster, datetime]]:
+    """A pool for each of two queues; what is due by the clock goes into the second one.
+
+    The master was restarted: the schedule's next tick is awaited by the last test.
+    """
     live = LiveCluster(
         tmp_path_factory.mktemp("order"),
         {
@@ -30,7 +35,10 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveCluster]:
     )
     try:
         live.run("up")
-        yield live
+        live.restart("master-1")
+        live.client.jobs()  # it is back
+        restarted = datetime.now(UTC)
+        yield live, restarted
     finally:
         live.close()
 
@@ -40,27 +48,33 @@ def started(cluster: LiveCluster, *ids: str) -> list[str]:
     return sorted(ids, key=lambda job_id: cluster.job(job_id)["started_at"])
 
 
-def test_priorities_delays_queues_and_pauses(cluster: LiveCluster) -> None:
+def test_priorities_delays_queues_and_pauses(restarted: tuple[LiveCluster, datetime]) -> None:
+    cluster, _ = restarted
+    late = cluster.client.submit(argv=["true"], delay=5.0)["id"]
+    assert cluster.job(late)["status"] == "scheduled"
     cluster.run("queue", "pause", "default")
     low, middle, high = (
         cluster.submit("--priority", str(p), "--", "sleep", "0.2")[0] for p in (-5, 0, 5)
     )
-    [late] = cluster.submit("--delay", "10s", "--", "true")
     [night] = cluster.submit("--queue", "night", "--", "true")
     cluster.wait(night)
     assert cluster.job(night)["worker"] == "worker-night-1"
     assert cluster.job(high)["status"] == "queued"
     assert "paused" in cluster.run("explain", high).out
-    assert cluster.job(late)["status"] == "scheduled"
+    [later] = cluster.submit("--delay", "1h", "--", "true")
+    assert cluster.job(later)["status"] == "scheduled"
+    # Whether the one that is due soon waits already for the queue depends on the machine.
     [row] = [row for row in cluster.json("queue", "ls")["queues"] if row["name"] == "default"]
-    assert (row["state"], row["queued"]) == ("paused", 3)
+    assert row["state"] == "paused"
+    assert row["queued"] in (3, 4)
+    cluster.run("cancel", later)
 
     cluster.run("queue", "resume", "default")
     cluster.wait(low, middle, high, late)
     assert started(cluster, low, middle, high) == [high, middle, low]
     job = cluster.job(late)
     waited = datetime.fromisoformat(job["started_at"]) - datetime.fromisoformat(job["submitted_at"])
-    assert waited.total_seconds() >= 10
+    assert waited.total_seconds() >= 5
 
     cluster.run("queue", "drain", "default")
     refused = cluster.run("submit", "--", "true", check=False)
@@ -78,14 +92,14 @@ def test_priorities_delays_queues_and_pauses(cluster: LiveCluster) -> None:
 
 def ticks(cluster: LiveCluster) -> list[datetime]:
     """When the schedule fired."""
-    jobs = cluster.json("jobs", "--name", "tick")["jobs"]
-    return [datetime.fromisoformat(job["submitted_at"]) for job in jobs]
+    jobs = cluster.client.jobs(name="tick")["jobs"]
+    return [datetime.fromisoformat(job["submitted_at"] or "") for job in jobs]
 
 
-def test_a_schedule_fires_once_a_tick_while_masters_come_and_go(cluster: LiveCluster) -> None:
-    before = datetime.now(UTC)
-    cluster.restart("master-1")
-    eventually(lambda: cluster.run("jobs", check=False).code == 0)  # it is back
+def test_a_schedule_fires_once_a_tick_while_masters_come_and_go(
+    restarted: tuple[LiveCluster, datetime],
+) -> None:
+    cluster, before = restarted
     eventually(lambda: [at for at in ticks(cluster) if at > before], within=90)
     minutes = [at.replace(second=0, microsecond=0) for at in ticks(cluster)]
     assert len(minutes) == len(set(minutes))
