@@ -7,10 +7,13 @@ from typing import TypeVar
 _T = TypeVar("_T")
 
 
-def eventually(look: Callable[[], _T], *, within: float = 60.0) -> _T:
-    """Return the first truthy result; fail after ``within`` seconds with the last one."""
+def eventually(look: Callable[[], _T], *, within: float = 60.0, every: float = 0.02) -> _T:
+    """Return the first truthy result; fail after ``within`` seconds with the last one.
+
+    Looks ``every`` so many seconds: a look that is work for what is looked at needs a rest.
+    """
     deadline = time.monotonic() + within
     while not (seen := look()):
         assert time.monotonic() < deadline, f"still {seen!r} after {within} s"
-        time.sleep(0.02)
+        time.sleep(every)
     return seen

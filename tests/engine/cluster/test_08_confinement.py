@@ -55,7 +55,7 @@ def test_secrets_are_in_no_inspect_and_no_log(standing: LiveCluster) -> None:
 
 def test_another_jobs_log_and_output_cannot_be_written(standing: LiveCluster) -> None:
     [victim] = standing.submit("--", "sh", "-c", "echo mine > result; echo mine; sleep 600")
-    eventually(lambda: standing.run("logs", victim).out == "mine\n")
+    eventually(lambda: standing.client.logs(victim) == b"mine\n")
     attack = (
         f"cd /jobctl/jobs/{victim}/1 && echo TRAVERSED; "
         f"echo x >> /jobctl/jobs/{victim}/1/log && echo WROTE; "

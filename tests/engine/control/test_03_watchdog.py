@@ -8,7 +8,7 @@ import random
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ import pytest
 
 from jobctl.client import ClientError
 from jobctl.cluster.archive import unpack
+from jobctl.control.incident_reading import read_incidents
 from jobctl.queue import Queue, QueueError, Worker, connect
 from tests.support.eventually import eventually
 from tests.support.live import LiveCluster
@@ -80,8 +81,8 @@ class Watched:
 
     def incidents(self) -> list[Any]:
         """Return all that are kept, newest first."""
-        found: list[Any] = self.cluster.json("incidents", "--limit", "500")["incidents"]
-        return found
+        found = read_incidents(self.cluster.engine, self.cluster.project) or []
+        return [asdict(incident) for incident in found]
 
     def incident(self, instance: str, outcome: str, known: list[Any]) -> Any:
         """Wait until one of a container has come to that; those `known` are of other tests."""
@@ -93,7 +94,7 @@ class Watched:
                 (i for i in new if i["instance"] == instance and i["outcome"] == outcome), None
             )
 
-        return eventually(look)
+        return eventually(look, every=0.3)
 
     def notices(self, incident: str) -> list[Any]:
         """Return what the receiver was told of an incident, in order."""

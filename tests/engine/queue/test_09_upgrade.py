@@ -64,11 +64,11 @@ def test_jobs_in_flight_of_the_first_schema_all_end(
     earlier(cluster, first_code, "wait", ended)
     # Fails once, then waits out its backoff: scheduled while the cluster is replaced.
     [again] = submit("--max-attempts", "2", "--", "sh", "-c", '[ "$JOBCTL_ATTEMPT" -gt 1 ]')
+    eventually(lambda: statuses(cluster, first_code, again) == {"scheduled"})
     gate = "until [ -e /flags/go ]; do sleep 0.1; done; echo through"
     running = [job_id for _ in range(4) for job_id in submit("--", "sh", "-c", gate)]
     queued = submit("--array", "0-49", "--", "true")
-    eventually(lambda: {cluster_status(cluster, first_code, one) for one in running} == {"running"})
-    eventually(lambda: cluster_status(cluster, first_code, again) == "scheduled")
+    eventually(lambda: statuses(cluster, first_code, *running) == {"running"})
     # One worker dies with its jobs, and nobody has noticed yet; the other hands its own back.
     cluster.engine.kill(cluster.container("worker-2"))
 
@@ -110,7 +110,7 @@ def test_what_a_newer_jobctl_brought_up_is_refused(make_cluster: MakeCluster) ->
     assert cluster.run("down", "--volumes", "--yes").code == 0
 
 
-def cluster_status(cluster: LiveCluster, code: Path, job_id: str) -> str:
-    """Return a job's status, as the earlier master has it."""
-    text = earlier(cluster, code, "--output", "json", "job", job_id)
-    return str(json.loads(text)["data"]["status"])
+def statuses(cluster: LiveCluster, code: Path, *ids: str) -> set[str]:
+    """Return how some jobs stand, as the earlier master has it."""
+    text = earlier(cluster, code, "--output", "json", "jobs", "--all")
+    return {row["status"] for row in json.loads(text)["data"]["jobs"] if row["id"] in ids}
