@@ -159,7 +159,7 @@ class CommandLane:
         while True:
             try:
                 station.lend()
-                station.launcher.ask(output, argv, environment, stdin, place=place)
+                station.launcher.ask(output, argv, environment, stdin, place)
             except OSError as error:
                 station.launcher.end()
                 trouble = CannotStartError(error.errno or 0, str(error), worker=True)

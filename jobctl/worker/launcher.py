@@ -80,7 +80,6 @@ class Launcher:
         argv: tuple[str, ...],
         environ: dict[str, str],
         stdin: bytes | None,
-        *,
         place: int = 0,
     ) -> None:
         """Asks the started launcher to run a job; OSError if that is impossible now.
