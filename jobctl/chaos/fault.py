@@ -75,13 +75,17 @@ class LiveFault:
 
 @dataclass(frozen=True)
 class Instant:
-    """A fault that is over: nothing of it is left to undo. ``at``: s since the epoch."""
+    """A fault that is over: nothing of it is left to undo.
+
+    ``begun`` is right before it was made, ``at`` when it was (s since the epoch).
+    """
 
     id: str
     kind: FaultKind
     instance: str
     container_id: str
     at: float
+    begun: float
 
 
 @dataclass(frozen=True)

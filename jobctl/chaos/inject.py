@@ -42,8 +42,9 @@ def inject(
 ) -> LiveFault | Instant:
     """Make a fault and return it; one that lasts is the caller's to `undo` at its deadline.
 
-    Whoever does not is helped out by the controller, and by `heal`. Raises ClusterError (what it
-    cannot be done to, what exceeds ``allowed``) and EngineError; then nothing is left of it.
+    Whoever does not is helped out by the controller, and by `heal`. ``clock`` is asked when the
+    fault is written down, and again right before it is made. Raises ClusterError (what it cannot
+    be done to, what exceeds ``allowed``) and EngineError; then nothing is left of it.
     """
     entry, rows = _looked_up(engine, project, fault)
     scene = _scene(engine, project, fault, entry, rows)
@@ -57,6 +58,7 @@ def inject(
         live = _recorded(scene, undoing, clock())
         if undoing:
             held.write(live)
+    begun = clock()
     try:
         maker.make(scene)
     except (Exception, KeyboardInterrupt):
@@ -67,7 +69,7 @@ def inject(
         return live
     if undoing:
         records.remove(engine, project, image, live.id)
-    return Instant(live.id, live.kind, live.instance, live.container_id, clock())
+    return Instant(live.id, live.kind, live.instance, live.container_id, clock(), begun)
 
 
 def dry_run(

@@ -21,7 +21,7 @@ class Chaos(Protocol):
     """What makes and undoes faults in one cluster."""
 
     def inject(self, due: DueFault, clock: Callable[[], float]) -> LiveFault | Instant:
-        """Make a fault, whose instant is what ``clock`` says first; raises what refuses it."""
+        """Make a fault, right after ``clock`` was asked; raises what refuses it."""
         ...
 
     def undo(self, live: LiveFault) -> None:
@@ -30,7 +30,10 @@ class Chaos(Protocol):
 
 
 class Faulting:
-    """A thread that makes faults. Whatever ends it, `undo_all` undoes what is alive."""
+    """A thread that makes faults. Whatever ends it, `undo_all` undoes what is alive.
+
+    One of the timeline that is refused is tried again for ``patience`` seconds.
+    """
 
     def __init__(
         self,
@@ -38,12 +41,16 @@ class Faulting:
         due: Sequence[DueFault],
         kept: Writer,
         say: Callable[[str], None],
+        *,
+        patience: float,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._chaos = chaos
         self._due = [(one.at, number, one) for number, one in enumerate(due)]
+        self._count = len(due)
         self._kept = kept
         self._say = say
+        self._patience = patience
         self._clock = clock
         self._live: dict[str, tuple[LiveFault, float]] = {}
         self._stopped = threading.Event()
@@ -126,23 +133,27 @@ class Faulting:
             seen.append(self._clock())
             return seen[-1]
 
-        fault = due.fault
+        fault, since = due.fault, self._clock()
         try:
             made = self._chaos.inject(due, clock)
         except (ClusterError, EngineError) as error:
             if due.drawn:
                 self._say(f"{fault.kind} is left out: {error}")
-                return
-            now = self._clock()
-            self._note(str(fault.kind), fault.target or "", now, now, str(error))
-            self._say(f"{fault.kind} could not be made: {error}")
+            elif since < self._began + due.at + self._patience:
+                # Perhaps what an earlier one ended is not back yet.
+                again = since + _PAUSE - self._began
+                self._count += 1
+                heapq.heappush(self._due, (again, self._count, due))
+            else:
+                self._note(str(fault.kind), fault.target or "", since, since, str(error))
+                self._say(f"{fault.kind} could not be made: {error}")
             return
         self.made += 1
         self._say(f"{made.kind} of {made.instance}" if made.instance else str(made.kind))
         if isinstance(made, LiveFault):
-            self._live[made.id] = (made, seen[0])
+            self._live[made.id] = (made, seen[-1])
         else:
-            self._note(str(made.kind), made.instance, seen[0], made.at)
+            self._note(str(made.kind), made.instance, made.begun, made.at)
 
     def _note(
         self, kind: str, instance: str, began: float, ended: float, problem: str = ""

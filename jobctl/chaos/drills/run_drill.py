@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from jobctl.chaos.drills import ledger, surroundings
 from jobctl.chaos.drills.drill_file import Drill
@@ -31,6 +30,7 @@ from jobctl.queue.ids import new_id
 _TICK = 0.5
 # For what was told already to arrive here.
 _CATCH_UP = 10.0
+_FIRST_JOB = 30.0
 # To undo faults and to bring back what they ended, beyond the recovery bound.
 _UNDOING = 30.0
 
@@ -160,9 +160,10 @@ class _Run:
         self._loader = Loader(where.connect(), jobs, self._ledger.submits)
         chaos = InCluster(where.engine, where.project, allowed_by(drill))
         faults = planned_faults(drill, seed)
-        self._faulting = Faulting(chaos, faults, self._ledger.faults, where.say)
+        self._faulting = Faulting(
+            chaos, faults, self._ledger.faults, where.say, patience=drill.recover_within
+        )
         self._began = 0.0
-        self._about: dict[str, Any] = {}
 
     def _first_answer(self) -> tuple[str, float]:
         """Return a position in the events before all that follows, and how far clocks are apart.
@@ -173,7 +174,10 @@ class _Run:
         job = self._client.submit({"argv": ["true"], "name": "drill/first"})
         middle = (sent + time.time()) / 2
         at = ledger.instant(str(job["submitted_at"]))
-        self._client.job(job["id"], wait=self._drill.recover_within)
+        ended = self._client.job(job["id"], wait=_FIRST_JOB)
+        if ended["status"] != "succeeded":
+            text = f"The cluster does not run a first job: it is {ended['status']}."
+            raise ClusterError(text, f"jobctl explain {job['id']}")
         return f"{int(at * 1000) - 1}-0", at - middle
 
     def go(self) -> Done:
@@ -197,6 +201,7 @@ class _Run:
         """Wait until load and faults are over and all jobs have ended, or the bound is."""
         bound = self._drill.recover_within
         latest = self._began + self._drill.lasts + bound
+        self._look()
         while not self._faulting.join(_TICK):
             self._look()
         latest = max(latest, self._faulting.over + bound)
