@@ -2,14 +2,18 @@
 
 import os
 
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 # A machine that is busy with something else fails no test, and what is run at every change is
-# quick: JOBCTL_TEST_SIZE=full looks further. The properties of the queue have a size of their own.
+# quick and the same each time: JOBCTL_TEST_SIZE=full looks further, and elsewhere each time. The
+# properties of the queue have a size of their own.
+_FULL = os.environ.get("JOBCTL_TEST_SIZE") == "full"
 settings.register_profile(
     "patient",
     deadline=None,
-    max_examples=500 if os.environ.get("JOBCTL_TEST_SIZE") == "full" else 50,
+    max_examples=500 if _FULL else 50,
+    derandomize=not _FULL,
     database=None,
+    suppress_health_check=[HealthCheck.too_slow],
 )
 settings.load_profile("patient")

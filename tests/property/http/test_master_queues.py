@@ -1,8 +1,10 @@
 """Queues, rates, arrays, dead letters, explanations and schedules, over HTTP and a real Redis."""
 
 import json
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -65,13 +67,13 @@ def test_a_queue_is_paused_drained_and_resumed(master: RunningMaster, http: http
 def test_a_client_that_is_too_fast_is_told_when_to_come_back(
     redis: RedisServer, tmp_path: Path
 ) -> None:
-    with ruled(redis, tmp_path, client_rate={"per_second": 0.25, "burst": 2}) as http:
+    with ruled(redis, tmp_path, client_rate={"per_second": 0.01, "burst": 2}) as http:
         spec = {"argv": ["true"]}
         answers = [http.post("/jobs", json=spec, headers={"Jobctl-Client": "a"}) for _ in range(3)]
         assert [answer.status_code for answer in answers] == [202, 202, 429]
         assert error_of(answers[2])["code"] == "rate-limited"
-        assert 1 <= int(answers[2].headers["Retry-After"]) <= 4
-        assert 0 < float(str(error_of(answers[2])["retry_after"])) <= 4
+        assert 1 <= int(answers[2].headers["Retry-After"]) <= 100
+        assert 0 < float(str(error_of(answers[2])["retry_after"])) <= 100
         # Another client has a bucket of its own; those without a name share one.
         assert http.post("/jobs", json=spec, headers={"Jobctl-Client": "b"}).status_code == 202
         assert [http.post("/jobs", json=spec).status_code for _ in range(3)] == [202, 202, 429]
@@ -85,13 +87,13 @@ def test_a_client_that_is_too_fast_is_told_when_to_come_back(
 
 
 def test_a_queue_takes_no_more_than_its_rate(redis: RedisServer, tmp_path: Path) -> None:
-    rules = {"slow": {"submit": {"per_second": 0.1}, "start": {"per_second": 2.5, "burst": 4}}}
+    rules = {"slow": {"submit": {"per_second": 0.001}, "start": {"per_second": 2.5, "burst": 4}}}
     with ruled(redis, tmp_path, queues=rules) as http:
         submit(http, queue="slow")
         assert http.post("/jobs", json={"argv": ["a"], "queue": "slow"}).status_code == 429
         submit(http)
         rows = {row["name"]: row for row in http.get("/queues").json()["queues"]}
-        assert rows["slow"]["submit_rate"] == {"per_second": 0.1, "burst": 1}
+        assert rows["slow"]["submit_rate"] == {"per_second": 0.001, "burst": 1}
         assert rows["slow"]["start_rate"] == {"per_second": 2.5, "burst": 4}
         assert rows["default"]["start_rate"] is None
 
@@ -247,14 +249,15 @@ def test_two_masters_fire_each_tick_once(redis: RedisServer, tmp_path: Path) -> 
     rules = {"tick": {"cron": "* * * * * *", "job": {"argv": ["a"]}}}
     (tmp_path / "one").mkdir()
     (tmp_path / "two").mkdir()
+    before = int(time.time())
     with running_master(redis, tmp_path / "one", {"schedules": rules}) as one:
         same = {"project": one.project, "schedules": rules}
         with running_master(redis, tmp_path / "two", same), one.client() as client:
-            eventually(lambda: client.stats()["queued"] >= 3)
+            eventually(lambda: client.stats()["queued"] >= 4)
             jobs = client.jobs(limit=100)["jobs"]
-    # A tick's job is submitted within its second, by whichever master is first.
-    seconds = [str(job["submitted_at"])[:19] for job in jobs]
-    assert len(set(seconds)) == len(seconds)
+    # However late it is submitted: no more jobs than there were full seconds.
+    last = max(datetime.fromisoformat(job["submitted_at"] or "") for job in jobs)
+    assert len(jobs) <= int(last.timestamp()) - before
 
 
 def test_ended_jobs_are_deleted_by_age_and_count(redis: RedisServer, tmp_path: Path) -> None:
