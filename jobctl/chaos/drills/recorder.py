@@ -50,6 +50,10 @@ class Recorder:
         """Record no more."""
         self._stopped.set()
 
+    def join(self, within: float) -> None:
+        """Wait until it ended: because it was stopped and heard of it, or broke down."""
+        self._thread.join(within)
+
     def ended(self, jobs: Iterable[str]) -> int:
         """How many of these jobs have ended, as far as is recorded."""
         with self._news:

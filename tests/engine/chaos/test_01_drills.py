@@ -1,0 +1,107 @@
+"""Drills on a real cluster: a verdict, its exit code, and nothing left behind however they end."""
+
+import os
+import signal
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from jobctl.chaos.inject import live_faults
+from jobctl.engine.model import Container
+from tests.support.live import LiveCluster
+
+# What a busy machine can do, too.
+PATIENT = {"steady": {"start_within": "60s", "backlog": 5000}, "recover_within": "90s"}
+FULL = os.environ.get("JOBCTL_TEST_SIZE") == "full"
+TEMPLATES = ("kill-worker", "pause-worker", "redis-restart", "partition", "controller", "mixed")
+
+
+def state(cluster: LiveCluster) -> dict[str, tuple[str, tuple[str, ...]]]:
+    """What runs, and in which networks: all that a fault could leave changed."""
+    rows: list[Container] = cluster.engine.containers(
+        {"com.docker.compose.project": cluster.project}
+    )
+    return {row.name: (row.state, tuple(sorted(row.addresses))) for row in rows}
+
+
+def leaves_no_marks(cluster: LiveCluster) -> bool:
+    found = cluster.engine.execute(
+        cluster.container("worker-1"), ("sh", "-c", "ls -d /jobctl/jobs/drill-* 2>/dev/null")
+    )
+    return found.output == b""
+
+
+def drill(cluster: LiveCluster, name: str, lasts: str, faults: list[dict[str, Any]]) -> Path:
+    path = cluster.folder / f"{name}.yaml"
+    workload = {
+        "shells": {"kind": "sleep", "rate": "2/s", "takes": "200ms"},
+        "functions": {"kind": "function", "rate": "2/s", "takes": "50ms"},
+        "failing": {
+            "kind": "command",
+            "rate": "30/m",
+            "argv": ["false"],
+            "expect": ["failed"],
+        },
+    }
+    body = {"lasts": lasts, "workload": workload, "faults": faults, **PATIENT}
+    path.write_text(yaml.safe_dump(body))
+    return path
+
+
+def test_a_worker_is_killed_and_the_verdict_is_pass(standing: LiveCluster) -> None:
+    before = state(standing)
+    faults = [{"at": "2s", "fault": "kill-worker", "target": "worker-2"}]
+    path = drill(standing, "brief", "5s", faults)
+    report = standing.folder / "report.html"
+    ran = standing.run(
+        *("--output", "json", "chaos", "drill", str(path), "--seed", "1", "--report", str(report)),
+        check=False,
+    )
+    assert ran.code == 0, ran.out + ran.err
+    [verdict] = ran.data["runs"]
+    assert (verdict["outcome"], verdict["reasons"]) == ("PASS", [])
+    assert verdict["acknowledged"] == sum(verdict["ended"].values()) == verdict["sent"] == 23
+    assert verdict["ended"]["failed"] == 3
+    [fault] = verdict["faults"]
+    assert (fault["kind"], fault["instance"]) == ("kill-worker", "worker-2")
+    page = report.read_text()
+    assert "<svg" in page
+    assert not any(outside in page for outside in ("http://", "https://", "src=", "@import"))
+    assert state(standing) == before
+    assert leaves_no_marks(standing)
+
+
+def test_a_drill_that_is_broken_off_undoes_everything(standing: LiveCluster) -> None:
+    before = state(standing)
+    faults = [{"at": "0s", "fault": "pause-worker", "target": "worker-3", "lasts": "100s"}]
+    path = drill(standing, "broken-off", "100s", faults)
+    running = standing.spawn("chaos", "drill", str(path))
+    assert running.stderr is not None
+    said = ""
+    for line in running.stderr:
+        said += line
+        if line.startswith("pause-worker of worker-3"):
+            break
+    assert standing.container("worker-3") in {
+        name for name, (found, _) in state(standing).items() if found == "paused"
+    }, said
+    running.send_signal(signal.SIGINT)
+    _, rest = running.communicate(timeout=180)
+    assert running.returncode == 130, said + rest
+    assert "Broken off" in rest
+    assert live_faults(standing.engine, standing.project) == ()
+    assert state(standing) == before
+    assert leaves_no_marks(standing)
+    # Nothing of it is left in the queues either.
+    assert not standing.client.jobs(status="queued")["jobs"]
+
+
+@pytest.mark.parametrize("name", TEMPLATES if FULL else ())
+def test_each_template_passes(standing: LiveCluster, name: str) -> None:
+    before = state(standing)
+    ran = standing.run("chaos", "drill", name, "--seed", "1", check=False, within=900)
+    assert ran.code == 0, ran.out + ran.err
+    assert "PASS" in ran.out
+    assert state(standing) == before
