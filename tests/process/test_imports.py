@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from jobctl.cluster.image_context import Role, role_files
+
 HEAVY = {"pydantic", "docker", "httpx", "rich", "yaml", "redis", "requests", "asyncio"}
 
 HEAVY_FOR_UP = {
@@ -109,3 +111,19 @@ def test_an_idle_worker_loads_nothing_that_it_may_never_need() -> None:
     loaded = set(done.stdout.split())
     assert "jobctl.worker.supervisor" in loaded
     assert loaded.isdisjoint(HEAVY_FOR_A_WORKER)
+
+
+@pytest.mark.parametrize("role", ["master", "worker", "controller"])
+def test_an_image_has_all_of_jobctl_that_its_process_loads(role: Role, tmp_path: Path) -> None:
+    for path, data in role_files(role).items():
+        if path.startswith("jobctl/"):
+            (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / path).write_bytes(data)
+    part = "control" if role == "controller" else role
+    look = f"import jobctl.{part}.__main__; print(jobctl.__file__)"
+    # The folder it starts in is looked through first.
+    done = subprocess.run(
+        [sys.executable, "-c", look], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == str(tmp_path / "jobctl" / "__init__.py")
