@@ -57,7 +57,7 @@ def test_what_happened_before_is_not_told(lab: Lab) -> None:
 def test_what_happened_since_an_instant_is_remembered(lab: Lab, stream: EventStream) -> None:
     lab.start("a")
     first, second = until(stream, "start")
-    lab.create("b", labels={"jobctl.test": "another"})
+    lab.engine.remove(lab.create("b", labels={"jobctl.test": "another"}))
     assert lab.engine.recent_events(lab.labels, first.time) == [first, second]
     assert lab.engine.recent_events(lab.labels, second.time) == [second]
     assert lab.engine.recent_events(lab.labels, second.time + 1) == []
