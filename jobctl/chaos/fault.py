@@ -54,14 +54,18 @@ class Fault:
     params: Mapping[str, Param] = field(default_factory=dict)
 
 
+BEING_MADE = 0.0
+"""When a fault was made whose maker is still at it, or died over it."""
+
+
 @dataclass(frozen=True)
 class LiveFault:
     """A fault that is being made, lasts, or was not yet undone: a file on the control volume.
 
-    ``id`` is a ULID, ``container_id`` the container that was the instance then ("" for none), and
-    ``deadline`` (s since the epoch, as ``made_at``) when it is undone. ``undo`` is all that
-    undoing it needs to know, whatever has become of it: restorations, each harmless when there
-    is nothing to restore.
+    ``id`` is a ULID, ``container_id`` the container that was the instance then ("" for none).
+    ``made_at`` (s since the epoch) is right before it was made, ``deadline`` when it is undone.
+    ``undo`` is all that undoing it needs to know, whatever has become of it: restorations, each
+    harmless when there is nothing to restore.
     """
 
     id: str

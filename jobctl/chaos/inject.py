@@ -10,7 +10,7 @@ from dataclasses import replace
 from jobctl.chaos import records
 from jobctl.chaos.catalogue import CATALOGUE, Entry
 from jobctl.chaos.errors import NotPossible
-from jobctl.chaos.fault import Allowed, Fault, Instant, LiveFault
+from jobctl.chaos.fault import BEING_MADE, Allowed, Fault, Instant, LiveFault
 from jobctl.chaos.faults.maker import Undo
 from jobctl.chaos.faults.makers import MAKERS
 from jobctl.chaos.radius import Blast, check
@@ -28,7 +28,7 @@ __all__ = ["dry_run", "heal", "inject", "live_faults", "undo"]
 _WITHIN = Allowed()
 
 _MAKING = 60.0
-"""Seconds after which one that is over at once, but not yet over, is undone by somebody else."""
+"""Seconds that making one may take, before somebody else takes its maker for dead."""
 
 
 def inject(
@@ -42,9 +42,9 @@ def inject(
 ) -> LiveFault | Instant:
     """Make a fault and return it; one that lasts is the caller's to `undo` at its deadline.
 
-    Whoever does not is helped out by the controller, and by `heal`. ``clock`` is asked when the
-    fault is written down, and again right before it is made. Raises ClusterError (what it cannot
-    be done to, what exceeds ``allowed``) and EngineError; then nothing is left of it.
+    Whoever does not is helped out by the controller, and by `heal`. ``clock`` (s since the epoch)
+    is asked right before the fault is made, and after. Raises ClusterError (what it cannot be done
+    to, what exceeds ``allowed``) and EngineError; then nothing is left of it.
     """
     entry, rows = _looked_up(engine, project, fault)
     scene = _scene(engine, project, fault, entry, rows)
@@ -55,18 +55,20 @@ def inject(
         # As it is now that nobody else makes or undoes one.
         scene = replace(scene, rows=engine.containers(labels.of_project(project)))
         scene, undoing = _allowed(scene, entry, held.read(), allowed, rng)
-        live = _recorded(scene, undoing, clock())
+        live = _begun(scene, undoing, clock())
         if undoing:
             held.write(live)
     begun = clock()
     try:
         maker.make(scene)
+        if undoing and scene.seconds is not None:
+            made = replace(live, made_at=begun, deadline=clock() + scene.seconds)
+            _confirm(engine, project, image, live, made)
+            return made
     except (Exception, KeyboardInterrupt):
         if undoing:
             undo(engine, project, live)
         raise
-    if scene.seconds is not None:
-        return live
     if undoing:
         records.remove(engine, project, image, live.id)
     return Instant(live.id, live.kind, live.instance, live.container_id, clock(), begun)
@@ -143,8 +145,19 @@ def _blast(scene: Scene) -> Blast:
     return Blast(kind, scene.instance, seconds, every, up)
 
 
-def _recorded(scene: Scene, undoing: Undo, now: float) -> LiveFault:
-    lasts = _MAKING if scene.seconds is None else scene.seconds
-    container = scene.row.id if scene.row else ""
-    kind, instance = scene.fault.kind, scene.instance
-    return LiveFault(scene.id, kind, instance, container, now, now + lasts, undoing)
+def _begun(scene: Scene, undoing: Undo, now: float) -> LiveFault:
+    """Return the record of a fault that is yet to be made: how long that takes nobody knows."""
+    deadline = now + _MAKING + (scene.seconds or 0.0)
+    kind, container = scene.fault.kind, scene.row.id if scene.row else ""
+    return LiveFault(scene.id, kind, scene.instance, container, BEING_MADE, deadline, undoing)
+
+
+def _confirm(engine: Engine, project: str, image: str, begun: LiveFault, made: LiveFault) -> None:
+    """Record that a fault is made; raises NotPossible when somebody undid it meanwhile."""
+    with Records(engine, project, image) as held:
+        if begun not in held.read():
+            raise NotPossible(
+                f"{begun.kind} was undone by somebody else while it was being made.",
+                "jobctl chaos list --live",
+            )
+        held.write(made)

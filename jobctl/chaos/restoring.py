@@ -20,6 +20,8 @@ from jobctl.engine.model import Container, ContainerDetail
 from jobctl.engine.protocol import Engine
 
 _HEAL = "jobctl chaos heal"
+_STOP = 15.0
+"""Seconds that a container gets to end."""
 
 
 @dataclass(frozen=True)
@@ -68,6 +70,7 @@ def _exist(wound: Wound, said: Any) -> None:
     marked = said.get("mark")
     for row in wound.rows:
         if marked and row.labels.get(making.MARK) == marked:
+            wound.engine.stop(row.id, _STOP)  # politely: to make the fault was bad enough
             wound.engine.remove(row.id, force=True)
     making.make_anew(wound.engine, wound.project, wound.live.instance)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from jobctl.chaos import records
-from jobctl.chaos.fault import LiveFault
+from jobctl.chaos.fault import BEING_MADE, LiveFault
 from jobctl.chaos.records import Records
 from jobctl.chaos.restoring import Wound, restore
 from jobctl.cluster import labels
@@ -21,6 +21,10 @@ def undo(engine: Engine, project: str, live: LiveFault) -> None:
     restore(Wound(engine, project, rows, live))
     if rows:
         records.remove(engine, project, records.image_of(rows, project), live.id)
+    if live.made_at == BEING_MADE:
+        # Its maker may live, and have gone on meanwhile: he did not find it gone yet.
+        rows = engine.containers(labels.of_project(project))
+        restore(Wound(engine, project, rows, live))
 
 
 def live_faults(engine: Engine, project: str) -> tuple[LiveFault, ...]:

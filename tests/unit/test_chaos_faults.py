@@ -2,10 +2,12 @@
 
 import random
 from collections.abc import Mapping
+from typing import Any
 
 import pytest
 
 from jobctl.chaos import live as files
+from jobctl.chaos import records
 from jobctl.chaos.ballast import size_of
 from jobctl.chaos.catalogue import CATALOGUE
 from jobctl.chaos.errors import NotPossible, TooMuch
@@ -85,8 +87,7 @@ def test_a_fault_is_recorded_before_it_is_made_and_undone_as_if_it_never_was(
     assert live_faults(up.engine, PROJECT) == (made,)
     seconds = fault.seconds or CATALOGUE[fault.kind].seconds
     assert (made.made_at, made.deadline) == (1000.0, 1000.0 + (seconds or 0))
-    assert calls.count("put_archive demo-faults") == 1
-    assert calls[-1] != "remove demo-faults", "nothing was done after it was written down"
+    assert calls.count("put_archive demo-faults") == 2
     damaged = whole(up)
     assert {**damaged, "files": ()} != {**before, "files": ()}
     undo(up.engine, PROJECT, made)
@@ -127,6 +128,46 @@ def test_whoever_dies_between_any_two_calls_heal_restores_the_world(
             heal(demo.engine, PROJECT)
             assert whole(demo) == before, f"after a death at call {step}"
         assert step > 8
+
+
+def test_whoever_finds_his_fault_undone_while_he_makes_it_undoes_the_rest(
+    up: ClusterInMemory,
+) -> None:
+    before = whole(up)
+    disconnect = up.engine.disconnect
+    healed: list[str] = []
+
+    def slowly(network: str, container: str) -> None:
+        if not healed:
+            healed.extend(heal(up.engine, PROJECT))
+        disconnect(network, container)
+
+    up.engine.disconnect = slowly  # type: ignore[method-assign]
+    with pytest.raises(NotPossible, match="undone by somebody else"):
+        make_fault(up, Fault(K.PARTITION, "worker-2"))
+    assert len(healed) == 1
+    assert whole(up) == before
+
+
+def test_whoever_undoes_one_that_goes_on_being_made_looks_again(up: ClusterInMemory) -> None:
+    before = whole(up)
+    up.world.fail("pause", error=Killed())
+    with pytest.raises(Killed):
+        make_fault(up, Fault(K.PAUSE_WORKER, "worker-2"))
+    remove = records.remove
+    late: list[str] = []
+
+    def meanwhile(*given: Any) -> None:
+        if not late:
+            late.append("paused")
+            up.engine.pause("demo-worker-2")
+        remove(*given)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(records, "remove", meanwhile)
+        heal(up.engine, PROJECT)
+    assert late
+    assert whole(up) == before
 
 
 def test_what_is_over_at_once_leaves_no_record(up: ClusterInMemory) -> None:

@@ -151,7 +151,7 @@ class Faulting:
         self.made += 1
         self._say(f"{made.kind} of {made.instance}" if made.instance else str(made.kind))
         if isinstance(made, LiveFault):
-            self._live[made.id] = (made, seen[-1])
+            self._live[made.id] = (made, made.made_at)
         else:
             self._note(str(made.kind), made.instance, made.begun, made.at)
 

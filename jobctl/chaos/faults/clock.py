@@ -13,9 +13,15 @@ from jobctl.chaos.errors import NotPossible
 from jobctl.chaos.faults.maker import Maker, Undo
 from jobctl.chaos.making import MARK, instance_wanted
 from jobctl.chaos.scene import Scene
+from jobctl.cluster import names
 from jobctl.cluster.desired import Instance
+from jobctl.cluster.observed import observe
 
 _STOP = 15.0
+
+
+def _ready(scene: Scene) -> None:
+    images.clock(scene.engine, _image(scene))
 
 
 def _go_wrong(scene: Scene) -> None:
@@ -50,7 +56,7 @@ def _instance(scene: Scene) -> Instance:
     found = instance_wanted(scene.engine, scene.project, scene.instance)
     if found is None:
         raise NotPossible(f"{scene.instance} is not wanted any more.", "jobctl ps")
-    if found.container.image.partition(":")[0] != "jobctl-worker":
+    if found.container.image != _image(scene):
         raise NotPossible(
             f"{scene.instance} runs in an image of your own: what tells it a wrong time may not "
             "fit in there.",
@@ -59,4 +65,12 @@ def _instance(scene: Scene) -> Instance:
     return found
 
 
-WRONG_CLOCK = Maker(_go_wrong, _makes_anew)
+def _image(scene: Scene) -> str:
+    """Return the image that workers share."""
+    generation = observe(scene.engine, scene.project, ask=False).generation
+    if generation is None:
+        raise NotPossible(f"It is not known what {scene.project} was made from.", "jobctl up")
+    return generation.spec.images[names.WORKER]
+
+
+WRONG_CLOCK = Maker(_go_wrong, _makes_anew, _ready)
