@@ -80,10 +80,14 @@ def test_a_kill_through_the_engine_cancels_the_policy_until_the_next_start(
 
 def test_what_runs_out_of_memory_is_told_apart(lab: Lab, stream: EventStream) -> None:
     name = run_out_of_memory(lab, "a")
-    told = {event.action: event for event in until(stream, "oom", "die")}
+    events = until(stream, "oom", "die")
+    told = {event.action: event for event in events}
     assert told["oom"].name == name
     assert told["die"].exit_code == 137
-    assert lab.ended(name).oom_killed
+    # With the death it is written down only if it was known by then, which on a busy machine it
+    # may not be: that the engine tells it is what counts.
+    known = events.index(told["oom"]) < events.index(told["die"])
+    assert lab.ended(name).oom_killed or not known
 
 
 def test_a_paused_container_can_be_killed(lab: Lab, stream: EventStream) -> None:

@@ -1,5 +1,6 @@
 """Networks: one of each name, members by alias, addresses while they run."""
 
+import secrets
 from contextlib import suppress
 
 import docker
@@ -101,10 +102,11 @@ def test_a_container_cannot_start_without_its_network(lab: Lab) -> None:
 
 def test_a_fixed_address_is_given(docker_lab: Lab) -> None:
     engine, network = docker_lab.engine, docker_lab.name("fixed")
-    engine.create_network(network, docker_lab.labels, subnet="10.213.57.0/24")
+    net = f"10.213.{secrets.randbelow(256)}"  # another run's may be there, too
+    engine.create_network(network, docker_lab.labels, subnet=f"{net}.0/24")
     name = docker_lab.start("a")
-    engine.connect(network, name, ("a",), "10.213.57.77")
-    assert docker_lab.inspect(name).addresses[network] == "10.213.57.77"
+    engine.connect(network, name, ("a",), f"{net}.77")
+    assert docker_lab.inspect(name).addresses[network] == f"{net}.77"
 
 
 def test_members_find_each_other_by_alias_wherever_they_are(docker_lab: Lab) -> None:

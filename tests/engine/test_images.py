@@ -183,7 +183,7 @@ def test_an_empty_volume_takes_owner_and_mode_from_the_image(
 
 
 PING = (
-    "for i in $(seq 100); do redis-cli ping >/dev/null 2>&1 && break; sleep 0.1; done; "
+    "for i in $(seq 600); do redis-cli ping >/dev/null 2>&1 && break; sleep 0.1; done; "
     "redis-cli set a b; ls -d /data/appendonlydir"
 )
 REDIS = "redis-server --appendonly yes --dir /data"

@@ -1,6 +1,5 @@
 """What a worker may do only with its container's capabilities: other users, and their files."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -9,24 +8,18 @@ from jobctl.client.types import Job
 from tests.support.live import LiveCluster
 
 
-@pytest.fixture(scope="module")
-def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveCluster]:
+@pytest.fixture
+def live(lone: LiveCluster) -> LiveCluster:
     """One worker with one slot: every job has the same UID as the one before."""
-    pool = {"replicas": 1, "concurrency": 1}
-    cluster = LiveCluster(tmp_path_factory.mktemp("live"), {"workers": {"default": pool}})
-    try:
-        cluster.run("up")
-        yield cluster
-    finally:
-        cluster.close()
+    return lone
 
 
 def ran(live: LiveCluster, script: str, **options: Any) -> tuple[Job, str]:
     """Runs a script as a job; returns the job and its log."""
-    with live.client as client:
-        job_id = client.submit(argv=["sh", "-c", script], **options)["id"]
-        [_ended] = client.wait([job_id], timeout=120)
-        return client.job(job_id), client.logs(job_id).decode()
+    client = live.client
+    job_id = client.submit(argv=["sh", "-c", script], **options)["id"]
+    [_ended] = client.wait([job_id], timeout=120)
+    return client.job(job_id), client.logs(job_id).decode()
 
 
 def test_a_job_is_nobody(live: LiveCluster) -> None:

@@ -14,8 +14,8 @@ SETTINGS = {
     "heartbeat": "3s",
     "healing": {"max_backoff": "1s", "give_up_after": 1000},
 }
-JOBS = 60
-"""Before each kill: about a second's work for three workers."""
+JOBS = 120
+"""Before each kill: about two seconds' work for three workers."""
 
 
 def incarnation(client: Client, worker: str) -> str:
@@ -36,13 +36,13 @@ def test_no_kill_loses_a_job_or_has_one_accepted_twice(
 ) -> None:
     cluster = make_cluster(SETTINGS)
     cluster.run("up")
-    with cluster.client as client:
-        ids: list[str] = []
-        for number in range(size(3, 20)):
-            ids += cluster.submit("--array", str(JOBS), "--", "sleep", "0.1")
-            kill_amid_work(cluster, client, f"worker-{1 + number % 3}")
-        cluster.wait(*ids)
-        jobs = [client.job(job_id) for job_id in ids]
+    client = cluster.client
+    ids: list[str] = []
+    for number in range(size(3, 20)):
+        ids += client.submit_many([{"argv": ["sleep", "0.1"]}] * JOBS)
+        kill_amid_work(cluster, client, f"worker-{1 + number % 3}")
+    cluster.wait(*ids)
+    jobs = cluster.jobs(ids)
     assert {job["status"] for job in jobs} == {"succeeded"}
     assert [job["accepted"] for job in jobs] == [job["attempt"] for job in jobs]
     accepted = cluster.successes()
