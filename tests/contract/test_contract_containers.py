@@ -5,8 +5,9 @@ import pytest
 from jobctl.engine.errors import Conflict, NotFound
 from jobctl.engine.model import HealthCheck, Port
 from jobctl.engine.protocol import Engine
-from tests.support.engine_lab import Lab, free_port, together
+from tests.support.engine_lab import Lab, together
 from tests.support.eventually import eventually
+from tests.support.ports import free_port
 
 
 def test_a_container_goes_from_created_to_running_to_exited(lab: Lab) -> None:

@@ -6,7 +6,8 @@ import pytest
 
 from jobctl.engine.errors import PortTaken
 from jobctl.engine.model import Port
-from tests.support.engine_lab import Lab, free_port
+from tests.support.engine_lab import Lab
+from tests.support.ports import free_port
 
 
 def test_the_second_container_on_a_port_does_not_start(lab: Lab) -> None:

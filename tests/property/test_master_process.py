@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -12,12 +11,8 @@ import pytest
 
 from jobctl.client import Client, Unreachable
 from tests.support.eventually import eventually
+from tests.support.ports import free_port
 from tests.support.redis_server import RedisServer
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        return int(taken.getsockname()[1])
 
 
 def answers(client: Client) -> bool:

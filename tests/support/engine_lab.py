@@ -2,7 +2,6 @@
 
 import io
 import secrets
-import socket
 import tarfile
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -138,9 +137,3 @@ def files_in(archive: bytes | None) -> dict[str, bytes]:
     assert archive is not None, "there is no such path"
     with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
         return {m.name: file.read() for m in tar if (file := tar.extractfile(m))}
-
-
-def free_port() -> int:
-    """Return a port that nothing has at this moment."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])

@@ -3,7 +3,6 @@
 import json
 import os
 import secrets
-import socket
 import subprocess
 import sys
 from collections import Counter
@@ -19,6 +18,7 @@ from jobctl.engine import open_engine
 from jobctl.engine.errors import EngineError
 from jobctl.engine.protocol import Engine
 from tests.support.eventually import eventually
+from tests.support.ports import free_port
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 FLAGS = {"host": "./flags", "path": "/flags"}
@@ -41,13 +41,6 @@ class Ran:
     def data(self) -> Any:
         """The ``data`` of a JSON envelope."""
         return json.loads(self.out)["data"]
-
-
-def free_port() -> int:
-    """Return a port of 127.0.0.1 that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 class LiveCluster:

@@ -25,6 +25,7 @@ from jobctl.queue import (
     connect_async,
     new_id,
 )
+from tests.support.ports import free_port
 from tests.support.redis_server import RedisServer
 
 TOKEN = "the-token"
@@ -47,7 +48,7 @@ class RunningMaster:
             tick_interval=0.05,
             limits=Limits(**{"log_poll": 0.01, "stream_heartbeat": 0.2, **limits}),
         )
-        self.port = 0
+        self.port = free_port()
         self._server: Server | None = None
         self._thread: threading.Thread | None = None
 
@@ -74,7 +75,6 @@ class RunningMaster:
         listener.bind(("127.0.0.1", self.port))
         # From here on connections wait until they are served: no need to wait for the start.
         listener.listen(128)
-        self.port = listener.getsockname()[1]
         queue = connect_async("", project=self.project, unix_socket_path=self.redis.socket)
         self.app = create_app(self.settings, queue)
         self._server = make_server(self.app, self.settings)

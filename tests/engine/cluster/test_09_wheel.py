@@ -6,7 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.support.live import REPOSITORY, LiveCluster, free_port
+from tests.support.live import REPOSITORY, LiveCluster
+from tests.support.ports import free_port
 
 
 def test_a_wheel_in_an_empty_folder_runs_a_job(tmp_path: Path) -> None:
