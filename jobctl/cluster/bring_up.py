@@ -69,7 +69,7 @@ def up(
     if wait:
         run.await_ready(run.expected)
     run.tidy_images()
-    torn = torn_at_start(engine, config.name) if wait else ""
+    torn = torn_at_start(engine, config.name) if wait and not run.made_volume("redis") else ""
     notes = (torn,) if torn else ()
     seconds = time.monotonic() - began
     url, done = run.connection.url, tuple(run.done)

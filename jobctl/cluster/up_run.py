@@ -193,6 +193,11 @@ class UpRun:
         created = {a.target for a in self.done if a.verb == "create"}
         return frozenset({a.target for a in self.done if a.verb in ("start", "unpause")} - created)
 
+    def made_volume(self, role: str) -> bool:
+        """Tell whether this run made a volume, so that nothing is kept in it from before."""
+        name = names.volume(self._config.name, role)
+        return any((a.verb, a.kind, a.target) == ("create", "volume", name) for a in self.done)
+
     def _open_volumes(self, seen: Observed) -> Seed:
         """Return a seed to read kept volumes through, all of which exist with our labels."""
         project = self._config.name

@@ -10,8 +10,6 @@ from jobctl.cli import specs, text
 from jobctl.cli.confirm import confirm
 from jobctl.cli.context import Session
 from jobctl.cli.errors import Interrupted
-from jobctl.cli.fleet import instances
-from jobctl.cli.keeper import keeper
 from jobctl.cli.registry import command
 from jobctl.queue.span import span
 
@@ -142,6 +140,9 @@ def down(
 
 def ps(session: Session) -> None:
     """Show the containers, what the workers do, and what the controller cannot mend."""
+    from jobctl.cli.fleet import instances  # noqa: PLC0415 - `up` and `down` need neither
+    from jobctl.cli.keeper import keeper  # noqa: PLC0415
+
     project = session.project
     rows = cluster.ps(project, session.engine())
     fleet = instances(session, rows)
