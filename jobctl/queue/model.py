@@ -141,7 +141,7 @@ class ClaimedJob:
     for.
     """
 
-    __slots__ = ("_fields", "args", "attempt", "function", "id", "queue")
+    __slots__ = ("_fields", "args", "attempt", "function", "id", "plain", "queue")
 
     def __init__(
         self,
@@ -159,6 +159,8 @@ class ClaimedJob:
         self.function = function
         self.args = args
         self.attempt = 1
+        self.plain = True
+        """Whether it is a function's first attempt without anything special."""
         self._fields = _NO_MORE
 
     @classmethod
@@ -169,15 +171,10 @@ class ClaimedJob:
         words: Iterator[str] = iter(flat)
         f = dict(zip(words, words, strict=False))
         job = cls(f["id"], f["queue"], f.get("function", ""), f.get("args", ""))
-        job._fields = f
+        job.plain, job._fields = False, f
         # The hash as it was: the claim itself added one.
         job.attempt = int(f.get("attempt", 0)) + 1
         return job
-
-    @property
-    def plain(self) -> bool:
-        """Whether it is a function's first attempt without anything special."""
-        return self._fields is _NO_MORE
 
     @property
     def argv(self) -> tuple[str, ...]:

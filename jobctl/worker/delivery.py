@@ -43,6 +43,7 @@ class Delivery:
 
         The claim is the last that can fail: jobs that came with it are never lost here.
         """
+        mine: list[Attempt] = []
         finishes: list[Finish] = []
         begun: list[Attempt] = []
         unbegun: list[Attempt] = []
@@ -51,24 +52,28 @@ class Delivery:
         for attempt, (outcome, started_at, _) in ends:
             if attempt.order is not None and attempt.lost:
                 self._say("job-lost", attempt)
-            elif outcome is None:
+                continue
+            mine.append(attempt)
+            if outcome is None:
                 (unbegun if started_at is None else begun).append(attempt)
             else:
                 finishes.append(Finish(*attempt.fence, outcome, started_at))
                 if not (outcome.succeeded and (attempt.job.function or _was_short(started_at))):
                     loud.append((attempt, outcome))
-        if ends:
-            self.reporter.settle([attempt for attempt, _ in ends if not attempt.lost])
+        if mine:
+            self.reporter.settle(mine)
         if begun:
             self._hand_back(begun, Cause.SCALE_DOWN)
         if unbegun:
             self._hand_back(unbegun, None)
         verdicts, claims = self._finish_and_claim(finishes, wanted)
-        refused = {
-            finish.id: verdict
-            for finish, verdict in zip(finishes, verdicts, strict=True)
-            if verdict is not Verdict.OK
-        }
+        refused: dict[str, Verdict] = {}
+        if verdicts.count(Verdict.OK) < len(verdicts):
+            refused = {
+                finish.id: verdict
+                for finish, verdict in zip(finishes, verdicts, strict=True)
+                if verdict is not Verdict.OK
+            }
         for attempt, outcome in loud:
             if attempt.job.id not in refused:
                 self._say("job-finished", attempt, **_facts(outcome))

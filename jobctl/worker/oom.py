@@ -58,12 +58,3 @@ class OomKills:
             return os.pread(self._fd, 4096, 0) if self._fd >= 0 else b""
         except OSError:
             return b""
-
-
-def oom_kills(counters: Sequence[Path] = _COUNTERS) -> int:
-    """Kills so far, for who asks rarely."""
-    counter = OomKills(counters)
-    try:
-        return counter()
-    finally:
-        counter.close()

@@ -81,15 +81,33 @@ def test_the_memory_cannot_be_shrunk_under_the_supervisor(shared: Shared) -> Non
 
 def test_plain_jobs_are_sent_without_what_all_of_them_have_in_common() -> None:
     jobs = [ClaimedJob.of([name, "default", "m:f", "[1]"]) for name in ("a", "b")]
-    line = encode_batch(3, dict(enumerate(map(Attempt, jobs), start=7)))
-    assert line.endswith(b"]\n")
-    assert json.loads(line) == [3, 7, ["m:f"], ["[1]", "[1]"], ["a", "b"], [], []]
+    said = encode_batch(3, dict(enumerate(map(Attempt, jobs), start=7)))
+    line, _, given = said.partition(b"\n")
+    assert json.loads(line) == [3, 7, 7, ["m:f"], "a b", [], []]
+    assert given == b"[1]\0[1]"
+
+
+@pytest.mark.parametrize(
+    ("args", "sent"),
+    [
+        (["[\n1]", "", "\u20ac"], [b"[\n1]", b"", b"\xe2\x82\xac"]),
+        (["\0", "[1]", '"\0"'], [b"\1", b"[1]", b'"\1"']),
+        (["\ud800"], [b"\xed\xa0\x80"]),
+    ],
+)
+def test_whatever_its_arguments_are_they_are_its_own(args: list[str], sent: list[bytes]) -> None:
+    jobs = [ClaimedJob(f"id{n}", "default", "m:f", text) for n, text in enumerate(args)]
+    said = encode_batch(1, dict(enumerate(map(Attempt, jobs), start=1)))
+    line, _, given = said.partition(b"\n")
+    assert json.loads(line)[1] == len(given)
+    assert given.split(b"\0") == sent
 
 
 def test_a_job_with_more_to_it_takes_nothing_from_the_others() -> None:
     plain = ClaimedJob.of(["a", "default", "m:f", ""])
     special = a_job(function="m:g", args="{}", attempt=2, env={"X": "1"})
-    line = encode_batch(3, {7: Attempt(plain), 8: Attempt(special)})
+    line, _, given = encode_batch(3, {7: Attempt(plain), 8: Attempt(special)}).partition(b"\n")
     extra = {"env": {"X": "1"}, "checkpoint": "", "array_index": None}
-    columns = [["m:f", "m:g"], ["", "{}"], ["a", special.id], [1, 2], [None, extra]]
-    assert json.loads(line) == [3, 7, *columns]
+    columns = [["m:f", "m:g"], f"a {special.id}", [1, 2], [None, extra]]
+    assert json.loads(line) == [3, len(given), 7, *columns]
+    assert given == b"\0{}"

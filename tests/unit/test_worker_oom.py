@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from jobctl.worker.oom import oom_kills, parse_oom_kill
+from jobctl.worker.oom import OomKills, parse_oom_kill
 
 
 def test_both_cgroup_versions() -> None:
@@ -18,5 +18,5 @@ def test_nothing_to_read() -> None:
 def test_the_first_counter_that_exists_counts(tmp_path: Path) -> None:
     counter = tmp_path / "memory.events"
     counter.write_text("oom_kill 7\n")
-    assert oom_kills([tmp_path / "missing", counter]) == 7
-    assert oom_kills([tmp_path / "missing"]) == 0
+    assert OomKills([tmp_path / "missing", counter])() == 7
+    assert OomKills([tmp_path / "missing"])() == 0

@@ -62,6 +62,8 @@ EVENTS.update(dict.fromkeys(("os.chdir", "os.putenv", "os.unsetenv"), PLACE))
 WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
 
 _GENERATOR, _ASYNC_GENERATOR = 0x20, 0x200
+# The end of a job that returned nothing, with gaps for number, time and flags.
+NOTHING = b"D %d %d %s \n"
 _NOT_GIVEN = object()
 
 
@@ -186,9 +188,10 @@ class Executor:
         self.settle_in()
         self.emit(b"H %s\n" % sys.version.split()[0].encode(), True)
         while True:
-            batch, first, *columns = json.loads(self.read_line())
-            self.work(batch, first, *columns)
-            columns = None
+            batch, size, *columns = read(self.read_line().decode())
+            given = self.read_block(size).decode("utf-8", "surrogatepass").split("\0")
+            self.work(batch, given, *columns)
+            del given, columns
             # Now, while nobody waits for it.
             self.settle_in()
 
@@ -203,21 +206,22 @@ class Executor:
     def work(
         self,
         batch: int,
+        given: list[str],
         first: int,
         functions: list[str],
-        given: list[str],
-        ids: list[str],
+        ids: str,
         attempts: list[int],
         extras: list[Any],
     ) -> None:
         """Runs the jobs of a batch, which come as columns, until it is recalled."""
         shared, clock, seen, modules = self.shared, time.monotonic_ns, self.seen, sys.modules
-        count = len(ids)
+        perform, raw, alarm = self.perform, self.poll.poll, signal.alarm
+        count = len(given)
         numbers, last = range(first, first + count), first + count - 1
         if len(functions) < count:
             functions *= count
         attempts, extras = attempts or [1] * count, extras or [None] * count
-        rows = zip(numbers, functions, given, ids, attempts, extras)  # noqa: B905 - since 3.10
+        rows = zip(numbers, functions, given, ids.split(" "), attempts, extras)  # noqa: B905
         for seq, path, args, job_id, attempt, extra in rows:
             started = clock()
             # In this order: whoever sees CURRENT must not see an older job's time with it.
@@ -229,11 +233,11 @@ class Executor:
                 shared[CURRENT] = 0
                 self.emit(b"L %d\n" % batch, True)
                 return
-            end = self.perform(seq, path, args, job_id, attempt, extra)
+            end = perform(seq, path, args, job_id, attempt, extra)
             if self.forked:
                 self.leave_child(end)
             flags = ""
-            signal.alarm(0)  # it would ring in the next job, and end the executor
+            alarm(0)  # it would ring in the next job, and end the executor
             try:
                 self.out.flush()
                 self.err.flush()
@@ -241,11 +245,10 @@ class Executor:
                 self.open_streams()
             if seen or "multiprocessing.util" in modules:
                 flags = self.tidy()
-            if shared[READ] or self.poll.poll(0):
+            if shared[READ] or raw(0):
                 flags += "r"
             record = end % (seq, started // 1000, flags.encode() or b"-")
-            now = clock()
-            self.emit(record, bool(flags) or seq == last or now - self.flushed > FLUSH)
+            self.emit(record, seq == last or flags != "" or clock() - self.flushed > FLUSH)
             if flags:
                 self.wait_for_settling()
                 if PROCESSES in flags:
@@ -275,7 +278,7 @@ class Executor:
             finally:
                 # First of all: from here on nothing may be raised for this job.
                 self.inside = 0
-            end = b"D %%d %%d %%s %s\n" % text.replace(b"%", b"%%")
+            end = b"D %%d %%d %%s %s\n" % text.replace(b"%", b"%%") if text else NOTHING
         except BaseException as error:
             self.inside = 0
             end = self.failure(seq, error)
@@ -401,7 +404,7 @@ class Executor:
         reason = describe(error)
         if isinstance(error, SystemExit):
             if error.code is None or error.code == 0:
-                return b"D %d %d %s \n"
+                return NOTHING
             if isinstance(error.code, int):
                 code, shown = error.code & 0xFF or 1, False
             reason, shown_error = f"exit code {code}", error.code
@@ -548,6 +551,16 @@ class Executor:
             if not chunk:
                 os._exit(0)  # the supervisor is gone, or wants this
             self.partial += chunk
+
+    def read_block(self, size: int) -> bytes:
+        """The next `size` bytes that the supervisor says, which must be on their way."""
+        while len(self.partial) < size:
+            chunk = os.read(self.control, 1 << 18)
+            if not chunk:
+                os._exit(0)
+            self.partial += chunk
+        block, self.partial = self.partial[:size], self.partial[size:]
+        return block
 
 
 scan = json.JSONDecoder().scan_once  # type: ignore[attr-defined]

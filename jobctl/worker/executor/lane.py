@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 
 from ..attempt import Attempt
 from ..lane import Done, Ended, Result, Shop, unstarted
-from ..oom import oom_kills
+from ..oom import OomKills
 from .process import ExecutorProcess
 from .seat import Seat
 from .starting import NoExecutor
@@ -22,10 +22,10 @@ class FunctionLane:
     """Runs batches of function jobs in a warm process of the pool's own Python."""
 
     def __init__(
-        self, shop: Shop, slot: int, count_oom_kills: Callable[[], int] = oom_kills
+        self, shop: Shop, slot: int, count_oom_kills: Callable[[], int] | None = None
     ) -> None:
         self._shop = shop
-        self._seat = Seat(shop, slot, count_oom_kills)
+        self._seat = Seat(shop, slot, count_oom_kills or OomKills())
         self._executor: ExecutorProcess | None = None
         self._waiting: deque[Attempt] = deque()
         # What `begin` has sent, for `run` to follow.

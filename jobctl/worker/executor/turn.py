@@ -157,12 +157,19 @@ class Turn:
 
     def _take(self, lines: Iterable[bytes]) -> None:
         ended: list[Ended] = []
-        stopping = self._limits.stopping
+        left, epoch, stopping = self._left, self._epoch, self._limits.stopping
         for line in lines:
+            if line.startswith(b"D ") and self._files is None and not stopping:
+                # What nearly all jobs do: no order, no output, nothing to clear up.
+                _, number, began, flags, said = line.split(b" ", 4)
+                if flags == b"-":
+                    attempt = left.pop(int(number), None)
+                    if attempt is not None:
+                        result = Result(success(said), (int(began) + epoch) // 1000)
+                        ended.append((attempt, result))
+                    continue
             kind, _, rest = line.partition(b" ")
-            if kind == b"D" and self._files is None and not stopping:
-                self._end_well(rest, ended)
-            elif kind in (b"D", b"F"):
+            if kind in (b"D", b"F"):
                 self._end(kind, rest, ended)
             elif kind == b"R":
                 self._note(rest)
@@ -176,16 +183,8 @@ class Turn:
             else:
                 raise ValueError(f"an executor said {line[:80]!r}")
         if ended:
-            self._done(ended)
-
-    def _end_well(self, rest: bytes, ended: list[Ended]) -> None:
-        """What nearly all jobs do: no order, no output, nothing to clear up."""
-        number, began, flags, said = rest.split(b" ", 3)
-        if flags != b"-":
-            self._end(b"D", rest, ended)
-        elif (attempt := self._left.pop(int(number), None)) is not None:
             self._executor.answered = True
-            ended.append((attempt, Result(success(said), (int(began) + self._epoch) // 1000)))
+            self._done(ended)
 
     def _end(self, kind: bytes, rest: bytes, ended: list[Ended]) -> None:
         number, began, flags, said = rest.split(b" ", 3)
@@ -197,7 +196,6 @@ class Turn:
             self._close_files()
         attempt = self._left.pop(seq, None)
         if attempt is not None:
-            self._executor.answered = True
             started_at = (int(began) + self._epoch) // 1000
             if kind == b"D":
                 outcome = success(said)
