@@ -157,12 +157,12 @@ class Made:
     def clock(self) -> float:
         return self.now
 
-    def inject(self, due: DueFault, clock: Callable[[], float]) -> LiveFault | Instant:
+    def inject(self, due: DueFault) -> LiveFault | Instant:
         if self.refuse:
             self.now += 1.0
             raise self.refuse.pop(0)
         fault = due.fault
-        at = clock()
+        at = self.now
         self._note(f"make {fault.kind}")
         if fault.seconds is None:
             return Instant("i", fault.kind, "worker-1", "c", at + 1, at)

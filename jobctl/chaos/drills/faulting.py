@@ -20,8 +20,8 @@ _PAUSE = 1.0
 class Chaos(Protocol):
     """What makes and undoes faults in one cluster."""
 
-    def inject(self, due: DueFault, clock: Callable[[], float]) -> LiveFault | Instant:
-        """Make a fault, right after ``clock`` was asked; raises what refuses it."""
+    def inject(self, due: DueFault) -> LiveFault | Instant:
+        """Make a fault; raises ClusterError and EngineError when it is refused."""
         ...
 
     def undo(self, live: LiveFault) -> None:
@@ -127,15 +127,9 @@ class Faulting:
             self._say(f"{live.kind} of {live.instance} is over")
 
     def _make(self, due: DueFault) -> None:
-        seen: list[float] = []
-
-        def clock() -> float:
-            seen.append(self._clock())
-            return seen[-1]
-
         fault, since = due.fault, self._clock()
         try:
-            made = self._chaos.inject(due, clock)
+            made = self._chaos.inject(due)
         except (ClusterError, EngineError) as error:
             if due.drawn:
                 self._say(f"{fault.kind} is left out: {error}")

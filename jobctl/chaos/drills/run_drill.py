@@ -82,17 +82,10 @@ class InCluster:
         self._project = project
         self._allowed = allowed
 
-    def inject(self, due: DueFault, clock: Callable[[], float]) -> LiveFault | Instant:
+    def inject(self, due: DueFault) -> LiveFault | Instant:
         """Make a fault."""
         with self._own() as engine:
-            return inject(
-                engine,
-                self._project,
-                due.fault,
-                rng=due.dice,
-                allowed=self._allowed,
-                clock=clock,
-            )
+            return inject(engine, self._project, due.fault, rng=due.dice, allowed=self._allowed)
 
     def undo(self, live: LiveFault) -> None:
         """Undo a fault."""

@@ -1,11 +1,9 @@
 """Drills on a real cluster: a verdict, its exit code, and nothing left behind however they end."""
 
-import os
 import signal
 from pathlib import Path
 from typing import Any
 
-import pytest
 import yaml
 
 from jobctl.chaos.inject import live_faults
@@ -14,8 +12,6 @@ from tests.support.live import LiveCluster
 
 # What a busy machine can do, too.
 PATIENT = {"steady": {"start_within": "60s", "backlog": 5000}, "recover_within": "90s"}
-FULL = os.environ.get("JOBCTL_TEST_SIZE") == "full"
-TEMPLATES = ("kill-worker", "pause-worker", "redis-restart", "partition", "controller", "mixed")
 
 
 def state(cluster: LiveCluster) -> dict[str, tuple[str, tuple[str, ...]]]:
@@ -52,8 +48,8 @@ def drill(cluster: LiveCluster, name: str, lasts: str, faults: list[dict[str, An
 
 def test_a_worker_is_killed_and_the_verdict_is_pass(standing: LiveCluster) -> None:
     before = state(standing)
-    faults = [{"at": "2s", "fault": "kill-worker", "target": "worker-2"}]
-    path = drill(standing, "brief", "5s", faults)
+    faults = [{"at": "1s", "fault": "kill-worker", "target": "worker-2"}]
+    path = drill(standing, "brief", "4s", faults)
     report = standing.folder / "report.html"
     ran = standing.run(
         *("--output", "json", "chaos", "drill", str(path), "--seed", "1", "--report", str(report)),
@@ -62,8 +58,8 @@ def test_a_worker_is_killed_and_the_verdict_is_pass(standing: LiveCluster) -> No
     assert ran.code == 0, ran.out + ran.err
     [verdict] = ran.data["runs"]
     assert (verdict["outcome"], verdict["reasons"]) == ("PASS", [])
-    assert verdict["acknowledged"] == sum(verdict["ended"].values()) == verdict["sent"] == 23
-    assert verdict["ended"]["failed"] == 3
+    assert verdict["acknowledged"] == sum(verdict["ended"].values()) == verdict["sent"] == 18
+    assert verdict["ended"]["failed"] == 2
     [fault] = verdict["faults"]
     assert (fault["kind"], fault["instance"]) == ("kill-worker", "worker-2")
     page = report.read_text()
@@ -96,12 +92,3 @@ def test_a_drill_that_is_broken_off_undoes_everything(standing: LiveCluster) -> 
     assert leaves_no_marks(standing)
     # Nothing of it is left in the queues either.
     assert not standing.client.jobs(status="queued")["jobs"]
-
-
-@pytest.mark.parametrize("name", TEMPLATES if FULL else ())
-def test_each_template_passes(standing: LiveCluster, name: str) -> None:
-    before = state(standing)
-    ran = standing.run("chaos", "drill", name, "--seed", "1", check=False, within=900)
-    assert ran.code == 0, ran.out + ran.err
-    assert "PASS" in ran.out
-    assert state(standing) == before
