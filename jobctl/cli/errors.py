@@ -19,8 +19,10 @@ BROKEN_PIPE = 141
 
 EXIT_CODES = {
     OK: "done; for `wait`, `submit --wait` and `submit --follow`: every job succeeded",
-    FAILED: "it could not be done, or a job that was waited for did not succeed",
-    USAGE: "the command line is wrong; nothing was done",
+    FAILED: "it could not be done, or a job that was waited for did not succeed; for `chaos drill` "
+    "and `chaos soak`: FAIL",
+    USAGE: "the command line is wrong, nothing was done; for `chaos drill` and `chaos soak`: "
+    "INCONCLUSIVE",
     TIMED_OUT: "`wait --timeout` ran out; the jobs go on",
     INTERRUPTED: "interrupted (Ctrl-C); jobs go on",
     BROKEN_PIPE: "the reader of the output went away",
