@@ -1,23 +1,24 @@
-"""The plans of `down`: the controllers first, then workers and master, then Redis. Pure."""
+"""The plans of `down`: the controllers end first, then workers and master, then Redis. Pure."""
 
 from jobctl.cluster import labels, names
 from jobctl.cluster.action import Action, Plan, PlanBuilder
 from jobctl.cluster.containers import SHORT_STOP, stop_timeout
 from jobctl.cluster.observed import Observed
-from jobctl.cluster.removal import remove_container
+from jobctl.cluster.removal import remove_container, stop_container
 
 _CAUSE = "the cluster goes down"
 
 
 def plan_controllers_down(seen: Observed, *, force: bool) -> Plan:
-    """Return what removes the controllers: they would bring back what goes, and scale what drains.
+    """Return what ends the controllers: they would bring back what goes, and scale what drains.
 
-    With ``force`` they are killed: nothing that they still write is kept.
+    With ``force`` they are killed: nothing that they still write is kept. They are removed with
+    all else, which is where removing takes no time of its own.
     """
     builder = PlanBuilder()
     for _, row in sorted(seen.containers.items()):
         if row.labels.get(labels.SERVICE) == names.CONTROLLER:
-            remove_container(builder, row, _CAUSE, seconds=SHORT_STOP, force=force)
+            stop_container(builder, row, _CAUSE, seconds=0.0 if force else SHORT_STOP)
     return builder.plan()
 
 

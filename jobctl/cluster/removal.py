@@ -61,9 +61,18 @@ def remove_container(
     before = list(after)
     if force:
         return builder.add(Action("remove", "container", name, cause, row.name, force=True), before)
+    before = stop_container(builder, row, cause, seconds=seconds, after=before)
+    return builder.add(Action("remove", "container", name, cause, row.name), before)
+
+
+def stop_container(
+    builder: PlanBuilder, row: Container, cause: str, *, seconds: float, after: Iterable[str] = ()
+) -> list[str]:
+    """Add the stop of a container, if it lives; return what its removal has to wait for."""
+    name, before = instance_of(row), list(after)
     if row.state == "paused":
         before.append(builder.add(Action("unpause", "container", name, cause, row.name), before))
     if row.state in _ALIVE:
         stop = Action("stop", "container", name, cause, row.name, seconds=seconds)
         before.append(builder.add(stop, before))
-    return builder.add(Action("remove", "container", name, cause, row.name), before)
+    return before

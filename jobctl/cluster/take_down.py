@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from jobctl.cluster import state
+from jobctl.cluster import labels, state
 from jobctl.cluster.action import Plan
 from jobctl.cluster.converge import converge
 from jobctl.cluster.drainer import Drainer
@@ -41,11 +41,12 @@ def down(
 
     def attempt() -> None:
         nonlocal handed_back
+        rows = engine.containers(labels.of_project(project))
+        carry_out(
+            plan_controllers_down(Observed(project, {row.name: row for row in rows}), force=volumes)
+        )
+        # Only now nobody else makes or removes anything.
         seen = observe(engine, project, kept=state.load(project))
-        first = plan_controllers_down(seen, force=volumes)
-        if not first.empty:
-            carry_out(first)
-            seen = observe(engine, project, kept=state.load(project))
         back, drained = _drain(seen, grace, on_event)
         handed_back += back
         carry_out(plan_down(seen, volumes=volumes, grace=grace, drained=drained))

@@ -39,7 +39,7 @@ _BROKEN = 70
 
 # A topic is made ready when the first request comes by it on the way to its own: `jobctl up` and
 # whoever submits then wait for little.
-_TOPICS = [health, submit, jobs, workers, logs, artifacts, arrays, queues, schedules]
+_TOPICS = [health, workers, submit, jobs, logs, artifacts, arrays, queues, schedules]
 _TOPICS += [events, backup]
 
 _FAILURES: dict[int | str, dict[str, Any]] = {

@@ -7,8 +7,11 @@ from pathlib import Path
 import pytest
 
 from jobctl.cluster import NotUp, connection, owner, ps
+from jobctl.cluster.containers import SHORT_STOP
+from jobctl.cluster.observed import observe
+from jobctl.cluster.plan_down import plan_controllers_down
 from jobctl.engine.errors import NotFound
-from tests.support.cluster_in_memory import PROJECT, ClusterInMemory
+from tests.support.cluster_in_memory import ALL, PROJECT, ClusterInMemory
 from tests.support.fake_master import FakeMaster
 from tests.support.memory_world import Killed, World
 
@@ -54,13 +57,20 @@ def test_down_with_volumes(demo: ClusterInMemory) -> None:
 def test_the_controller_goes_before_anything_that_it_would_bring_back(
     demo: ClusterInMemory,
 ) -> None:
-    demo.down()
-    calls = demo.mutations()
-    assert calls[:2] == ["stop demo-controller-1", "remove demo-controller-1"]
-    demo.up()
-    demo.mutations()
-    demo.down(volumes=True)
-    assert demo.mutations()[0] == "remove demo-controller-1"
+    for volumes in (False, True):
+        demo.down(volumes=volumes)
+        calls = demo.mutations()
+        assert calls[0] == "stop demo-controller-1"
+        assert "remove demo-controller-1" in calls
+        demo.up()
+        demo.mutations()
+
+
+def test_a_controller_that_is_to_leave_nothing_is_killed(demo: ClusterInMemory) -> None:
+    seen = observe(demo.engine, PROJECT)
+    ends = {force: plan_controllers_down(seen, force=force).actions for force in (False, True)}
+    assert [(a.verb, a.subject, a.seconds) for a in ends[True]] == [("stop", "controller-1", 0.0)]
+    assert ends[False][0].seconds == SHORT_STOP
 
 
 def test_workers_go_before_redis_and_the_master(demo: ClusterInMemory) -> None:
@@ -81,7 +91,8 @@ def test_down_drains_with_the_given_grace_and_counts_what_went_back(demo: Cluste
         demo.master.drained.wait(10)
         while len(demo.master.draining) < 3:
             demo.master.drained.wait(0.01)
-        assert all(state == "running" for state in demo.states().values())
+        still = {name: state for name, state in ALL.items() if name != "demo-controller-1"}
+        assert demo.states().items() >= still.items()
         looks = len(demo.master.requests)
         while len(demo.master.requests) < looks + 3:
             demo.master.drained.wait(0.01)
