@@ -69,13 +69,29 @@ class Dispatch:
             self._slots.end(slot)
         return batch
 
+    def begin_alone(self, batch: list[Attempt]) -> Slot | None:
+        """Lets a job that came alone, and finds nothing before it, begin in a free slot.
+
+        Then `began` must follow; None if it has to be buffered like others.
+        """
+        if len(batch) != 1 or self.buffer or not self._slots.free:
+            return None
+        slot = self._slots.first_free()
+        slot.begin(batch)
+        return slot
+
+    def began(self, slot: Slot, batch: list[Attempt], now: float) -> None:
+        """The batch is the slot's, and its thread goes on with it."""
+        self._slots.begin(slot, len(batch), now)
+        slot.give(batch)
+
     def hand_out(self, now: float) -> None:
         """Gives the free slots what there is."""
         while self.buffer and self._slots.free:
             slot = self._slots.first_free()
             batch = self.buffer.take(self._slots.free, self._pace.per_job)
-            self._slots.begin(slot, len(batch), now)
-            slot.give(batch)
+            slot.begin(batch)
+            self.began(slot, batch, now)
         if not self.buffer:
             self.overdue_at = math.inf
         elif self.overdue_at == math.inf:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from jobctl.queue import Claims, QueueError
+from jobctl.queue import QueueError
 
 from .exchange import Exchange
 from .pauses import pauses
@@ -30,13 +30,13 @@ class Doorbell:
             room, queues = need
             try:
                 claims = self._queue.wait_jobs(self._incarnation, room, (*queues, self._own), _WAIT)
-                waits = pauses()
             except QueueError:
                 self._exchange.wait_until_closed(next(waits))
-                claims = Claims([])  # a token may have been lost with the connection
-            if claims is None:
+                self._exchange.woken()  # a token may have been lost with the connection
                 continue
-            if claims.jobs:
-                self._exchange.handed(claims)
-            else:
-                self._exchange.woken()
+            if claims is not None:
+                if claims.jobs:
+                    self._exchange.handed(claims)
+                else:
+                    self._exchange.woken()
+            waits = pauses()

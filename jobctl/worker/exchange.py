@@ -124,10 +124,15 @@ class Exchange:
         """Jobs came unasked: hands them out in this thread, which has nothing before it."""
         now = self._clock()
         new = [Attempt(job, now) for job in claims.jobs]
-        self._held.add(new)
         with self._lock:
-            self._dispatch.buffer.add(new)
+            # Before all else: the job of an idle worker waits for nothing but this.
+            slot = self._dispatch.begin_alone(new) if self._open else None
+            self._held.add(new)
             self._appetite.given(claims, now)
+            if slot is not None:
+                self._dispatch.began(slot, new, now)
+                return
+            self._dispatch.buffer.add(new)
             if self._open:
                 self._dispatch.hand_out(now)
             left = bool(self._dispatch.buffer)

@@ -35,18 +35,21 @@ class Slot:
         self.since = 0.0
         """When it began with what it is at now (time.monotonic)."""
 
-    def give(self, batch: list[Attempt]) -> None:
-        """Lets the slot's thread run a batch; what can begin at once begins in this one.
+    def begin(self, batch: list[Attempt]) -> None:
+        """What can begin at once begins in this thread; the slot's must be given the same next.
 
         To wake a thread first would cost a job that comes to an idle worker a fifth of its way.
         """
         if self.lane is not None and self.done is not None:
             self.lane.begin(batch, self.done)
+
+    def give(self, batch: list[Attempt]) -> None:
+        """Lets the slot's thread run a batch."""
         self.inbox.put(batch)
 
 
 class Slots:
-    """All places of a worker. Only `start`, `give` and `close` concern the threads."""
+    """All places of a worker. Only `start` and `close` concern the threads."""
 
     def __init__(self, count: int) -> None:
         self.all = [Slot(number) for number in range(count)]

@@ -40,6 +40,8 @@ MAX_RESULT = 64 << 10
 MAX_REASON = 500
 MAX_CAUSES = 10
 KILLED = 128 + 9  # as shells tell that a process was killed
+# Memory for larger reads comes from the kernel each time, and goes back: that costs more.
+CHUNK = 64 << 10
 CANARY = "jobctl:canary"
 # Records wait at most this long for company (ns), reports of a busy job a bit longer.
 FLUSH, FLUSH_REPORTS = 2_000_000, 50_000_000
@@ -547,7 +549,7 @@ class Executor:
             if newline:
                 self.partial = rest
                 return line
-            chunk = os.read(self.control, 1 << 18)
+            chunk = os.read(self.control, CHUNK)
             if not chunk:
                 os._exit(0)  # the supervisor is gone, or wants this
             self.partial += chunk

@@ -41,13 +41,16 @@ class FunctionLane:
     def begin(self, batch: Sequence[Attempt], done: Done) -> None:
         """Sends the batch to an executor that waits for one."""
         executor = self._executor
-        if executor is None or not executor.ready or any(a.order is not None for a in batch):
+        if executor is None or not executor.ready:
             return
-        self._shop.activity.enter(self._seat)
         attempts, size = 0, 0
-        while attempts < len(batch) and size < _TURN_BYTES:
-            size += len(batch[attempts].job.args)
-            attempts += 1
+        for attempt in batch:
+            if attempt.order is not None:
+                return
+            if size < _TURN_BYTES:
+                size += len(attempt.job.args)
+                attempts += 1
+        self._shop.activity.enter(self._seat)
         self._waiting.extend(batch[attempts:])
         sent = batch[:attempts]
         alone = len(batch) == 1

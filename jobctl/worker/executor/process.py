@@ -103,6 +103,7 @@ class ExecutorProcess:
         self._socket = ours
         self.control = ours.fileno()
         self._unsent = b""
+        self._blocked = False  # whether `poll` waits for room for it
         self.poll = select.poll()
         self.poll.register(self.control, select.POLLIN)
         self.poll.register(self.raw, select.POLLIN)
@@ -133,13 +134,16 @@ class ExecutorProcess:
         """Sends what is left of it. If the process is gone, reading tells."""
         if not self._unsent:
             return
-        with suppress(BlockingIOError):
-            try:
-                self._unsent = self._unsent[self._socket.send(self._unsent) :]
-            except (BrokenPipeError, ConnectionResetError):
-                self._unsent = b""
-        wanted = select.POLLIN | (select.POLLOUT if self._unsent else 0)
-        self.poll.modify(self.control, wanted)
+        try:
+            self._unsent = self._unsent[self._socket.send(self._unsent) :]
+        except BlockingIOError:
+            pass
+        except (BrokenPipeError, ConnectionResetError):
+            self._unsent = b""
+        if bool(self._unsent) != self._blocked:
+            self._blocked = not self._blocked
+            wanted = select.POLLIN | (select.POLLOUT if self._blocked else 0)
+            self.poll.modify(self.control, wanted)
 
     def records(self) -> list[bytes] | None:
         """Records it sent; None when it has closed its side. ValueError for nonsense."""

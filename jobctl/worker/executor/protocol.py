@@ -31,6 +31,7 @@ import json
 import mmap
 import os
 from collections.abc import Mapping
+from json.encoder import encode_basestring_ascii as _quoted
 
 from jobctl.queue import ClaimedJob
 
@@ -64,17 +65,14 @@ def encode_batch(batch: int, jobs: Mapping[int, Attempt]) -> bytes:
     functions = [job.function for job in claimed]
     if functions.count(functions[0]) == len(functions):
         del functions[1:]
-    special = any(not job.plain for job in claimed)
-    columns = (
-        batch,
-        len(given),
-        next(iter(jobs)),
-        functions,
-        " ".join([job.id for job in claimed]),
-        [job.attempt for job in claimed] if special else [],
-        [_extra(job) for job in claimed] if special else [],
-    )
-    return _encode(columns).encode() + b"\n" + given
+    attempts = extras = "[]"
+    if not all(job.plain for job in claimed):
+        attempts = _encode([job.attempt for job in claimed])
+        extras = _encode([_extra(job) for job in claimed])
+    # An encoder for all of it would have to be made first: for one job that is most of the work.
+    named, ids = ",".join(map(_quoted, functions)), " ".join([job.id for job in claimed])
+    head = f'[{batch},{len(given)},{next(iter(jobs))},[{named}],"{ids}",{attempts},{extras}]\n'
+    return head.encode() + given
 
 
 def _extra(job: ClaimedJob) -> dict[str, object] | None:
