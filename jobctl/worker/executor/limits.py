@@ -16,6 +16,10 @@ from .protocol import CANCEL, CURRENT, STARTED, STOP
 LONG = 0.1
 """A job that runs so long (s) is written as started, and those behind it go elsewhere."""
 
+# How often to look while no job has run that long. What an executor says soon after something else
+# is seen only then.
+_INTERVAL = LONG
+
 # Between the word STOP and a look at CURRENT: far longer than a processor keeps a write back.
 _SETTLE = 0.001
 
@@ -46,8 +50,8 @@ class Limits:
         self._done = done
         self._fetch = fetch
         self._waiting = waiting
-        timeouts = [a.job.timeout or LONG for a in left.values() if not a.job.plain]
-        self.interval = min(LONG, *timeouts) if timeouts else LONG
+        timeouts = [a.job.timeout or _INTERVAL for a in left.values() if not a.job.plain]
+        self.interval = min(_INTERVAL, *timeouts) if timeouts else _INTERVAL
         """How often to look as long as it is not clear which job runs how long."""
         self._recalled = False
         self._told_started = 0
