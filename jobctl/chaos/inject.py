@@ -27,7 +27,7 @@ __all__ = ["dry_run", "heal", "inject", "live_faults", "undo"]
 
 _WITHIN = Allowed()
 
-_MAKING = 60.0
+_MAKING = 30.0
 """Seconds that making one may take, before somebody else takes its maker for dead."""
 
 

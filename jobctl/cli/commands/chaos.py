@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from dataclasses import asdict, replace
+from math import ceil
 from time import sleep
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -93,7 +94,7 @@ def _make(session: Session, fault: Fault, allowed: Allowed, *, dry_run: bool) ->
 def _last(session: Session, made: LiveFault, undo: Callable[[], None]) -> None:
     """Wait for the deadline, and undo the fault; at Ctrl-C at once."""
     left = made.deadline - session.now()
-    until = f"{_named(made)} for {left:.0f} s (Ctrl-C: undo it now)"
+    until = f"{_named(made)} for {ceil(left)} s (Ctrl-C: undo it now)"
     session.out.note(until)
     try:
         sleep(max(0.0, left))

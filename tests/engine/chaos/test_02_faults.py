@@ -1,0 +1,119 @@
+"""Faults on the real engine: each is what it says, is undone, and nothing of it is left."""
+
+import random
+import signal
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from jobctl.chaos.fault import BEING_MADE, Allowed, Fault, FaultKind, Instant, LiveFault
+from jobctl.chaos.inject import heal, inject, live_faults, undo
+from jobctl.chaos.records import Records, image_of
+from jobctl.client import ClientError
+from tests.support.eventually import eventually
+from tests.support.live import LiveCluster
+
+K = FaultKind
+WIDE = Allowed(at_once=9, share=1.0)
+
+
+@pytest.fixture
+def reference(standing: LiveCluster) -> Iterator[LiveCluster]:
+    """The standing cluster, with nothing left in it by a test that failed."""
+    yield standing
+    if live_faults(standing.engine, standing.project):
+        heal(standing.engine, standing.project)
+
+
+def broken(cluster: LiveCluster, kind: FaultKind, target: str | None, seconds: float) -> LiveFault:
+    fault, rng = Fault(kind, target, seconds), random.Random(1)
+    made = inject(cluster.engine, cluster.project, fault, rng=rng, allowed=WIDE)
+    assert isinstance(made, LiveFault)
+    return made
+
+
+def whole(cluster: LiveCluster) -> dict[str, Any]:
+    """Return what a fault could change, of every container of the project."""
+    found = {}
+    for row in cluster.engine.containers({"jobctl.project": cluster.project}):
+        detail = cluster.engine.inspect(row.id)
+        if detail is None:
+            continue  # a container that a fault was undone with: it goes as one looks
+        networks = {name: set(aliases) for name, aliases in detail.aliases.items()}
+        found[row.name] = (row.id, detail.state, detail.cpus, detail.memory, networks)
+    return found
+
+
+def test_faults_last_until_they_are_undone_and_the_controller_lets_them(
+    reference: LiveCluster,
+) -> None:
+    engine, before = reference.engine, whole(reference)
+    paused = broken(reference, K.PAUSE_WORKER, "worker-1", 60)
+    cut = broken(reference, K.PARTITION, "worker-2", 60)
+    slow = broken(reference, K.SLOW_CPU, "worker-3", 60)
+    made = (paused, cut, slow)
+    assert live_faults(engine, reference.project) == made
+    states = {name: seen[1:] for name, seen in whole(reference).items()}
+    assert states[reference.container("worker-1")][0] == "paused"
+    assert states[reference.container("worker-2")][3] == {}
+    assert states[reference.container("worker-3")][1] == 0.05
+    for live in made:
+        undo(engine, reference.project, live)
+    assert whole(reference) == before
+    assert live_faults(engine, reference.project) == ()
+    ids = [reference.client.submit({"argv": ["true"]})["id"] for _ in range(6)]
+    assert {job["status"] for job in reference.client.wait(ids)} == {"succeeded"}
+
+
+def test_a_jobctl_that_was_killed_leaves_it_to_the_controller(reference: LiveCluster) -> None:
+    before, engine, project = whole(reference), reference.engine, reference.project
+    command = reference.spawn("chaos", "pause-worker", "worker-1", "--for", "9m")
+
+    def made() -> list[LiveFault]:
+        return [live for live in live_faults(engine, project) if live.made_at != BEING_MADE]
+
+    [live] = eventually(made)
+    command.send_signal(signal.SIGKILL)
+    command.communicate()
+    assert whole(reference)[reference.container("worker-1")][1] == "paused"
+    rows = engine.containers({"jobctl.project": project})
+    with Records(engine, project, image_of(rows, project)) as records:
+        records.write(replace(live, deadline=live.made_at))  # so much time has passed
+    eventually(lambda: not live_faults(engine, project), every=0.1)
+    eventually(lambda: whole(reference) == before, every=0.1)
+
+
+def test_a_full_redis_refuses_jobs_and_takes_them_again(reference: LiveCluster) -> None:
+    eventually(lambda: answers(reference))
+    full = broken(reference, K.REDIS_FULL, None, 60)
+    with pytest.raises(ClientError, match="memory limit"):
+        reference.client.submit({"argv": ["true"]})
+    undo(reference.engine, reference.project, full)
+    job = reference.client.submit({"argv": ["true"]})["id"]
+    [ended] = reference.client.wait([job])
+    assert ended["status"] == "succeeded"
+
+
+def test_a_controller_that_crashes_is_back_by_itself(reference: LiveCluster) -> None:
+    before = reference.engine.inspect(reference.container("controller-1"))
+    assert before is not None
+    fault = Fault(K.KILL_CONTROLLER)
+    made = inject(reference.engine, reference.project, fault, rng=random.Random(1), allowed=WIDE)
+    assert isinstance(made, Instant)
+
+    def is_back() -> bool:
+        now = reference.engine.inspect(before.id)
+        return now is not None and now.state == "running" and now.started_at > before.started_at
+
+    eventually(is_back)
+
+
+def answers(cluster: LiveCluster) -> bool:
+    """Tell whether the master takes requests and Redis answers it."""
+    try:
+        cluster.client.stats()
+    except ClientError:
+        return False
+    return True
