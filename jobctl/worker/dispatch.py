@@ -38,7 +38,7 @@ class Dispatch:
     def stocked(self) -> bool:
         """Whether all slots are at work and will be for a while, whatever the queue says."""
         waiting = prefetch.lasts(len(self.buffer), self._pace.per_job, self._slots.count)
-        return not self._slots.free and waiting >= 2 * prefetch.GATHER
+        return not self._slots.free and waiting >= prefetch.ENOUGH
 
     def ended(self, slot: Slot, ends: Sequence[Ended], now: float) -> Iterable[Ended]:
         """Takes what a lane says of its batch; returns what is to be told."""

@@ -69,6 +69,8 @@ class Launcher:
         self._standing = _standing()
         self._supervisor = os.getppid()
         self._heard = {END: 0, KILL: 0}
+        # How often both had been sent when the last job came: no more, nothing can be late.
+        self._sent = (0, 0)
 
     def settle(self) -> None:
         """From root to what it is from now on. Loses all capabilities."""
@@ -92,8 +94,10 @@ class Launcher:
         sent: tuple[int, int],
     ) -> bytes:
         """Runs one job to the end of all its processes; the answer to the supervisor."""
-        self._drop_late(END, sent[0])
-        self._drop_late(KILL, sent[1])
+        if sent != self._sent:
+            self._drop_late(END, sent[0])
+            self._drop_late(KILL, sent[1])
+            self._sent = sent
         who, given = b"worker", -1
         self._become_job()
         try:

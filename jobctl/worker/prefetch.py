@@ -20,8 +20,11 @@ MAX_BATCH = 128
 PATIENCE = 1.0
 """What would wait longer than this before it starts is handed back."""
 
-GATHER = 0.01
+GATHER = 0.025
 """How long ends wait for others to be told with, while there is enough to run."""
+
+ENOUGH = GATHER + 0.01
+"""Enough to run: when the ends are told some is left, until what they bring along is here."""
 
 # How much work to hold, per slot.
 _AHEAD = 0.05

@@ -102,7 +102,7 @@ def test_ends_are_told_at_once_where_little_is_left_to_run(queue: MemoryQueue) -
         left = bench.exchange._dispatch.stock.held * _EACH
         ended = bench.end()
         bench.exchange.pump()
-        if left <= 2 * prefetch.GATHER:
+        if left <= prefetch.ENOUGH:
             assert ended.job.id in queue.finished
             told += 1
     assert told > 1
