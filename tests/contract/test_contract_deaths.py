@@ -50,7 +50,7 @@ def test_the_restart_policy_brings_back_what_dies_from_inside(
     after = lab.inspect(name)
     assert (after.state, after.restart_count, after.oom_killed) == ("running", 1, False)
     assert after.started_at > before.started_at
-    assert set(after.addresses) == {lab.network()}
+    assert set(after.addresses) == {lab.home()}
 
 
 def test_without_a_policy_it_stays_down(lab: Lab, stream: EventStream) -> None:

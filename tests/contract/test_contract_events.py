@@ -114,7 +114,7 @@ def test_a_health_check_is_told_when_its_result_changes(lab: Lab, stream: EventS
 def test_networks_and_volumes_are_told_to_whoever_asks_for_no_labels(lab: Lab) -> None:
     with closing(lab.engine.events({})) as stream:
         volume, network = lab.volume("v"), lab.network()
-        name = lab.start("a")
+        name = lab.start("a", network=network)
         own = (e for e in stream if e.name in {volume, network, name})
         made = [next(own) for _ in range(5)]
         lab.engine.disconnect(network, name)

@@ -13,6 +13,12 @@ from jobctl.engine.protocol import Engine
 from tests.support.engine_lab import Lab, together
 
 
+@pytest.fixture
+def common() -> str:
+    """Each has a network of its own here."""
+    return ""
+
+
 def test_a_network_name_can_be_taken_once(lab: Lab) -> None:
     name = lab.network()
     with pytest.raises(Conflict, match=name):

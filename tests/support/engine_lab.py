@@ -17,10 +17,14 @@ from tests.support.eventually import eventually
 
 @dataclass(frozen=True)
 class Lab:
-    """An engine, an image with a shell in it, and names of this test's own."""
+    """An engine, an image with a shell in it, and names of this test's own.
+
+    Its containers are in the network ``common``, or ("") in one of this test's own.
+    """
 
     engine: Engine
     image: str
+    common: str = ""
     run: str = field(default_factory=lambda: f"jt{secrets.token_hex(4)}")
 
     @property
@@ -37,6 +41,10 @@ class Lab:
             self.engine.create_network(name, self.labels)
         return name
 
+    def home(self) -> str:
+        """Return the name of the network that its containers are in."""
+        return self.common or self.network()
+
     def volume(self, suffix: str) -> str:
         name = self.name(suffix)
         self.engine.create_volume(name, self.labels)
@@ -48,7 +56,7 @@ class Lab:
             "name": self.name(suffix),
             "image": self.image,
             "command": command or ("sleep", "1000"),
-            "network": self.network(),
+            "network": self.home(),
             "aliases": (suffix,),
             "cpus": 0.5,
             "memory": 32 << 20,
@@ -92,9 +100,9 @@ class Lab:
 
 
 @contextmanager
-def lab_of(engine: Engine, image: str) -> Iterator[Lab]:
+def lab_of(engine: Engine, image: str, common: str = "") -> Iterator[Lab]:
     """Lend a lab and clean it whatever happens."""
-    lab = Lab(engine, image)
+    lab = Lab(engine, image, common)
     try:
         yield lab
     finally:
