@@ -2,12 +2,13 @@
 
 import random
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from jobctl.chaos import generate, records
 from jobctl.chaos import live as files
-from jobctl.chaos import records
 from jobctl.chaos.ballast import size_of
 from jobctl.chaos.catalogue import CATALOGUE
 from jobctl.chaos.errors import NotPossible, TooMuch
@@ -16,6 +17,7 @@ from jobctl.chaos.faults.makers import MAKERS
 from jobctl.chaos.inject import dry_run, heal, inject, live_faults, undo
 from jobctl.cluster import owner
 from jobctl.cluster.errors import NotUp
+from jobctl.config.freshness import ROOT
 from jobctl.engine.errors import EngineError
 from tests.support.chaos_in_memory import give_logs_a_size, whole, with_programs
 from tests.support.cluster_in_memory import PROJECT, ClusterInMemory, stored
@@ -440,3 +442,12 @@ def test_records_outlive_the_cluster_and_do_no_harm_to_the_next(up: ClusterInMem
     assert len(heal(up.engine, PROJECT)) == 1
     assert up.states() == before
     assert not any("faults/" in name for name in stored(up, "control"))
+
+
+def test_the_document_holds_the_catalogue(tmp_path: Path) -> None:
+    assert generate.stale() == [], "python -m jobctl.chaos.generate"
+    (tmp_path / "docs").mkdir()
+    page = tmp_path / "docs" / "chaos.md"
+    page.write_text((ROOT / "docs" / "chaos.md").read_text().replace("SIGKILL", "a kill"))
+    assert generate.main(["--check"], tmp_path) == 1
+    assert generate.main([], tmp_path) == generate.main(["--check"], tmp_path) == 0
