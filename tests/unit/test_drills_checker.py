@@ -4,12 +4,15 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from jobctl.chaos.drills.history import TERMINAL, FaultSeen, History, Listed, Moved, Refused
 from jobctl.chaos.drills.verdict import Verdict, judge
 from tests.support.forged import BEGAN, TERMS, JobMaker, histories, history_of, without_moves
+
+# Each of many tests looks at a few histories; JOBCTL_TEST_SIZE=full at many.
+FEW = settings(max_examples=settings.default.max_examples // 3 if settings.default else 10)
 
 
 def verdict(history: History) -> Verdict:
@@ -36,6 +39,7 @@ def cut_before(history: History, job: str, status: frozenset[str] | set[str]) ->
     return without_moves(history, own[first:])
 
 
+@FEW
 @given(histories)
 def test_a_valid_history_passes(history: History) -> None:
     judged = verdict(history)
@@ -44,6 +48,7 @@ def test_a_valid_history_passes(history: History) -> None:
     assert not judged.defects
 
 
+@FEW
 @given(histories, st.data())
 def test_a_missing_event_is_never_a_pass(history: History, data: st.DataObject) -> None:
     gone = data.draw(st.sampled_from(history.moves), "the event")
@@ -52,6 +57,7 @@ def test_a_missing_event_is_never_a_pass(history: History, data: st.DataObject) 
     assert any(gone.job in gap for gap in judged.gaps)
 
 
+@FEW
 @given(histories, st.data())
 def test_any_stretch_of_missing_events_is_never_a_pass(
     history: History, data: st.DataObject
@@ -62,6 +68,7 @@ def test_any_stretch_of_missing_events_is_never_a_pass(
     assert judged.outcome == "INCONCLUSIVE"
 
 
+@FEW
 @given(histories, st.data())
 def test_a_recording_out_of_order_is_never_a_pass(history: History, data: st.DataObject) -> None:
     moves = list(history.moves)
@@ -71,6 +78,7 @@ def test_a_recording_out_of_order_is_never_a_pass(history: History, data: st.Dat
     assert verdict(replace(history, moves=tuple(moves))).outcome == "INCONCLUSIVE"
 
 
+@FEW
 @given(histories)
 def test_what_the_recorder_knows_to_be_missing_is_never_a_pass(history: History) -> None:
     judged = verdict(replace(history, breaks=("the stream had been cut",)))
@@ -78,6 +86,7 @@ def test_what_the_recorder_knows_to_be_missing_is_never_a_pass(history: History)
     assert "the stream had been cut" in judged.reasons[0]
 
 
+@FEW
 @given(histories, st.data())
 def test_a_lost_job_is_found(history: History, data: st.DataObject) -> None:
     job = one_of(history, data)
@@ -87,6 +96,7 @@ def test_a_lost_job_is_found(history: History, data: st.DataObject) -> None:
     assert verdict(forged).outcome == "FAIL"
 
 
+@FEW
 @given(histories, st.data())
 def test_a_job_of_which_nobody_ever_heard_is_lost(history: History, data: st.DataObject) -> None:
     job = one_of(history, data)
@@ -107,6 +117,7 @@ def plant(history: History, after: Moved, **changes: Any) -> History:
     return replace(history, moves=moves)
 
 
+@FEW
 @given(histories, st.data(), st.sampled_from(["succeeded", "claimed", "running"]))
 def test_a_second_accepted_end_is_found(history: History, data: st.DataObject, was: str) -> None:
     job = one_of(history, data)
@@ -116,6 +127,7 @@ def test_a_second_accepted_end_is_found(history: History, data: st.DataObject, w
     assert verdict(forged).outcome == "FAIL"
 
 
+@FEW
 @given(histories, st.data())
 def test_an_end_accepted_from_an_older_attempt_is_found(
     history: History, data: st.DataObject
@@ -127,6 +139,7 @@ def test_an_end_accepted_from_an_older_attempt_is_found(
     assert found(forged, "accepted-twice") == {job}
 
 
+@FEW
 @given(histories, st.data())
 def test_an_acceptance_that_the_listing_tells_otherwise_is_found(
     history: History, data: st.DataObject
@@ -138,6 +151,7 @@ def test_an_acceptance_that_the_listing_tells_otherwise_is_found(
     assert found(replace(history, listing={**history.listing, job: other}), "accepted-twice")
 
 
+@FEW
 @given(histories, st.data(), st.sampled_from(["failed", "cancelled"]))
 def test_an_unexpected_end_is_found(history: History, data: st.DataObject, ended: str) -> None:
     job = one_of(history, data)
@@ -157,6 +171,7 @@ def test_an_unexpected_end_is_found(history: History, data: st.DataObject, ended
     assert verdict(forged).outcome == "FAIL"
 
 
+@FEW
 @given(histories, st.data())
 def test_poison_that_succeeds_is_unexpected(history: History, data: st.DataObject) -> None:
     job = one_of(history, data, "poison")
@@ -175,6 +190,7 @@ def test_poison_that_succeeds_is_unexpected(history: History, data: st.DataObjec
     assert found(forged, "unexpected") == {job}
 
 
+@FEW
 @given(histories, st.data(), st.sampled_from(["end", "begin and end"]))
 def test_a_success_without_its_work_is_found(
     history: History, data: st.DataObject, gone: str
@@ -192,6 +208,7 @@ def test_a_success_without_its_work_is_found(
     assert verdict(forged).outcome == "FAIL"
 
 
+@FEW
 @given(histories, st.data())
 def test_a_success_before_its_own_work_ended_is_found(
     history: History, data: st.DataObject
@@ -216,6 +233,7 @@ def test_a_success_before_its_own_work_ended_is_found(
     assert not found(replace(forged, faults=wrong), "cut-short")
 
 
+@FEW
 @given(histories, st.data(), st.booleans())
 def test_a_job_that_never_ends_is_found(
     history: History, data: st.DataObject, moving: bool
@@ -234,6 +252,7 @@ def test_a_job_that_never_ends_is_found(
     assert verdict(forged).outcome == "FAIL"
 
 
+@FEW
 @given(histories, st.data())
 def test_a_way_that_no_job_may_take_is_found(history: History, data: st.DataObject) -> None:
     job = one_of(history, data)
@@ -243,6 +262,7 @@ def test_a_way_that_no_job_may_take_is_found(history: History, data: st.DataObje
     assert verdict(forged).outcome != "PASS"
 
 
+@FEW
 @given(histories)
 def test_marks_of_attempts_that_no_event_tells_of_are_never_a_pass(history: History) -> None:
     strange = replace(history.marks[0], attempt=99)
@@ -250,6 +270,7 @@ def test_marks_of_attempts_that_no_event_tells_of_are_never_a_pass(history: Hist
     assert judged.outcome == "INCONCLUSIVE"
 
 
+@FEW
 @given(histories)
 def test_what_is_not_as_before_fails(history: History) -> None:
     judged = verdict(replace(history, not_restored=("worker-2 is paused",)))
@@ -257,6 +278,7 @@ def test_what_is_not_as_before_fails(history: History) -> None:
     assert "worker-2 is paused" in judged.reasons[0]
 
 
+@FEW
 @given(histories)
 def test_a_fault_that_could_not_be_made_shows_nothing(history: History) -> None:
     fault = FaultSeen("partition", "worker-1", BEGAN, BEGAN, "there is no such worker")
@@ -279,6 +301,9 @@ def test_work_that_was_begun_twice_is_counted_and_allowed() -> None:
     assert judged.outcome == "PASS"
     assert judged.run_twice == 1
     assert (judged.twice[0].attempts, judged.twice[0].ended) == ((1, 3), 2)
+    # Unless the drill says that nothing may be.
+    strict = judge("forged", 1, history_of([one]), replace(TERMS, run_twice=0))
+    assert (strict.outcome, strict.reasons) == ("FAIL", ("1 run twice, at most 0 may",))
 
 
 def test_a_retry_opens_a_run_in_which_it_may_end_again() -> None:

@@ -273,7 +273,8 @@ def test_a_mistake_of_the_faults_own_is_told_in_the_verdict(kept: Ledger) -> Non
 def _read_back(kept: Ledger) -> Any:
     kept.keep_marks([], [])
     about = {"began": 0.0, "ended": 9.0, "sent": 0, "breaks": [], "not_restored": []}
-    kept.keep_end({}, about)
+    kept.keep_listing({})
+    kept.keep_end(about)
     return ledger.history(kept.folder, offset=0.0)
 
 
@@ -285,7 +286,8 @@ def test_what_is_read_back_is_what_was_written(kept: Ledger) -> None:
     refused = [Refused(6.0, JOB, "worker-1")]
     kept.keep_marks(marks, refused)
     about = {"began": 1.0, "ended": 9.0, "sent": 2, "breaks": ["b"], "not_restored": ["n"]}
-    kept.keep_end({JOB: Listed("succeeded", 1, 1), "gone": None}, about)
+    kept.keep_listing({JOB: Listed("succeeded", 1, 1), "gone": None})
+    kept.keep_end(about)
     seen = ledger.history(kept.folder, offset=100.0)
     # What this host's clock told is moved to Redis'; the rest is there already.
     assert (seen.began, seen.ended, seen.sent) == (101.0, 109.0, 2)

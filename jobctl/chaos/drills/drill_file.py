@@ -230,6 +230,11 @@ class Drill(Section):
         description="From the end of a fault, the steady state holds again within this; and from "
         "the end of the load, or of the last fault, all jobs have ended.",
     )
+    run_twice_at_most: Annotated[int, Field(ge=0)] | None = Field(
+        default=None,
+        description="How many jobs may be begun by several attempts. Execution is at least once, "
+        "so null: any number. For faults that must take nothing from anybody: 0.",
+    )
     allow: Allow = Field(default=Allow(), description="What faults may not exceed.")
 
     @field_validator("faults")

@@ -6,7 +6,7 @@ Instants are seconds since the epoch by Redis' clock, unless they are said to be
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal
 
 TERMINAL = frozenset({"succeeded", "failed", "cancelled"})
@@ -124,7 +124,8 @@ class Terms:
     ``expected`` are the statuses in which the jobs of a work may end, by the work's name;
     ``bound`` is how long recovery may take. The steady state: nothing waits longer than
     ``start_within`` for a worker, and at most ``backlog`` jobs wait. ``slack`` is how far the
-    clocks of Redis and of the jobs may be apart.
+    clocks of Redis and of the jobs may be apart, ``run_twice`` how many jobs several attempts of a
+    run may begin (None: any number).
     """
 
     expected: Mapping[str, frozenset[str]]
@@ -132,5 +133,4 @@ class Terms:
     start_within: float
     backlog: int
     slack: float = 0.5
-    unmarked: frozenset[str] = field(default_factory=frozenset)
-    """Works whose jobs leave no marks."""
+    run_twice: int | None = None

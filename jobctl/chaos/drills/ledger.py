@@ -50,7 +50,7 @@ class Writer:
         """Close the file."""
         with self._lock:
             self._closed = True
-            self._file.close()
+            self._file.close()  # again is no error
 
 
 class Ledger:
@@ -69,10 +69,13 @@ class Ledger:
         _keep(self.folder / _MARKS, marks)
         _keep(self.folder / _REFUSED, refused)
 
-    def keep_end(self, listing: Mapping[str, Listed | None], about: Mapping[str, Any]) -> None:
-        """Write down the final listing, and what is left to say: see `history`."""
+    def keep_listing(self, listing: Mapping[str, Listed | None]) -> None:
+        """Write down the final listing."""
         known = {job: None if one is None else asdict(one) for job, one in listing.items()}
         (self.folder / _LISTING).write_text(json.dumps(known), encoding="utf-8")
+
+    def keep_end(self, about: Mapping[str, Any]) -> None:
+        """Write down what is left to say: see `history`."""
         (self.folder / _ABOUT).write_text(json.dumps(about), encoding="utf-8")
 
     def close(self) -> None:

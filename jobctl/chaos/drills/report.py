@@ -158,6 +158,7 @@ def _terms(terms: Terms) -> Iterator[str]:
             f"steady: a job starts within {terms.start_within:g} s, and at most {terms.backlog} "
             "wait",
             f"recovered within {terms.bound:g} s of the end of a fault",
+            *([f"at most {terms.run_twice} run twice"] if terms.run_twice is not None else []),
             *expected,
         ],
         "plain",

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from jobctl.chaos.drills import ledger, surroundings
 from jobctl.chaos.drills.drill_file import Drill
@@ -181,12 +182,14 @@ class _Run:
             self._loader.start(self._began)
             self._faulting.start(self._began)
             self._wait_for_the_end()
+            # Before anything is put back: what nobody would ever have moved must not move now.
+            about = self._write_down()
         except BaseException:
             self._break_off()
             raise
         finally:
             left = self._put_back()
-        return self._judged(left)
+        return self._judged(about, left)
 
     # -- while it goes on
 
@@ -254,39 +257,40 @@ class _Run:
                 if row is not None and row["status"] not in TERMINAL:
                     self._client.cancel(job)
 
-    def _judged(self, left: list[str]) -> Done:
+    def _write_down(self) -> dict[str, Any]:
+        """Complete the ledger but for its last file, whose content is returned."""
+        self._loader.stop()
         jobs = list(self._loader.ids)
         breaks, listing = self._listing(jobs)
+        ended = time.time()
         over = [job for job, one in listing.items() if one and one.status in TERMINAL]
         self._recorder.wait_for_ends(over, _CATCH_UP)
-        ended = time.time()
         self._recorder.stop()
-        self._ledger.close()
+        self._ledger.events.close()
+        marks, refused = [], []
         try:
             marks = self._marks.collect()
-        except (EngineError, ClusterError) as error:
-            breaks.append(f"the marks of the jobs could not be collected: {error}")
-            marks = []
-        refused = []
-        with suppress(EngineError):
             refused = surroundings.refused_writes(
                 self._where.engine, self._where.project, self._began
             )
+        except (EngineError, ClusterError) as error:
+            breaks.append(f"what jobs and workers left could not be collected: {error}")
         self._ledger.keep_marks(marks, refused)
+        self._ledger.keep_listing(listing)
         if self._loader.problem is not None:
             breaks.append(f"the load ended before its time: {self._loader.problem}")
-        self._ledger.keep_end(
-            listing,
-            {
-                "drill": self._name,
-                "seed": self._seed,
-                "began": self._began,
-                "ended": ended,
-                "sent": len(self._loader.sent),
-                "breaks": [*breaks, *self._recorder.breaks],
-                "not_restored": left,
-            },
-        )
+        return {
+            "drill": self._name,
+            "seed": self._seed,
+            "began": self._began,
+            "ended": ended,
+            "sent": len(self._loader.sent),
+            "breaks": [*breaks, *self._recorder.breaks],
+        }
+
+    def _judged(self, about: dict[str, Any], left: list[str]) -> Done:
+        self._ledger.close()
+        self._ledger.keep_end({**about, "not_restored": left})
         seen = ledger.history(self._ledger.folder, self._offset)
         terms = terms_of(self._drill)
         verdict = judge(self._name, self._seed, seen, terms)
@@ -316,4 +320,5 @@ def terms_of(drill: Drill) -> Terms:
         bound=drill.recover_within,
         start_within=drill.steady.start_within,
         backlog=drill.steady.backlog,
+        run_twice=drill.run_twice_at_most,
     )

@@ -86,7 +86,7 @@ class Verdict:
 def judge(drill: str, seed: int, history: History, terms: Terms) -> Verdict:
     """Judge what was seen of one run of a drill."""
     found, recovered = check(history, terms), recoveries(history, terms)
-    failed = list(_failures(found, recovered, history))
+    failed = list(_failures(found, recovered, history, terms))
     open_questions = list(_unproven(found, recovered, history))
     outcome: Outcome = "INCONCLUSIVE" if open_questions else "FAIL" if failed else "PASS"
     counts = {
@@ -119,11 +119,14 @@ def judge(drill: str, seed: int, history: History, terms: Terms) -> Verdict:
     )
 
 
-def _failures(found: Findings, recovered: Recoveries, history: History) -> list[str]:
+def _failures(found: Findings, recovered: Recoveries, history: History, terms: Terms) -> list[str]:
     kinds: dict[str, set[str]] = {}
     for defect in found.defects:
         kinds.setdefault(defect.kind, set()).add(defect.job)
     reasons = [f"{len(jobs)} {kind}" for kind, jobs in kinds.items()]
+    twice = len({one.job for one in found.run_twice})
+    if terms.run_twice is not None and twice > terms.run_twice:
+        reasons.append(f"{twice} run twice, at most {terms.run_twice} may")
     reasons += recovered.late
     reasons += (f"not as before the drill: {text}" for text in history.not_restored)
     return reasons
