@@ -21,7 +21,13 @@ WIDE = Allowed(at_once=9, share=1.0)
 
 @pytest.fixture
 def reference(standing: LiveCluster) -> Iterator[LiveCluster]:
-    """The standing cluster, with nothing left in it by a test that failed."""
+    """The standing cluster: all of it runs, and nothing is left in it by a test that failed."""
+
+    def runs() -> bool:
+        rows = standing.engine.containers({"jobctl.project": standing.project})
+        return {row.state for row in rows} == {"running"}
+
+    eventually(runs, every=0.1)
     yield standing
     if live_faults(standing.engine, standing.project):
         heal(standing.engine, standing.project)
@@ -69,15 +75,17 @@ def test_faults_last_until_they_are_undone_and_the_controller_lets_them(
 
 def test_a_jobctl_that_was_killed_leaves_it_to_the_controller(reference: LiveCluster) -> None:
     before, engine, project = whole(reference), reference.engine, reference.project
-    command = reference.spawn("chaos", "pause-worker", "worker-1", "--for", "9m")
+    allow = ("--allow", "at-once=9,share=1")
+    command = reference.spawn("chaos", "pause-worker", "--for", "9m", *allow)
 
     def made() -> list[LiveFault]:
+        assert command.poll() is None, command.communicate()
         return [live for live in live_faults(engine, project) if live.made_at != BEING_MADE]
 
     [live] = eventually(made)
     command.send_signal(signal.SIGKILL)
     command.communicate()
-    assert whole(reference)[reference.container("worker-1")][1] == "paused"
+    assert whole(reference)[reference.container(live.instance)][1] == "paused"
     rows = engine.containers({"jobctl.project": project})
     with Records(engine, project, image_of(rows, project)) as records:
         records.write(replace(live, deadline=live.made_at))  # so much time has passed
