@@ -55,7 +55,7 @@ def test_the_demo_loses_a_worker_and_no_work(
         told = re.search(r"(\d+) files, (\d+) right, 0 wrong", done.stdout)
         assert told
         assert told[1] == told[2]
-        assert re.search(r"killed worker-\d", done.stdout)
+        assert re.search(r"kill-worker worker-\d: done", done.stdout)
 
         names = (clone / ".state" / "demo" / "files.txt").read_text().splitlines()
         assert len(names) == int(told[1])
