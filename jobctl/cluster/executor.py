@@ -2,12 +2,12 @@
 
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, wait
-from contextlib import AbstractContextManager, closing
+from contextlib import AbstractContextManager, ExitStack, closing
 from dataclasses import dataclass, field
 from threading import Event
 from typing import Any
 
-from jobctl.cluster import events
+from jobctl.cluster import events, names
 from jobctl.cluster.action import Action, Plan
 from jobctl.cluster.drainer import Drainer
 from jobctl.cluster.errors import ClusterError, PortTaken
@@ -43,6 +43,14 @@ _PAST = {
 }
 
 
+@dataclass(frozen=True)
+class _Written:
+    """What writing the spec came to. ``held``: the seed container is yet to be released."""
+
+    secrets: Secrets
+    held: bool
+
+
 @dataclass
 class Outcome:
     """What was done: the actions, and the secrets when they were written or read on the way."""
@@ -72,6 +80,7 @@ class Executor:
         self._on_event = on_event
         self._seed = seed
         self._over = Event()
+        self._releases: list[Future[None]] = []
         self.outcome = Outcome()
         """What was done so far, after a failure too."""
 
@@ -89,8 +98,11 @@ class Executor:
                     self._run(plan, threads, drainer)
                 finally:
                     self._over.set()  # Ctrl-C: nobody waits any more for what a worker does
+                    wait(self._releases)
         finally:
             drainer.close()
+        for release in self._releases:
+            release.result()
         return self.outcome
 
     def _run(self, plan: Plan, threads: EngineThreads, drainer: Drainer) -> None:
@@ -109,7 +121,11 @@ class Executor:
                 action = running.pop(future)
                 error = future.exception()
                 if error is None:
-                    self._ended(action, future.result())
+                    result = future.result()
+                    if isinstance(result, _Written) and result.held:
+                        # What follows need not wait for it.
+                        self._releases.append(threads.submit(self._release))
+                    self._ended(action, result)
                     finished.add(action.id)
                 else:
                     self._tell(action, str(error), "failed")
@@ -126,8 +142,8 @@ class Executor:
 
     def _ended(self, action: Action, result: Any) -> None:
         self.outcome.done.append(action)
-        if isinstance(result, Secrets):
-            self.outcome.secrets = result
+        if isinstance(result, _Written):
+            self.outcome.secrets = result.secrets
         if action.verb == "drain" and result is False:
             text = "the master cannot drain it: the stop signal makes it hand its jobs back"
             self._on_event(events.Event("info", action.subject, text))
@@ -164,12 +180,19 @@ class Executor:
         }
         return works[action.verb, action.kind]
 
-    def _write(self, engine: Engine, action: Action) -> Secrets:
+    def _write(self, engine: Engine, action: Action) -> _Written:
         assert action.spec is not None
         if self._seed is not None:
-            return _written(self._seed, action.spec, action)
-        with Seed(engine, self._project, action.spec.images["worker"]) as seed:
-            return _written(seed, action.spec, action)
+            return _Written(_written(self._seed, action.spec, action), held=False)
+        with ExitStack() as until_failure:
+            seed = Seed(engine, self._project, action.spec.images["worker"])
+            until_failure.enter_context(seed)
+            secrets = _written(seed, action.spec, action)
+            until_failure.pop_all()
+        return _Written(secrets, held=True)
+
+    def _release(self, engine: Engine) -> None:
+        engine.remove(names.seed(self._project))
 
     def _ask(self, request: Callable[[MasterApi], None]) -> None:
         with self._master() as api:

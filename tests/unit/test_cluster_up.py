@@ -129,6 +129,7 @@ def test_a_taken_port_is_a_clear_error_and_the_next_up_goes_on(demo: ClusterInMe
         demo.up()
     assert "master.port" in caught.value.hint
     assert "demo-master-1" not in demo.states()
+    assert "demo-seed" not in demo.states()
     # Nobody is left that would try on.
     assert demo.states()["demo-controller-1"] == "created"
     demo.world.foreign_ports.clear()
