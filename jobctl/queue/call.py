@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 T = TypeVar("T")
 
@@ -17,8 +16,7 @@ MAX_BLOCK = 5.0
 """Longest blocking wait in seconds: shorter than the socket timeout (see connect.py)."""
 
 
-@dataclass(frozen=True)
-class Call(Generic[T]):
+class Call(NamedTuple, Generic[T]):
     """One atomic call of a library function, named without the library's prefix."""
 
     function: str
@@ -26,8 +24,7 @@ class Call(Generic[T]):
     decode: Callable[[Any], T]
 
 
-@dataclass(frozen=True)
-class Command(Generic[T]):
+class Command(NamedTuple, Generic[T]):
     """One plain Redis command, built from the project's key prefix."""
 
     build: Callable[[str], tuple[Arg, ...]]

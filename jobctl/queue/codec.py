@@ -25,7 +25,8 @@ _MAX_REASON = 500
 
 def text(value: str, limit: int | None = None) -> str:
     """Make `value` encodable (jobs print anything, lone surrogates too) and bounded."""
-    return value[:limit].encode("utf-8", "replace").decode()
+    short = value[:limit]
+    return short if short.isascii() else short.encode("utf-8", "replace").decode()
 
 
 def step_text(value: str) -> str:

@@ -12,14 +12,19 @@ _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _SHAPE = re.compile(rf"[0-7][{_ALPHABET}]{{25}}")
 _PAIRS = [first + second for first in _ALPHABET for second in _ALPHABET]
 
-_RANDOM_BITS = 80
+_LETTER = (_ALPHABET * 8).encode()  # of any byte: each letter stands for eight of them
+_RANDOM_LETTERS = 16
 _STEP_BYTES = 4
+# Ids minted after one another in a millisecond differ at their end only, and those of a quarter
+# of an hour begin alike.
+_TAIL_BITS, _ERA_BITS = 50, 20
+_ENTROPY = 1024
 _lock = threading.Lock()
-_latest = 0
+_latest_ms = 0
+_latest = "0" * 26
+_tail = -1  # the number that the latest one's end is, if that is known
+_era, _era_text = -1, ""
 _entropy = b""
-# Ids minted after one another differ at their end only.
-_TAIL_BITS = 50
-_head, _head_text = -1, ""
 
 
 def new_id() -> str:
@@ -28,36 +33,56 @@ def new_id() -> str:
     Ids of one process always rise, also within a millisecond and when the clock steps
     back, so that a batch keeps its order.
     """
-    global _latest, _head, _head_text  # noqa: PLW0603 - the promise is per process
+    global _latest, _tail  # noqa: PLW0603 - the promise is per process
     now_ms = time.time_ns() // 1_000_000
     with _lock:
-        if now_ms > _latest >> _RANDOM_BITS:
-            fresh = int.from_bytes(os.urandom(_RANDOM_BITS // 8), "big")
-            _latest = (now_ms << _RANDOM_BITS) | fresh
+        if now_ms > _latest_ms:
+            _begin(now_ms)
+            return _latest
+        if _tail < 0:
+            _tail = _number(_latest[-_TAIL_BITS // 5 :])
+        # The step is random too: a forked child goes on from the same number.
+        _tail += 1 + int.from_bytes(_some_bytes(_STEP_BYTES), "big")
+        if _tail >> _TAIL_BITS:
+            _begin(_latest_ms + 1)
         else:
-            # The step is random too: a forked child goes on from the same number.
-            _latest += 1 + int.from_bytes(_some_bytes(), "big")
-        head, tail = _latest >> _TAIL_BITS, _latest & ((1 << _TAIL_BITS) - 1)
-        if head != _head:
-            _head, _head_text = head, _letters(head, 80)
-        return _head_text + _letters(tail, _TAIL_BITS)
+            _latest = _latest[: -_TAIL_BITS // 5] + _letters(_tail, _TAIL_BITS)
+        return _latest
+
+
+def _begin(ms: int) -> None:
+    """The first id of a millisecond."""
+    global _latest_ms, _latest, _tail, _era, _era_text  # noqa: PLW0603
+    if ms >> _ERA_BITS != _era:
+        _era = ms >> _ERA_BITS
+        _era_text = _letters(_era, 30)
+    chance = _some_bytes(_RANDOM_LETTERS).translate(_LETTER).decode()
+    _latest = f"{_era_text}{_PAIRS[ms >> 10 & 1023]}{_PAIRS[ms & 1023]}{chance}"
+    _latest_ms, _tail = ms, -1
 
 
 def is_id(text: str) -> bool:
     """Whether `text` is a well-formed job id (upper case, no separators)."""
-    return _SHAPE.fullmatch(text) is not None
+    return text is _latest or _SHAPE.fullmatch(text) is not None
 
 
 def _letters(number: int, bits: int) -> str:
     return "".join([_PAIRS[(number >> shift) & 1023] for shift in range(bits - 10, -1, -10)])
 
 
-def _some_bytes() -> bytes:
+def _number(letters: str) -> int:
+    number = 0
+    for letter in letters:
+        number = number << 5 | _ALPHABET.index(letter)
+    return number
+
+
+def _some_bytes(count: int) -> bytes:
     """Random bytes nobody had before; asking the kernel for so few would cost the most."""
     global _entropy  # noqa: PLW0603
-    if not _entropy:
-        _entropy = os.urandom(256 * _STEP_BYTES)
-    taken, _entropy = _entropy[:_STEP_BYTES], _entropy[_STEP_BYTES:]
+    if len(_entropy) < count:
+        _entropy = os.urandom(_ENTROPY)
+    taken, _entropy = _entropy[:count], _entropy[count:]
     return taken
 
 

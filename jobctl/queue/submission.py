@@ -20,6 +20,9 @@ def submission(spec: JobSpec) -> list[Arg]:
     Marks are the letters of `extras`, and what matters at the submit only: p priority,
     t `due_at` is given ("+MS" from now, or an instant), w it waits for others.
     """
+    if spec.plain:
+        given = ("args", text(spec.args)) if spec.args else ()
+        return [spec.id, spec.queue, "", 1 + len(given) // 2, "function", spec.function, *given]
     args: list[Arg] = [spec.id, spec.queue, "", 0]
     if spec.function:
         args += ("function", spec.function)

@@ -8,6 +8,7 @@ command twice.
 
 from __future__ import annotations
 
+import select
 import socket
 import struct
 from collections.abc import Iterable, Iterator, Sequence
@@ -159,14 +160,19 @@ class _Line:
             self._socket.setsockopt(socket.SOL_SOCKET, option, limit)
         self._reader = hiredis.Reader(encoding="utf-8", errors="replace", notEnoughData=_INCOMPLETE)
         self._chunk = bytearray(_CHUNK)
+        self._news = select.poll()
+        self._news.register(self._socket, select.POLLIN)
 
-    def call(self, words: Sequence[Any]) -> Any:
-        self.send(words)
+    def call(self, words: tuple[Any, ...]) -> Any:
+        self._send(hiredis.pack_command(words))
         return self.receive()
 
     def send(self, *commands: Sequence[Any]) -> None:
+        self._send(b"".join([hiredis.pack_command(tuple(c)) for c in commands]))
+
+    def _send(self, data: bytes) -> None:
         try:
-            self._socket.sendall(b"".join(hiredis.pack_command(tuple(c)) for c in commands))
+            self._socket.sendall(data)
         except BlockingIOError:
             raise TimeoutError("Redis did not take the command in time") from None
 
@@ -185,13 +191,7 @@ class _Line:
 
     def sound(self) -> bool:
         """Whether the other end still holds the connection, and owes no reply."""
-        try:
-            self._socket.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
-        except BlockingIOError:
-            return True
-        except OSError:
-            pass
-        return False
+        return not self._news.poll(0)
 
     def close(self) -> None:
         self._socket.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -214,3 +215,24 @@ def test_a_job_reads_as_it_was_written() -> None:
     assert job is not None
     asked = {name: value for name, value in vars(spec).items() if name not in {"delay", "at"}}
     assert {name: getattr(job, name) for name in asked} == asked
+
+
+def test_what_is_no_field_is_refused() -> None:
+    with pytest.raises(TypeError, match="an id"):
+        JobSpec(argv=("true",))  # type: ignore[call-arg]
+    with pytest.raises(TypeError, match="comand"):
+        JobSpec(id=new_id(), comand=("true",))  # type: ignore[call-arg]
+
+
+def test_specs_are_alike_if_they_say_the_same() -> None:
+    job_id = new_id()
+    said = JobSpec(id=job_id, function="m:f", queue="default", env={}, grace=10.0)
+    assert said == JobSpec(id=job_id, function="m:f")
+    assert replace(said, args="[1]").args == "[1]"
+    assert submission(said) == submission(JobSpec(id=job_id, function="m:f"))
+
+
+def test_nobody_can_change_what_is_not_given() -> None:
+    env: Any = JobSpec(id=new_id(), function="m:f").env
+    with pytest.raises(TypeError):
+        env["A"] = "1"

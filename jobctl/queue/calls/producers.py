@@ -21,13 +21,14 @@ def submit(specs: Sequence[JobSpec], *, client: str = "") -> Call[list[Submitted
     """Take in all of `specs` or, on an error, none. `client` is who pays for the rate."""
     if len(specs) > MAX_BATCH:
         raise InvalidSpec(f"One submit takes at most {MAX_BATCH} jobs, not {len(specs)}.")
-    links = sum(len(spec.after) for spec in specs)
-    if links > MAX_LINKS:
-        raise InvalidSpec(f"One submit takes at most {MAX_LINKS} ids in after, not {links}.")
     args: list[Arg] = [client]
+    ids, links = [], 0
     for spec in specs:
         args += submission(spec)
-    ids = [spec.id for spec in specs]
+        ids.append(spec.id)
+        links += len(spec.after)
+    if links > MAX_LINKS:
+        raise InvalidSpec(f"One submit takes at most {MAX_LINKS} ids in after, not {links}.")
 
     return Call(
         "submit",
