@@ -252,7 +252,14 @@ def test_a_redis_that_does_not_answer_is_unavailable(own_server: RedisServer, ow
     hasty = connect("", project="own", unix_socket_path=own_server.socket, socket_timeout=0.1)
     with own_server.frozen(), pytest.raises(Unavailable):
         hasty.counts()
-    assert hasty.counts()[Status.QUEUED] == 0
+
+    def answered() -> bool:
+        try:
+            return hasty.counts()[Status.QUEUED] == 0
+        except Unavailable:  # it is hasty: a busy machine's Redis is not always so quick
+            return False
+
+    eventually(answered)
     hasty.close()
 
 

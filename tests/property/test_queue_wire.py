@@ -75,6 +75,7 @@ def test_no_answer_is_a_timeout_and_a_late_one_belongs_to_nobody(tmp_path: Path)
     with pytest.raises(TimeoutError):
         wire.call("FIRST")
     peer.over.set()
+    wire.timeout = 10.0
     assert wire.call("SECOND") == "second"
 
 
