@@ -49,6 +49,16 @@ _WALL = 0x40000000
 _READ = 16_384
 
 
+class _Function(_ctypes.CFuncPtr):
+    # `ctypes` would only make it comfortable.
+    _flags_ = _ctypes.FUNCFLAG_CDECL
+
+
+_itself = _ctypes.dlopen(None, 0)  # type: ignore[arg-type]
+_prctl = _Function(_ctypes.dlsym(_itself, "prctl"))
+_waitpid = _Function(_ctypes.dlsym(_itself, "waitpid"))
+
+
 class Launcher:
     """Starts jobs as `user` (uid, gid), or as whoever it is itself (None).
 
@@ -185,18 +195,15 @@ class Launcher:
     def _end_others(self, code: int) -> None:
         """Returns when no process of the job lives any more."""
         told = False
-        try:
-            while True:
-                pid, _ = os.waitpid(-1, os.WNOHANG | _WALL)
-                if pid:
-                    continue
-                if not told:
-                    os.write(LINE, b"L %d\n" % code)
-                told = True
-                self._kill_others()
-                os.waitpid(-1, _WALL)
-        except ChildProcessError:
-            return
+        # Python's own would make an exception of what nearly always is so: no child is left.
+        while (pid := _waitpid(-1, None, os.WNOHANG | _WALL)) >= 0:
+            if pid:
+                continue
+            if not told:
+                os.write(LINE, b"L %d\n" % code)
+            told = True
+            self._kill_others()
+            _waitpid(-1, None, _WALL)
 
     def _kill_others(self) -> None:
         self._become_job()
@@ -241,6 +248,8 @@ def _receive() -> bytes:
     while len(chunk) < 4:
         chunk += os.read(LINE, 4 - len(chunk))
     missing = int.from_bytes(chunk[:4], "little") + 4 - len(chunk)
+    if not missing:
+        return chunk[4:]
     parts = [chunk]
     while missing:
         parts.append(os.read(LINE, missing))
@@ -253,19 +262,9 @@ def _protect() -> None:
     adjust = os.open("/proc/self/oom_score_adj", os.O_WRONLY)
     os.write(adjust, b"1000")
     os.close(adjust)
-    _prctl(_PR_SET_CHILD_SUBREAPER, 1)
-    _prctl(_PR_SET_DUMPABLE, 0)
-
-
-def _prctl(option: int, value: int) -> None:
-    # The one thing Python has no function for. `ctypes` would only make it comfortable.
-    class Function(_ctypes.CFuncPtr):
-        _flags_ = _ctypes.FUNCFLAG_CDECL
-
-    itself = _ctypes.dlopen(None, 0)  # type: ignore[arg-type]
-    prctl = Function(_ctypes.dlsym(itself, "prctl"))
-    if prctl(option, value, 0, 0, 0) != 0:
-        raise OSError(f"prctl {option} failed")
+    for option, value in ((_PR_SET_CHILD_SUBREAPER, 1), (_PR_SET_DUMPABLE, 0)):
+        if _prctl(option, value, 0, 0, 0) != 0:
+            raise OSError(f"prctl {option} failed")
 
 
 def main(uid: int, gid: int, own: int, alone: int, printed: str) -> None:

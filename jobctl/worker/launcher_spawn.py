@@ -21,7 +21,8 @@ _GO_ON = (errno.ENOENT, errno.ENOTDIR, errno.EACCES, errno.ELOOP, errno.ENAMETOO
 def spawn(argv: tuple[str, ...], environ: dict[str, str], actions: tuple[Action, ...]) -> int:
     """Starts the first process as the leader of a group; the search is that of a shell."""
     problem: OSError | None = None
-    for path in _candidates(argv[0], environ.get("PATH", "")):
+    name = argv[0]
+    for path in (name,) if "/" in name else _candidates(name, environ.get("PATH", "")):
         try:
             return _start(path, argv, environ, actions)
         except OSError as error:
@@ -36,8 +37,6 @@ def spawn(argv: tuple[str, ...], environ: dict[str, str], actions: tuple[Action,
 
 
 def _candidates(name: str, search: str) -> list[str]:
-    if "/" in name:
-        return [name]
     places = [f"{folder or '.'}/{name}" for folder in search.split(":")] if name else []
     # To try them all by starting would cost a process each.
     return [place for place in places if os.access(place, os.F_OK)]
