@@ -70,7 +70,7 @@ def inject(
             undo(engine, project, live)
         raise
     if undoing:
-        records.remove(engine, project, image, live.id)
+        records.end(engine, project, image, live.id)
     return Instant(live.id, live.kind, live.instance, live.container_id, clock(), begun)
 
 

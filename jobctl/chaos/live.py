@@ -15,6 +15,9 @@ NAME = "faults"
 FOLDER = f"{spec.FOLDER}/{NAME}"
 """Where they lie, as a path without a leading slash, in every container with the volume."""
 
+OVER = b"over\n"
+"""What the file of a fault holds that was undone: the engine can write files, not delete them."""
+
 _SCHEMA = 1
 _SUFFIX = ".json"
 
@@ -28,6 +31,17 @@ def files(live: LiveFault) -> list[File]:
     """Return the files that record a fault."""
     data = json.dumps({"schema": _SCHEMA, **asdict(live)}, indent=1).encode()
     return [File(FOLDER, None, 0, 0, 0o755), File(path(live.id), data, 0, 0, 0o644)]
+
+
+def over(id_: str) -> list[File]:
+    """Return the files that record that a fault was undone."""
+    return [File(path(id_), OVER, 0, 0, 0o644)]
+
+
+def over_in(contents: Mapping[str, bytes]) -> list[str]:
+    """Return the ids of the faults among a volume's files that were undone, oldest first."""
+    found = (PurePosixPath(name) for name, data in contents.items() if data == OVER)
+    return sorted(at.stem for at in found if at.parent.name == NAME)
 
 
 def live_in(contents: Mapping[str, bytes]) -> tuple[LiveFault, ...]:

@@ -23,6 +23,8 @@ from jobctl.engine.protocol import Engine
 
 _PATIENCE = 60.0
 _POLL = 0.02
+_MANY = 64
+"""Files of faults that were undone that may lie there: to remove them takes a container."""
 _HAVE_VOLUME = (names.CONTROLLER, names.MASTER)
 _HAVE_SHELL = (names.MASTER, names.CONTROLLER, names.REDIS)
 
@@ -58,12 +60,24 @@ class Records:
             self._engine.remove(self.name, force=True)
 
     def read(self) -> tuple[LiveFault, ...]:
-        """Return what is recorded, oldest first."""
-        return live.live_in(unpack(self._engine.get_archive(self.name, f"/{live.FOLDER}")))
+        """Return what is recorded as alive, oldest first."""
+        return live.live_in(self._contents())
+
+    def over(self) -> list[str]:
+        """Return the ids of those that were undone, and whose files are still there."""
+        return live.over_in(self._contents())
 
     def write(self, fault: LiveFault) -> None:
         """Record a fault, or replace its record."""
         self._engine.put_archive(self.name, "/", pack(live.files(fault)))
+
+    def end(self, id_: str) -> None:
+        """Record that a fault was undone."""
+        if any(fault.id == id_ for fault in self.read()):
+            self._engine.put_archive(self.name, "/", pack(live.over(id_)))
+
+    def _contents(self) -> dict[str, bytes]:
+        return unpack(self._engine.get_archive(self.name, f"/{live.FOLDER}"))
 
     def _spec(self) -> ContainerSpec:
         return ContainerSpec(
@@ -138,13 +152,26 @@ def read(engine: Engine, project: str, rows: list[Container]) -> tuple[LiveFault
         return records.read()
 
 
-def remove(engine: Engine, project: str, image: str, id_: str) -> None:
-    """Remove a record: the fault is undone. The engine cannot delete a file, so `rm` runs."""
-    argv = ("rm", "-f", f"/{live.path(id_)}")
-    with Records(engine, project, image, argv) as records:
-        engine.start(records.name)
-        if ended(engine, records.name) != 0:
-            raise NotUndone(f"The record of the fault {id_} could not be removed.", _HEAL)
+def end(engine: Engine, project: str, image: str, id_: str) -> None:
+    """Record that a fault was undone; once there are many such, their files are removed."""
+    with Records(engine, project, image) as held:
+        held.end(id_)
+        many = len(held.over()) > _MANY
+    if many:
+        sweep(engine, project, image)
+
+
+def sweep(engine: Engine, project: str, image: str) -> None:
+    """Remove the files of those that were undone. The engine cannot delete any, so `rm` runs."""
+    with Records(engine, project, image) as held:
+        found = held.over()
+    if not found:
+        return
+    argv = ("rm", "-f", *(f"/{live.path(id_)}" for id_ in found))
+    with Records(engine, project, image, argv) as held:
+        engine.start(held.name)
+        if ended(engine, held.name) != 0:
+            raise NotUndone("The records of faults that are over could not be removed.", _HEAL)
 
 
 def ended(engine: Engine, name: str, within: float = _PATIENCE) -> int:

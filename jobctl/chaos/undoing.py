@@ -20,7 +20,7 @@ def undo(engine: Engine, project: str, live: LiveFault) -> None:
     rows = engine.containers(labels.of_project(project))
     restore(Wound(engine, project, rows, live))
     if rows:
-        records.remove(engine, project, records.image_of(rows, project), live.id)
+        records.end(engine, project, records.image_of(rows, project), live.id)
     if live.made_at == BEING_MADE:
         # Its maker may live, and have gone on meanwhile: he did not find it gone yet.
         rows = engine.containers(labels.of_project(project))
@@ -37,7 +37,8 @@ def heal(engine: Engine, project: str) -> tuple[str, ...]:
     rows = engine.containers(labels.of_project(project))
     if not rows:
         return ()
-    with Records(engine, project, records.image_of(rows, project)) as held:
+    image = records.image_of(rows, project)
+    with Records(engine, project, image) as held:
         found = held.read()
     undone, errors = [], []
     for live in found:
@@ -49,4 +50,5 @@ def heal(engine: Engine, project: str) -> tuple[str, ...]:
             undone.append(live.id)
     if errors:
         raise errors[0]
+    records.sweep(engine, project, image)
     return tuple(undone)

@@ -13,6 +13,7 @@ from jobctl.engine.model import Container, ContainerDetail, ContainerSpec, Execu
 
 _EXEC_POLL = 0.01  # s
 _SETTLING = 5.0  # s: far longer than removing a network takes
+_FREEZING = 20.0  # s
 
 
 class DockerContainers:
@@ -69,8 +70,18 @@ class DockerContainers:
 
     def pause(self, name: str) -> None:
         """Freeze all processes of a container."""
-        with self._docker.doing(f"pause container {name}"):
-            self._docker.api.pause(name)
+        give_up = time.monotonic() + _FREEZING
+        while True:
+            try:
+                with self._docker.doing(f"pause container {name}"):
+                    self._docker.api.pause(name)
+                return
+            except EngineError as error:
+                # With cgroup v1 the runtime gives up soon on processes that do not get to run
+                # (their quota is used up, or the host is busy): nothing is frozen then.
+                if "unable to freeze" not in str(error) or time.monotonic() > give_up:
+                    raise
+            time.sleep(_FREEZING / 100)
 
     def unpause(self, name: str) -> None:
         """Thaw a paused container."""

@@ -4,6 +4,7 @@ import tarfile
 from dataclasses import replace
 from typing import Any
 
+from jobctl.chaos.live import OVER
 from jobctl.engine.model import Executed
 from tests.support.cluster_in_memory import PROJECT, ClusterInMemory
 from tests.support.memory_world import ALIVE
@@ -15,7 +16,8 @@ def with_programs(demo: ClusterInMemory) -> None:
 
     def rm(_name: str, argv: tuple[str, ...]) -> Executed:
         _, tree = world.volumes[f"{PROJECT}-control"]
-        tree.entries.pop(argv[-1].removeprefix("/jobctl/control"), None)
+        for path in argv[2:]:
+            tree.entries.pop(path.removeprefix("/jobctl/control"), None)
         return Executed(0, b"")
 
     def shell(name: str, argv: tuple[str, ...]) -> Executed:
@@ -93,7 +95,8 @@ def whole(demo: ClusterInMemory) -> dict[str, Any]:
     found["rules"] = {name: kept for name, kept in rules_of(demo).items() if kept and name in alive}
     _, jobs = demo.world.volumes[f"{PROJECT}-jobs"]
     found["jobs"] = sorted(name for name, (info, _) in jobs.entries.items() if info.isfile())
-    found["files"] = sorted(name for name, (info, _) in control.entries.items() if info.isfile())
+    files = ((name, data) for name, (info, data) in control.entries.items() if info.isfile())
+    found["files"] = sorted(name for name, data in files if data != OVER)
     return found
 
 

@@ -156,17 +156,17 @@ def test_whoever_undoes_one_that_goes_on_being_made_looks_again(up: ClusterInMem
     up.world.fail("pause", error=Killed())
     with pytest.raises(Killed):
         make_fault(up, Fault(K.PAUSE_WORKER, "worker-2"))
-    remove = records.remove
+    end = records.end
     late: list[str] = []
 
     def meanwhile(*given: Any) -> None:
         if not late:
             late.append("paused")
             up.engine.pause("demo-worker-2")
-        remove(*given)
+        end(*given)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(records, "remove", meanwhile)
+        patch.setattr(records, "end", meanwhile)
         heal(up.engine, PROJECT)
     assert late
     assert whole(up) == before
@@ -231,7 +231,7 @@ def test_a_fault_goes_with_its_container(up: ClusterInMemory) -> None:
     up.up()
     before = whole(up)
     assert len(heal(up.engine, PROJECT)) == 2
-    assert whole(up) == {**before, "files": whole(up)["files"]}
+    assert {**whole(up), "files": ()} == {**before, "files": ()}
     assert alive(up) == []
 
 
@@ -442,6 +442,22 @@ def test_records_outlive_the_cluster_and_do_no_harm_to_the_next(up: ClusterInMem
     assert len(heal(up.engine, PROJECT)) == 1
     assert up.states() == before
     assert not any("faults/" in name for name in stored(up, "control"))
+
+
+def test_the_files_of_what_is_over_are_removed_when_there_are_many_and_by_heal(
+    up: ClusterInMemory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def lying() -> int:
+        return sum("faults/" in name for name in stored(up, "control"))
+
+    monkeypatch.setattr(records, "_MANY", 2)
+    for count in (1, 2, 0, 1):
+        made = make_fault(up, Fault(K.PAUSE_WORKER, "worker-1"))
+        assert isinstance(made, LiveFault)
+        undo(up.engine, PROJECT, made)
+        assert lying() == count
+    heal(up.engine, PROJECT)
+    assert lying() == 0
 
 
 def test_the_document_holds_the_catalogue(tmp_path: Path) -> None:
