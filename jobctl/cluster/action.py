@@ -32,8 +32,8 @@ class Action:
     first. ``seconds`` is the grace of a drain (None: as long as its jobs take) or what a stopping
     container gets to end; ``force`` removes a container that still runs. ``container``,
     ``labels``, ``subnet`` and ``spec`` say what to create or write, ``fallback`` which generation
-    the new spec can be rolled back to, ``signing`` is as in `Desired`. A ``worker`` is a container
-    of which the master is asked.
+    the new spec can be rolled back to, ``signing`` is as in `Desired`, ``fresh`` that there were no
+    volumes to write to. A ``worker`` is a container of which the master is asked.
     """
 
     verb: Verb
@@ -49,6 +49,7 @@ class Action:
     subnet: str | None = None
     spec: Spec | None = None
     base_generation: int = 0
+    fresh: bool = False
     fallback: int = 0
     signing: str | None = field(default=None, repr=False)
 

@@ -208,7 +208,8 @@ class Executor:
 
 
 def _written(seed: Seed, spec: Spec, action: Action) -> Secrets:
-    return seed.write(spec, action.base_generation, action.fallback, action.signing)
+    base, fallback = action.base_generation, action.fallback
+    return seed.write(spec, base, fallback, action.signing, fresh=action.fresh)
 
 
 def _spec(action: Action) -> ContainerSpec:

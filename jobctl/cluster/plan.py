@@ -187,6 +187,7 @@ def write_spec(builder: PlanBuilder, wanted: Desired, seen: Observed, fallback: 
             names.seed(wanted.project),
             spec=wanted.spec,
             base_generation=generation.number if generation else 0,
+            fresh=names.volume(wanted.project, "control") not in seen.volumes,
             fallback=fallback,
             signing=wanted.signing,
         ),
@@ -211,6 +212,8 @@ def _remove_superfluous(
     services = Counter(template.service for template, _ in wanted.services())
     for _, row in sorted(seen.containers.items()):
         service = row.labels.get(labels.SERVICE, "")
+        if service == names.SEED:
+            continue  # what a fault is made with; whoever made it, or the controller, removes it
         surplus = labels.number_of(row.labels) > services[service]
         if labels.POOL not in row.labels and surplus:
             cause = f"there is no service {service or instance_of(row)}"

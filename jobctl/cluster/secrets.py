@@ -25,6 +25,8 @@ CHAOS = "chaos"
 _TOKEN = "token"  # noqa: S105 - a file name
 _CONTROLLER_TOKEN = "controller-token"  # noqa: S105 - the same, for another reader
 _ACL = "users.acl"
+VOUCHER = f"{FOLDER}/{_ACL}"
+"""The file that is written last of all secrets, and before any spec."""
 WEBHOOK = "webhook-secret"
 """The file with what webhooks are signed with; empty when they are not."""
 

@@ -78,15 +78,22 @@ class Seed:
         return stored_in(unpack(archive), self._project)
 
     def write(
-        self, wanted: Spec, base_generation: int, fallback: int = 0, signing: str | None = None
+        self,
+        wanted: Spec,
+        base_generation: int,
+        fallback: int = 0,
+        signing: str | None = None,
+        *,
+        fresh: bool = False,
     ) -> Secrets:
         """Write the spec and whatever secrets are missing, in one archive; return the secrets.
 
         ``base_generation`` is the one that the plan was made from: Moved is raised when somebody
         wrote other replica overrides since, for they are not this plan's to undo. ``fallback`` is
-        as in `Generation`, ``signing`` as in `Desired`.
+        as in `Generation`, ``signing`` as in `Desired`. ``fresh``: the volumes did not exist when
+        the plan was made.
         """
-        held = self.read()
+        held = Stored() if fresh and not self._begun() else self.read()
         newer = held.generation
         if newer and newer.number != base_generation and newer.spec.overrides != wanted.overrides:
             raise Moved("Another command changed the number of workers meanwhile.", "jobctl up")
@@ -98,11 +105,19 @@ class Seed:
             kept = replace(kept, webhook=signing)
             files.append(secrets.webhook_file(signing))
         if newer is None or (newer.spec, newer.fallback) != (wanted, fallback):
-            fresh = Generation(held.highest + 1, wanted, fallback)
-            files += [*_WITH_SPECS, spec.file(fresh)]
+            following = Generation(held.highest + 1, wanted, fallback)
+            files += [*_WITH_SPECS, spec.file(following)]
         if files:
             self._engine.put_archive(self._name, "/", pack(files))
         return kept
+
+    def _begun(self) -> bool:
+        """Tell whether somebody wrote to volumes that are new: what comes first are the secrets.
+
+        Asking for a file that is not there costs next to nothing; for a folder, which is there, the
+        engine starts a copy of itself.
+        """
+        return self._engine.get_archive(self._name, f"/{secrets.VOUCHER}") is not None
 
     def _spec(self) -> ContainerSpec:
         mounts = {

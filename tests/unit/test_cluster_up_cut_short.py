@@ -191,6 +191,26 @@ def test_a_scale_between_plan_and_write_is_not_undone(
     assert len(demo.states()) == len(ALL) + 2
 
 
+def test_what_another_first_up_wrote_meanwhile_is_kept(
+    demo: ClusterInMemory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    overtaken = threading.Event()
+    written: list[dict[str, bytes]] = []
+    take = seed.Seed.__enter__
+
+    def other_first(self: seed.Seed) -> seed.Seed:
+        if not overtaken.is_set():
+            overtaken.set()
+            demo.up()
+            written.append(stored(demo, "secrets"))
+        return take(self)
+
+    monkeypatch.setattr(seed.Seed, "__enter__", other_first)
+    demo.up()
+    assert stored(demo, "secrets") == written[0]
+    assert list(stored(demo, "control")) == ["/specs/spec-1.json"]
+
+
 def test_after_a_failure_nothing_more_is_begun(demo: ClusterInMemory) -> None:
     demo.up()
     failed, first_stopped = threading.Event(), threading.Event()
