@@ -9,7 +9,8 @@ import threading
 from collections.abc import Callable
 
 from jobctl.chaos.fault import LiveFault
-from jobctl.chaos.inject import undo
+from jobctl.chaos.records import carrier, is_abandoned
+from jobctl.chaos.undoing import undo
 from jobctl.cluster.errors import ClusterError
 from jobctl.cluster.observed import Observed
 from jobctl.control.place import Place
@@ -53,6 +54,9 @@ class Faults:
 
     def look(self, seen: Observed) -> None:
         """See what is alive, and begin to undo what is over."""
+        held = seen.containers.get(carrier(seen.project))
+        if held is not None and is_abandoned(held):
+            self._engine.remove(held.id, force=True)  # its maker died over it
         found = self._place.faults(self._engine, seen)
         self.left_alone = frozenset(live.instance for live in found if live.instance)
         for live in found:

@@ -7,12 +7,14 @@ import pytest
 
 from jobctl.chaos.fault import Allowed, Fault, FaultKind, LiveFault
 from jobctl.chaos.inject import inject, live_faults, undo
+from jobctl.cluster import owner
 from jobctl.control.place import InCluster
 from jobctl.queue import Cause
 from tests.support.chaos_in_memory import with_programs
 from tests.support.cluster_in_memory import PROJECT, ClusterInMemory, stored
 from tests.support.controlled import QUICK, FakePlace, Running, runs, short
 from tests.support.eventually import eventually
+from tests.support.memory_world import Killed
 
 ALL = Allowed(at_once=9, share=1.0, seconds=1e12)
 LONG = 1e9
@@ -74,6 +76,21 @@ def test_what_could_not_be_undone_is_tried_again(demo: ClusterInMemory, control:
         eventually(lambda: not live_faults(demo.engine, PROJECT))
     [told] = control.told("fault-not-undone")
     assert told["instance"] == "worker-2"
+
+
+def test_what_a_maker_of_faults_left_when_he_died_is_removed(
+    demo: ClusterInMemory, control: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    demo.world.fail("put_archive", error=Killed())
+    with pytest.raises(Killed):
+        broken(demo, FaultKind.PAUSE_WORKER, "worker-2", 1)
+    assert "demo-faults" in demo.states()
+    assert "demo-faults" not in [action.target for action in demo.plan(QUICK).actions]
+    with control():
+        control.look_again(2)
+        assert "demo-faults" in demo.states()
+        monkeypatch.setattr(owner, "is_gone", lambda _owner: True)
+        eventually(lambda: "demo-faults" not in demo.states())
 
 
 def test_a_controller_that_stands_by_undoes_nothing(
