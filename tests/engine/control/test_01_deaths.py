@@ -7,6 +7,7 @@ from contextlib import contextmanager, nullcontext
 
 import pytest
 
+from jobctl.client import ClientError
 from tests.support.eventually import eventually
 from tests.support.live import FLAGS, UNTIL_LET_GO, LiveCluster
 
@@ -71,6 +72,14 @@ def container_runs(cluster: LiveCluster, name: str) -> bool:
     return detail is not None and detail.state == "running"
 
 
+def answers(cluster: LiveCluster) -> bool:
+    """Tell whether the master does: its container runs a while before that."""
+    try:
+        return bool(cluster.client.workers())
+    except ClientError:
+        return False
+
+
 @everywhere
 def test_the_jobs_of_a_killed_worker_run_elsewhere_and_it_comes_back(
     watched: LiveCluster,
@@ -102,6 +111,7 @@ def test_every_part_that_is_killed_or_removed_comes_back(watched: LiveCluster) -
     eventually(lambda: container_runs(watched, "master-1"))
     watched.engine.remove(f"{watched.project}-worker-3", force=True)
     eventually(lambda: container_runs(watched, "worker-3"))
+    eventually(lambda: answers(watched))
     [job] = watched.submit("--", "true")
     watched.wait(job)
     assert watched.job(job)["status"] == "succeeded"
