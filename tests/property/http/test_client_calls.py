@@ -1,7 +1,6 @@
 """The short calls of the client against a real master, and connections that break on the way."""
 
 import itertools
-import socket
 import threading
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ from jobctl.client import (
 )
 from jobctl.queue import new_id
 from tests.support.cutting_proxy import CuttingProxy
+from tests.support.ports import free_port
 from tests.support.redis_server import RedisServer
 from tests.support.running_master import TOKEN, PlayedWorker, RunningMaster, running_master
 
@@ -100,8 +100,7 @@ def test_each_refusal_is_an_error_of_its_own(
 
 
 def test_an_absent_master_is_one_sentence_with_a_hint() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
+    port = free_port()
     with Client(f"http://127.0.0.1:{port}/", TOKEN, patience=0.1) as client:
         for call in (client.jobs, client.ready, lambda: client.submit(argv=["a"])):
             with pytest.raises(Unreachable) as absent:
