@@ -351,3 +351,14 @@ def test_a_story_tells_everything_in_its_order() -> None:
         "attempt 2 began its work",
         "succeeded by worker-2 (attempt 2)",
     ]
+
+
+def test_the_story_of_a_stuck_job_tells_of_the_fault_behind_it() -> None:
+    one = job()
+    one.move("claimed", "worker-1")
+    history = history_of([one])
+    listing = {one.job: Listed("queued", 1)}
+    forged = replace(history, listing=listing, ended=BEGAN + 3 + TERMS.bound)
+    [defect] = verdict(forged).defects
+    assert defect.kind == "stuck"
+    assert defect.story[-1] == "+2.000 s fault: kill-worker of worker-1"

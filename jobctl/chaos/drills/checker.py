@@ -168,7 +168,7 @@ def _run_twice(story: Story) -> Iterator[RunTwice]:
 
 
 def _faults_meanwhile(story: Story, history: History) -> list[tuple[float, str]]:
-    latest = max([move.at for move in story.moves] or [history.ended])
+    latest = story.ended.at if story.ended else history.ended
     return [
         (fault.began, f"fault: {fault.kind} of {fault.instance}")
         for fault in history.faults

@@ -70,7 +70,6 @@ def test_without_the_fence_a_stale_end_is_accepted(kept: LiveCluster) -> None:
     code, verdict = held(kept, FENCE_OFF, WAKES_UP)
     assert (code, verdict["outcome"]) == (1, "FAIL"), verdict
     assert verdict["cut_short"] + verdict["accepted_twice"] > 0
-    assert verdict["fenced"] == 0
     assert verdict["lost"] == verdict["stuck"] == 0
 
 
