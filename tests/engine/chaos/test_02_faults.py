@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from jobctl.chaos.fault import BEING_MADE, Allowed, Fault, FaultKind, Instant, LiveFault
+from jobctl.chaos.fault import BEING_MADE, Allowed, Fault, FaultKind, LiveFault
 from jobctl.chaos.inject import heal, inject, live_faults, undo
 from jobctl.chaos.records import Records, image_of
 from jobctl.client import ClientError
@@ -102,20 +102,6 @@ def test_a_full_redis_refuses_jobs_and_takes_them_again(reference: LiveCluster) 
     job = reference.client.submit({"argv": ["true"]})["id"]
     [ended] = reference.client.wait([job])
     assert ended["status"] == "succeeded"
-
-
-def test_a_controller_that_crashes_is_back_by_itself(reference: LiveCluster) -> None:
-    before = reference.engine.inspect(reference.container("controller-1"))
-    assert before is not None
-    fault = Fault(K.KILL_CONTROLLER)
-    made = inject(reference.engine, reference.project, fault, rng=random.Random(1), allowed=WIDE)
-    assert isinstance(made, Instant)
-
-    def is_back() -> bool:
-        now = reference.engine.inspect(before.id)
-        return now is not None and now.state == "running" and now.started_at > before.started_at
-
-    eventually(is_back)
 
 
 def answers(cluster: LiveCluster) -> bool:
