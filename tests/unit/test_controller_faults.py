@@ -8,7 +8,9 @@ import pytest
 from jobctl.chaos.fault import Allowed, Fault, FaultKind, LiveFault
 from jobctl.chaos.inject import inject, live_faults, undo
 from jobctl.cluster import owner
+from jobctl.cluster.observed import instance_of
 from jobctl.control.place import InCluster
+from jobctl.control.watchdog_targets import View, probes_of, targets_of
 from jobctl.queue import Cause
 from tests.support.chaos_in_memory import with_programs
 from tests.support.cluster_in_memory import PROJECT, ClusterInMemory, stored
@@ -101,6 +103,17 @@ def test_a_controller_that_stands_by_undoes_nothing(
     with control():
         control.look_again(4)
     assert demo.states()["demo-worker-2"] == "paused"
+
+
+def test_the_watchdog_does_not_judge_who_is_under_a_fault(
+    demo: ClusterInMemory, control: Running
+) -> None:
+    seen = control.place.look(demo.engine, ask=False)
+    faulted = frozenset({"redis-1", "worker-2"})
+    view = View(seen, demo.wanted(), demo.config(QUICK), 0.0, faulted=faulted)
+    assert {each.instance for each in targets_of(view) if each.left_alone} == faulted
+    tried = {instance_of(row) for probe in probes_of(view) for row in probe.rows}
+    assert tried == {"master-1", "worker-1", "worker-3"}
 
 
 def test_in_the_cluster_they_are_read_from_the_mounted_volume(
