@@ -362,3 +362,15 @@ def test_the_story_of_a_stuck_job_tells_of_the_fault_behind_it() -> None:
     [defect] = verdict(forged).defects
     assert defect.kind == "stuck"
     assert defect.story[-1] == "+2.000 s fault: kill-worker of worker-1"
+
+
+def test_what_moves_while_the_listing_is_made_is_no_gap() -> None:
+    history = history_of([_ended()])
+    job_id = history.acknowledged[0].job
+    running = replace(history, listing={job_id: Listed("running", 1)})
+    assert verdict(running).outcome == "INCONCLUSIVE"
+    meanwhile = replace(running, ended=history.moves[-1].at - 0.1)
+    assert verdict(meanwhile).outcome == "PASS"
+    # But what the listing knows to have ended must be recorded, however late it was.
+    missing = replace(without_moves(history, history.moves[-1:]), ended=history.moves[-2].at)
+    assert verdict(missing).outcome == "INCONCLUSIVE"

@@ -80,6 +80,7 @@ def test_the_recorder_goes_on_after_the_last_event_it_had(kept: Ledger) -> None:
     recorder.start()
     assert recorder.wait_for_ends([JOB], PATIENCE)
     assert stream.asked[:3] == ["0-0", "1001-0", "1002-0"]
+    assert recorder.wait_for(JOB, PATIENCE)
     assert (recorder.ended([JOB, "other"]), recorder.queued(), recorder.breaks) == (1, 0, [])
     recorder.stop()
     assert [move.status for move in _read_back(kept).moves] == ["queued", "claimed", "succeeded"]

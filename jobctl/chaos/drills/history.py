@@ -96,7 +96,7 @@ class Fleet:
 
 @dataclass(frozen=True)
 class History:
-    """All that is known of one drill; ``ended`` is when the listing was made.
+    """All that is known of one drill; ``ended`` is when the listing was begun.
 
     ``listing`` holds every acknowledged job; None for those that the cluster does not know.
     ``breaks`` are the gaps that the recorder itself knows of. ``sent`` counts the jobs that were

@@ -38,6 +38,7 @@ class Recorder:
         self._news = threading.Condition()
         self._queued: set[str] = set()
         self._over: set[str] = set()
+        self._seen: set[str] = set()
         self.breaks: list[str] = []
         # It may wait for a sign of life from the master for long: nobody waits for it.
         self._thread = threading.Thread(target=self._run, name="recorder", daemon=True)
@@ -70,6 +71,11 @@ class Recorder:
         with self._news:
             return self._news.wait_for(lambda: wanted <= self._over, within)
 
+    def wait_for(self, job: str, within: float) -> bool:
+        """Wait until something is recorded of this job."""
+        with self._news:
+            return self._news.wait_for(lambda: job in self._seen, within)
+
     def _run(self) -> None:
         while not self._stopped.is_set():
             try:
@@ -89,6 +95,7 @@ class Recorder:
         self._position = event["id"]
         with self._news:
             for one in event["transitions"]:
+                self._seen.add(one["id"])
                 (self._queued.add if one["status"] == "queued" else self._queued.discard)(one["id"])
                 (self._over.add if one["status"] in TERMINAL else self._over.discard)(one["id"])
             self._news.notify_all()

@@ -30,7 +30,7 @@ from jobctl.queue.ids import new_id
 
 _TICK = 0.5
 # For what was told already to arrive here.
-_CATCH_UP = 10.0
+_CATCH_UP = 30.0
 _FIRST_JOB = 30.0
 # To undo faults and to bring back what they ended, beyond the recovery bound.
 _UNDOING = 30.0
@@ -261,12 +261,8 @@ class _Run:
         """Complete the ledger but for its last file, whose content is returned."""
         self._loader.stop()
         jobs = list(self._loader.ids)
-        breaks, listing = self._listing(jobs)
         ended = time.time()
-        over = [job for job, one in listing.items() if one and one.status in TERMINAL]
-        self._recorder.wait_for_ends(over, _CATCH_UP)
-        self._recorder.stop()
-        self._ledger.events.close()
+        breaks, listing = self._listing(jobs)
         marks, refused = [], []
         try:
             marks = self._marks.collect()
@@ -275,6 +271,9 @@ class _Run:
             )
         except (EngineError, ClusterError) as error:
             breaks.append(f"what jobs and workers left could not be collected: {error}")
+        breaks += self._catch_up()
+        self._recorder.stop()
+        self._ledger.events.close()
         self._ledger.keep_marks(marks, refused)
         self._ledger.keep_listing(listing)
         if self._loader.problem is not None:
@@ -287,6 +286,19 @@ class _Run:
             "sent": len(self._loader.sent),
             "breaks": [*breaks, *self._recorder.breaks],
         }
+
+    def _catch_up(self) -> list[str]:
+        """Wait until all that happened so far is recorded; return why it is not.
+
+        One more job is submitted: when that is recorded, so is everything before it.
+        """
+        try:
+            last = self._client.submit({"argv": ["true"], "name": "drill/last"})
+        except ClientError as error:
+            return [f"whether the recording is complete could not be found out: {error}"]
+        if self._recorder.wait_for(last["id"], _CATCH_UP):
+            return []
+        return ["the recording was not complete when the drill was over"]
 
     def _judged(self, about: dict[str, Any], left: list[str]) -> Done:
         self._ledger.close()

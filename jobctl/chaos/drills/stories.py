@@ -9,6 +9,9 @@ from dataclasses import dataclass, field
 from jobctl.chaos.drills.history import HELD, TERMINAL, History, Listed, Mark, Moved
 from jobctl.queue.status import TRANSITIONS
 
+# How far clocks may be apart, in seconds.
+_SLACK = 0.5
+
 _ALLOWED = frozenset((edge.was, edge.to) for edge in TRANSITIONS)
 
 
@@ -89,8 +92,7 @@ def _hold_together(story: Story, listed_at: float) -> None:
             story.impossible.append(f"{move.was} to {move.status} is no transition of a job")
         _join(story, before, move)
         before = move
-    if before is None or before.at <= listed_at:
-        _compare_with_listing(story)
+    _compare_with_listing(story, listed_at)
     _compare_with_marks(story)
 
 
@@ -122,15 +124,19 @@ def _same_run(before: Moved, move: Moved) -> bool:
     return move.was in HELD and move.attempt <= before.attempt
 
 
-def _compare_with_listing(story: Story) -> None:
+def _compare_with_listing(story: Story, listed_at: float) -> None:
     last, listed = story.last, story.listed
     if listed is None:
         return
     if last is None:
         story.gaps.append("the cluster knows it, and nothing was recorded of it")
     elif listed.status != last.status or listed.attempt != last.attempt:
-        # Of a plain function that is claimed, the hash may still say queued.
-        if listed.status not in TERMINAL and last.status not in TERMINAL:
+        if listed.status not in TERMINAL and (
+            # Of a plain function that is claimed, the hash may still say queued.
+            last.status not in TERMINAL
+            # It ended while the listing was made.
+            or last.at > listed_at - _SLACK
+        ):
             return
         story.gaps.append(
             f"the last event says {last.status} (attempt {last.attempt}), and the cluster "
