@@ -95,7 +95,8 @@ class Watched:
                 (i for i in new if i["instance"] == instance and i["outcome"] == outcome), None
             )
 
-        return eventually(look, every=0.3)
+        # In the full form a ladder of remedies with its pauses, one container at a time.
+        return eventually(look, within=300, every=0.3)
 
     def notices(self, incident: str) -> list[Any]:
         """Return what the receiver was told of an incident, in order."""
