@@ -96,7 +96,7 @@ class Watched:
             )
 
         # In the full form a ladder of remedies with its pauses, one container at a time.
-        return eventually(look, within=300, every=0.3)
+        return eventually(look, within=240, every=0.3)
 
     def notices(self, incident: str) -> list[Any]:
         """Return what the receiver was told of an incident, in order."""
