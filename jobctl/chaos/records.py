@@ -167,7 +167,7 @@ def sweep(engine: Engine, project: str, image: str) -> None:
         found = held.over()
     if not found:
         return
-    argv = ("rm", "-f", *(f"/{live.path(id_)}" for id_ in found))
+    argv = ("rm", "-f", *(f"/{path}" for id_ in found for path in live.paths(id_)))
     with Records(engine, project, image, argv) as held:
         engine.start(held.name)
         if ended(engine, held.name) != 0:

@@ -4,7 +4,7 @@ import tarfile
 from dataclasses import replace
 from typing import Any
 
-from jobctl.chaos.live import OVER
+from jobctl.chaos.live import live_in
 from jobctl.engine.model import Executed
 from tests.support.cluster_in_memory import PROJECT, ClusterInMemory
 from tests.support.memory_world import ALIVE
@@ -95,8 +95,9 @@ def whole(demo: ClusterInMemory) -> dict[str, Any]:
     found["rules"] = {name: kept for name, kept in rules_of(demo).items() if kept and name in alive}
     _, jobs = demo.world.volumes[f"{PROJECT}-jobs"]
     found["jobs"] = sorted(name for name, (info, _) in jobs.entries.items() if info.isfile())
-    files = ((name, data) for name, (info, data) in control.entries.items() if info.isfile())
-    found["files"] = sorted(name for name, data in files if data != OVER)
+    files = {name: data for name, (info, data) in control.entries.items() if info.isfile()}
+    found["files"] = sorted(name for name in files if "/faults/" not in name)
+    found["live"] = live_in(files)
     return found
 
 

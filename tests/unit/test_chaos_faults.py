@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from jobctl.chaos import live as files
 from jobctl.chaos.ballast import size_of
 from jobctl.chaos.catalogue import CATALOGUE
 from jobctl.chaos.errors import NotPossible, TooMuch
-from jobctl.chaos.fault import Allowed, Fault, FaultKind, Instant, Json, LiveFault
+from jobctl.chaos.fault import BEING_MADE, Allowed, Fault, FaultKind, Instant, Json, LiveFault
 from jobctl.chaos.faults.makers import MAKERS
 from jobctl.chaos.inject import dry_run, heal, inject, live_faults, undo
 from jobctl.cluster import owner
@@ -91,7 +92,7 @@ def test_a_fault_is_recorded_before_it_is_made_and_undone_as_if_it_never_was(
     assert (made.made_at, made.deadline) == (1000.0, 1000.0 + (seconds or 0))
     assert calls.count("put_archive demo-faults") == 2
     damaged = whole(up)
-    assert {**damaged, "files": ()} != {**before, "files": ()}
+    assert {**damaged, "live": ()} != before
     undo(up.engine, PROJECT, made)
     assert whole(up) == before
     up.mutations()
@@ -231,7 +232,7 @@ def test_a_fault_goes_with_its_container(up: ClusterInMemory) -> None:
     up.up()
     before = whole(up)
     assert len(heal(up.engine, PROJECT)) == 2
-    assert {**whole(up), "files": ()} == {**before, "files": ()}
+    assert whole(up) == {**before, "live": ()}
     assert alive(up) == []
 
 
@@ -424,13 +425,29 @@ def test_a_record_is_read_as_it_was_written() -> None:
     }
     one = LiveFault("01B", K.PARTITION, "redis-1", "c1", 1.0, 21.0, places)
     other = LiveFault("01A", K.PAUSE_REDIS, "redis-1", "c1", 0.5, 2.0, {"thaw": True})
-    kept: Mapping[str, bytes] = {
-        f.path: f.data for fault in (one, other) for f in files.files(fault) if f.data is not None
-    }
+    kept = contents(one, other)
     assert files.live_in(kept) == (other, one)
     torn = {name: data[:-9] for name, data in kept.items()}
     assert files.live_in(torn) == ()
-    assert files.live_in({"jobctl/control/spec-1.json": kept[files.path("01A")]}) == ()
+    assert files.live_in({"jobctl/control/spec-1.json": kept[files.paths("01A")[1]]}) == ()
+
+
+def test_while_a_record_is_replaced_the_one_before_it_counts() -> None:
+    made = LiveFault("01A", K.KILL_WORKER, "worker-1", "c1", 5.0, 25.0, {"run": True})
+    begun = replace(made, made_at=BEING_MADE, deadline=50.0)
+    kept = contents(begun, made)
+    path = files.paths("01A")[1]
+    assert files.live_in(contents(begun)) == (begun,)
+    assert files.live_in(kept) == (made,)
+    for half in (b"", kept[path][:20], files.OVER[:2]):
+        assert files.live_in({**kept, path: half}) == (begun,)
+    over = {**kept, path: files.OVER}
+    assert (files.live_in(over), files.over_in(over)) == ((), ["01A"])
+    assert files.over_in(kept) == []
+
+
+def contents(*faults: LiveFault) -> Mapping[str, bytes]:
+    return {f.path: f.data for fault in faults for f in files.files(fault) if f.data is not None}
 
 
 def test_records_outlive_the_cluster_and_do_no_harm_to_the_next(up: ClusterInMemory) -> None:
@@ -448,7 +465,7 @@ def test_the_files_of_what_is_over_are_removed_when_there_are_many_and_by_heal(
     up: ClusterInMemory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def lying() -> int:
-        return sum("faults/" in name for name in stored(up, "control"))
+        return sum("/faults/" in name for name in stored(up, "control")) // 2
 
     monkeypatch.setattr(records, "_MANY", 2)
     for count in (1, 2, 0, 1):
