@@ -60,6 +60,9 @@ def settings(subnet: str, url: str, image: str) -> dict[str, Any]:
             "services": {
                 "sick": {
                     "check": {"command": ["cat", "/tmp/well"]},
+                    # It is to fail by what it says: on a busy machine that takes its time.
+                    "interval": "3s",
+                    "timeout": "3s",
                     "diagnostics": [["echo", "asked", "first"]],
                     "restart": "graceful" if FULL else "never",
                 },
