@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from jobctl.queue import Cause, Finish, JobSpec, Outcome, Queue, Status, Verdict, new_id
+from jobctl.queue.events import Transitions
 from jobctl.queue.library import function_name
 from jobctl.queue.model import ClaimedJob
 from tests.support.queue_lab import FAILED, OK, Lab
@@ -48,12 +49,19 @@ def test_rows_keep_the_order_and_all_that_is_special(lab: Lab) -> None:
 
 
 def test_whatever_became_of_some_the_others_end_as_they_should(lab: Lab, queue: Queue) -> None:
-    jobs = _claimed(lab, *(_plain() for _ in range(8)))
-    ended, renewed, running, twice, failed, gone, given, cancelled = (job.id for job in jobs)
-    queue.renew("inc-1", [(renewed, 1)])
+    jobs = _claimed(lab, *(_plain() for _ in range(4)))
+    renewed, running, given, cancelled = (job.id for job in jobs)
+    # From now on their hashes say that they are claimed; of those that follow only the list does.
+    queue.renew("inc-1", [(job.id, 1) for job in jobs])
     queue.start("inc-1", [(running, 1)])
     queue.hand_back("inc-1", [(given, 1)], None)
     queue.cancel(cancelled)
+    queue.pause("default")
+    lab.queue.submit([_plain(queue="other") for _ in range(4)])
+    jobs += queue.claim("inc-1", 4, ["other"]).jobs
+    ended, twice, failed, gone = (job.id for job in jobs[4:])
+    notes: Any = lab.redis.hmget(f"{lab.prefix}held:inc-1", [ended, twice])
+    assert [note[1] for note in notes] == ["c", "c"]
     ids = [ended, renewed, running, twice, twice, failed, gone, given, cancelled]
     outcomes = {failed: FAILED, gone: Outcome(False, Cause.WORKER_LOST)}
     finishes = [Finish(i, 1, outcomes.get(i, OK), 1000) for i in ids]
@@ -72,6 +80,15 @@ def test_whatever_became_of_some_the_others_end_as_they_should(lab: Lab, queue: 
     assert found[cancelled].status == Status.CANCELLED
     assert queue.counts()[Status.SUCCEEDED] == 5
     assert queue.counts()[Status.QUEUED] == 2
+    # Said twice or not, each was accepted once.
+    entries: Any = lab.redis.xrange(f"{lab.prefix}events")
+    said = [
+        step.id
+        for _, fields in entries
+        for step in Transitions(fields)
+        if step.status is Status.SUCCEEDED
+    ]
+    assert sorted(said[1:]) == sorted([ended, renewed, running, twice])
 
 
 def test_who_holds_them_no_more_ends_none(lab: Lab, queue: Queue) -> None:
@@ -110,3 +127,17 @@ def test_a_worker_of_an_older_version_is_understood(lab: Lab) -> None:
         (Status.SUCCEEDED, ""),
         (Status.SUCCEEDED, "7"),
     ]
+
+
+def test_what_is_handed_over_as_it_comes_in_is_in_no_index_of_the_queued(
+    lab: Lab, queue: Queue
+) -> None:
+    lab.worker("inc-1")
+    assert queue.wait_jobs("inc-1", 2, ["default"], 0.01) is None
+    specs = [_plain(args="[1]"), _plain("m:g"), _plain()]
+    queue.submit(specs)
+    claims = queue.wait_jobs("inc-1", 0, ["nothing"], 0.01)
+    assert claims is not None
+    assert [(job.id, job.args) for job in claims.jobs] == [(specs[0].id, "[1]"), (specs[1].id, "")]
+    assert [job.id for job in queue.list(Status.QUEUED).jobs] == [specs[2].id]
+    assert queue.counts()[Status.CLAIMED] == 2
