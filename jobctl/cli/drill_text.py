@@ -8,8 +8,8 @@ from jobctl.cli.text import Block, Table
 from jobctl.queue.span import span
 
 if TYPE_CHECKING:
-    from jobctl.chaos.drills.run_drill import Glance
     from jobctl.chaos.drills.verdict import Verdict
+    from jobctl.chaos.drills.where import Glance
 
 _STORIES = 3
 _GAPS = 5

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import signal
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -24,7 +24,8 @@ from jobctl.cli.step import Progressed
 
 if TYPE_CHECKING:
     from jobctl.chaos.drills.drill_file import Drill
-    from jobctl.chaos.drills.run_drill import Done, Glance
+    from jobctl.chaos.drills.run_drill import Done
+    from jobctl.chaos.drills.where import Glance
 
 _FAIL, _INCONCLUSIVE = 1, 2
 _MOST_SEED = 1_000_000
@@ -123,12 +124,17 @@ def _hold(
     if session.out.json:
         runs = [{**asdict(one.verdict), "recorded": str(one.folder)} for one in found]
         session.out.item({"runs": runs})
-    codes = {one.verdict.exit_code for one in found}
-    return _FAIL if _FAIL in codes else _INCONCLUSIVE if _INCONCLUSIVE in codes else 0
+    return worst({one.verdict.exit_code for one in found})
+
+
+def worst(codes: Set[int]) -> int:
+    """Return the exit code of several runs: a FAIL says more than an INCONCLUSIVE."""
+    return next((code for code in (_FAIL, _INCONCLUSIVE) if code in codes), 0)
 
 
 def _once(session: Session, name: str, loaded: Drill, seed: int, record: Path | None) -> Done:
-    from jobctl.chaos.drills.run_drill import Where, run_drill  # noqa: PLC0415 - for few
+    from jobctl.chaos.drills.run_drill import run_drill  # noqa: PLC0415 - for few
+    from jobctl.chaos.drills.where import Where  # noqa: PLC0415
     from jobctl.cluster import state  # noqa: PLC0415
 
     out = session.out

@@ -3,29 +3,27 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from jobctl.chaos.drills import ledger, surroundings
 from jobctl.chaos.drills.drill_file import Drill
-from jobctl.chaos.drills.fault_plan import DueFault, allowed_by, planned_faults
+from jobctl.chaos.drills.fault_plan import allowed_by, planned_faults
 from jobctl.chaos.drills.faulting import Faulting
 from jobctl.chaos.drills.history import TERMINAL, History, Listed, Terms
+from jobctl.chaos.drills.in_cluster import InCluster
 from jobctl.chaos.drills.ledger import Ledger
 from jobctl.chaos.drills.loader import Loader
 from jobctl.chaos.drills.recorder import Recorder
 from jobctl.chaos.drills.surroundings import Before, MarksFolder
 from jobctl.chaos.drills.verdict import Verdict, judge
+from jobctl.chaos.drills.where import Glance, Where
 from jobctl.chaos.drills.workload import due_jobs
-from jobctl.chaos.fault import Allowed, Instant, LiveFault
-from jobctl.chaos.inject import inject, undo
 from jobctl.client import Client, ClientError
 from jobctl.cluster.errors import ClusterError
 from jobctl.engine.errors import EngineError
-from jobctl.engine.protocol import Engine
 from jobctl.queue.ids import new_id
 
 _TICK = 0.5
@@ -37,35 +35,6 @@ _UNDOING = 30.0
 
 
 @dataclass(frozen=True)
-class Glance:
-    """How a drill stands, for a live line: ``second`` of about ``of``."""
-
-    second: float
-    of: float
-    acknowledged: int
-    ended: int
-    queued: int
-    running: int
-    workers: int
-    faults: int
-    alive: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Where:
-    """The cluster that a drill is held in. ``connect`` opens a client of its master.
-
-    ``say`` is told what happens, ``show`` how it stands, about twice a second.
-    """
-
-    project: str
-    engine: Engine
-    connect: Callable[[], Client]
-    say: Callable[[str], None]
-    show: Callable[[Glance], None]
-
-
-@dataclass(frozen=True)
 class Done:
     """What came of one run."""
 
@@ -73,33 +42,6 @@ class Done:
     history: History
     terms: Terms
     folder: Path
-
-
-class InCluster:
-    """Makes faults in a real cluster; each call has an engine client of its own."""
-
-    def __init__(self, engine: Engine, project: str, allowed: Allowed) -> None:
-        self._engine = engine
-        self._project = project
-        self._allowed = allowed
-
-    def inject(self, due: DueFault) -> LiveFault | Instant:
-        """Make a fault."""
-        with self._own() as engine:
-            return inject(engine, self._project, due.fault, rng=due.dice, allowed=self._allowed)
-
-    def undo(self, live: LiveFault) -> None:
-        """Undo a fault."""
-        with self._own() as engine:
-            undo(engine, self._project, live)
-
-    @contextmanager
-    def _own(self) -> Iterator[Engine]:
-        engine = self._engine.clone()
-        try:
-            yield engine
-        finally:
-            engine.close()
 
 
 def run_drill(name: str, drill: Drill, seed: int, where: Where, folder: Path) -> Done:
