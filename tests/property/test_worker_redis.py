@@ -187,8 +187,12 @@ def test_a_paused_worker_that_wakes_up_writes_nothing_more(
     redis: RedisServer, queue: Queue, tmp_path: Path, go: Path
 ) -> None:
     job_id = submit(queue, waiting_for(go, "echo $JOBCTL_ATTEMPT > result; exec sleep 0.05"))
-    # Nobody's lease ends by itself, however slow the machine.
-    with Lab(redis, "demo") as lab, WorkerProcess(redis.socket, tmp_path) as first:
+    # Nobody's lease ends by itself, however slow the machine. With a free slot a claim of the first
+    # worker might be on its way while it is stopped, and bring it the job once more.
+    with (
+        Lab(redis, "demo") as lab,
+        WorkerProcess(redis.socket, tmp_path, concurrency=1) as first,
+    ):
         until_up(queue, job_id)
         first.signal(signal.SIGSTOP)
         eventually(lambda: is_back(lab, job_id))
