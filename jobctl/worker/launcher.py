@@ -118,15 +118,19 @@ class Launcher:
 
     def order(self, number: int) -> None:
         """Has it send SIGTERM or SIGKILL to the job's group."""
+        self.wake()
         with suppress(ProcessLookupError):
-            # A job can stop it, as both share a UID.
-            os.kill(self.pid, signal.SIGCONT)
             if number == signal.SIGKILL:
                 os.kill(self.pid, KILL)
                 self._kills += 1
             else:
                 os.kill(self.pid, END)
                 self._ends += 1
+
+    def wake(self) -> None:
+        """Lets it go on if a job has stopped it, which it can, as both share a UID."""
+        with suppress(ProcessLookupError):
+            os.kill(self.pid, signal.SIGCONT)
 
     def end(self) -> int:
         """Kills it, if it lives; how it ended, as subprocess has it."""

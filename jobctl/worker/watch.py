@@ -23,6 +23,8 @@ _SHORT = 0.1
 # How long the kernel may take to end what was killed (a process in a file system that hangs
 # cannot be) before the job is told to have ended all the same.
 _LAST_WAIT = 10.0
+# Meanwhile the launcher is woken so often: a job can stop it again and again until it is killed.
+_NUDGE = 0.1
 # About a week: poll takes no more than 31 bits of milliseconds.
 _LONGEST_POLL = 6e8
 _NOT_FOUND = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG)
@@ -74,6 +76,7 @@ class Watch:
         "_give_up_due",
         "_killed",
         "_log",
+        "_nudge_due",
         "_on_start",
         "_open_log",
         "_printed",
@@ -109,7 +112,7 @@ class Watch:
         self._start_due = now + _SHORT
         timeout = attempt.job.timeout
         self._timeout_due = math.inf if timeout is None else now + timeout
-        self._give_up_due = math.inf
+        self._give_up_due = self._nudge_due = math.inf
 
     def until_end(self) -> Seen:
         """Returns when the job has ended; CannotStartError if it never began."""
@@ -174,7 +177,7 @@ class Watch:
                 return Seen(int(words[0]), self._stopped, clean=True)
             if kind == b"L":
                 self._code = int(words[0])
-                self._give_up_due = time.monotonic() + _LAST_WAIT
+                self._expect_end(time.monotonic())
             elif kind == b"F":
                 who, number, said = words
                 raise CannotStartError(int(number), said.decode(), worker=who == b"worker")
@@ -191,7 +194,8 @@ class Watch:
         """Milliseconds until something is due, rounded up so that it then is."""
         order = self._attempt.order
         kill_due = math.inf if order is None or self._killed else order.kill_at
-        due = min(self._start_due, self._timeout_due, kill_due, self._give_up_due)
+        last = min(self._nudge_due, self._give_up_due)
+        due = min(self._start_due, self._timeout_due, kill_due, last)
         milliseconds = max(0.0, (due - time.monotonic()) * 1000)
         return math.ceil(min(milliseconds, _LONGEST_POLL))
 
@@ -199,6 +203,9 @@ class Watch:
         if now >= self._start_due:
             self._start_due = math.inf
             self._on_start(self._attempt)
+        if now >= self._nudge_due:
+            self._nudge_due = now + _NUDGE
+            self._station.launcher.wake()
         if now >= self._give_up_due:
             self._give_up_due = math.inf
             # Its end is heard next.
@@ -214,11 +221,16 @@ class Watch:
         if now >= order.kill_at:
             if not self._killed:
                 self._station.launcher.order(signal.SIGKILL)
-                self._give_up_due = now + _LAST_WAIT
+                self._expect_end(now)
             self._killed = True
         elif self._stopped is None:
             self._station.launcher.order(signal.SIGTERM)
         self._stopped = order.why
+
+    def _expect_end(self, now: float) -> None:
+        """All that is left of the job is killed: it is over soon, or the launcher is given up."""
+        self._give_up_due = now + _LAST_WAIT
+        self._nudge_due = now + _NUDGE
 
     def _read_output(self) -> None:
         if chunk := self._station.printed.read():

@@ -130,6 +130,23 @@ def test_a_stopped_launcher_does_not_keep_a_job_from_its_timeout(
     assert "processes-left" not in journal.events
 
 
+def test_a_launcher_that_is_stopped_before_it_obeys_is_woken_again(
+    lane: CommandLane, run: Run, journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    launcher = lane._station.launcher
+
+    def stop_and_order(number: int) -> None:
+        if number == signal.SIGKILL:
+            os.kill(launcher.pid, signal.SIGSTOP)
+            os.waitid(os.P_PID, launcher.pid, os.WSTOPPED)
+            os.kill(launcher.pid, supervisors_side.KILL)
+            launcher._kills += 1
+
+    monkeypatch.setattr(launcher, "order", stop_and_order)
+    assert run(sh("exec sleep 60", timeout=0.1, grace=0.0)).cause is Cause.TIMEOUT
+    assert "processes-left" not in journal.events
+
+
 def test_a_launcher_that_obeys_no_order_is_given_up(
     lane: CommandLane, run: Run, journal: Journal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
