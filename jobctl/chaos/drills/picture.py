@@ -176,6 +176,7 @@ class _Picture:
             ("taken", "taken from a lost worker"),
             ("handed-back", "handed back"),
             ("open", "not ended"),
+            ("unsteady", "above: not steady"),
         )
         for kind, meaning in meanings:
             self._out.append(

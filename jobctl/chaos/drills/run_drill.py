@@ -93,7 +93,8 @@ class _Run:
         self._ledger = Ledger(folder)
         self._recorder = Recorder(client, position, self._ledger.events)
         jobs = due_jobs(drill, seed, marks.path)
-        self._loader = Loader(where.connect(), jobs, self._ledger.submits)
+        self._producer = where.connect()
+        self._loader = Loader(self._producer, jobs, self._ledger.submits)
         chaos = InCluster(where.engine, where.project, allowed_by(drill))
         faults = planned_faults(drill, seed)
         self._faulting = Faulting(
@@ -181,6 +182,7 @@ class _Run:
         self._loader.stop()
         self._faulting.stop()
         self._faulting.join(_UNDOING)
+        self._producer.close()
         failed = self._faulting.undo_all()
         kept = any(name.startswith("controller") for name in self._before.states)
         within = self._drill.recover_within + _UNDOING
