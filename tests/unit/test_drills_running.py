@@ -271,6 +271,14 @@ def test_a_mistake_of_the_faults_own_is_told_in_the_verdict(kept: Ledger) -> Non
     assert [fault.problem for fault in _read_back(kept).faults] == ["ValueError: a mistake"]
 
 
+def test_what_never_began_is_over_at_once(kept: Ledger) -> None:
+    assert Loader(Cluster(), due(0), kept.submits).join(PATIENCE)
+    made = Made()
+    one = Faulting(made, [], kept.faults, print, patience=1.0)
+    assert one.join(PATIENCE)
+    assert one.undo_all() == []
+
+
 def _read_back(kept: Ledger) -> Any:
     kept.keep_marks([], [])
     about = {"began": 0.0, "ended": 9.0, "sent": 0, "breaks": [], "not_restored": []}

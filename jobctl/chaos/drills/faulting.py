@@ -71,7 +71,8 @@ class Faulting:
 
     def join(self, within: float) -> bool:
         """Wait until all faults were made and are over; False when they are not."""
-        self._thread.join(max(0.0, within))
+        if self._thread.ident is not None:  # it was started
+            self._thread.join(max(0.0, within))
         return not self._thread.is_alive()
 
     @property

@@ -62,7 +62,8 @@ class Loader:
 
     def join(self, within: float) -> bool:
         """Wait until the load is over and all that was sent is answered; False when it is not."""
-        self._thread.join(max(0.0, within))
+        if self._thread.ident is not None:  # it was started
+            self._thread.join(max(0.0, within))
         return not self._thread.is_alive()
 
     def _run(self) -> None:

@@ -182,7 +182,8 @@ class _Run:
         self._loader.stop()
         self._faulting.stop()
         self._faulting.join(_UNDOING)
-        self._producer.close()
+        if self._loader.join(_CATCH_UP):
+            self._producer.close()
         failed = self._faulting.undo_all()
         kept = any(name.startswith("controller") for name in self._before.states)
         within = self._drill.recover_within + _UNDOING
