@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from jobctl.chaos import records
+from jobctl.chaos import records, turns
 from jobctl.chaos.errors import NotPossible
 from jobctl.chaos.making import MARK
 from jobctl.cluster import labels, names, owner
@@ -60,16 +60,19 @@ class Beside:
         )
 
     def run(self, wanted: ContainerSpec) -> None:
-        """Run one to its end and remove it; what is left over of its name goes first.
+        """Run one to its end and remove it; two that undo the same fault take turns.
 
         Raises NotPossible with its last words when it fails.
         """
         engine = self.engine
-        engine.remove(wanted.name, force=True)
-        engine.create(wanted)
-        engine.start(wanted.name)
-        code = records.ended(engine, wanted.name)
-        said = b" ".join(engine.logs(wanted.name, tail=_LAST_LINES)).decode("utf-8", "replace")
+        turns.create(engine, self.project, wanted)
+        try:
+            engine.start(wanted.name)
+            code = records.ended(engine, wanted.name)
+            said = b" ".join(engine.logs(wanted.name, tail=_LAST_LINES)).decode("utf-8", "replace")
+        except Exception:
+            engine.remove(wanted.name, force=True)
+            raise
         engine.remove(wanted.name, force=True)
         if code != 0:
             reason = " ".join(said.split()) or f"exit code {code}"

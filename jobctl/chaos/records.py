@@ -10,14 +10,13 @@ from __future__ import annotations
 import time
 from types import TracebackType
 
-from jobctl.chaos import live
+from jobctl.chaos import live, turns
 from jobctl.chaos.errors import NotUndone
 from jobctl.chaos.fault import LiveFault
 from jobctl.cluster import labels, names, owner
 from jobctl.cluster.archive import pack, unpack
-from jobctl.cluster.errors import ClusterError, NameTaken, NotUp
+from jobctl.cluster.errors import NotUp
 from jobctl.cluster.spec import FOLDER as CONTROL
-from jobctl.engine.errors import Conflict
 from jobctl.engine.model import Container, ContainerSpec, Mount
 from jobctl.engine.protocol import Engine
 
@@ -42,13 +41,8 @@ class Records:
         self.name = carrier(project)
 
     def __enter__(self) -> Records:
-        deadline = time.monotonic() + _PATIENCE
-        while True:
-            try:
-                self._engine.create(self._spec())
-                return self
-            except Conflict:
-                self._await_release(deadline)
+        turns.create(self._engine, self._project, self._spec())
+        return self
 
     def __exit__(
         self,
@@ -98,36 +92,10 @@ class Records:
             user="0:0",
         )
 
-    def _await_release(self, deadline: float) -> None:
-        """Wait a little for the lock; break it when its owner is gone or it is too old."""
-        rows = self._engine.containers({})
-        held = next((row for row in rows if row.name == self.name), None)
-        if held is None:
-            return
-        if not labels.is_ours(held.labels, self._project):
-            raise NameTaken(
-                f"A container named {self.name} already exists and does not belong to this "
-                "cluster.",
-                f"docker rm {self.name}",
-            )
-        if is_abandoned(held):
-            self._engine.remove(held.id, force=True)  # by id: another's has another one
-        elif time.monotonic() > deadline:
-            raise ClusterError(
-                f"Another jobctl has held {self.name} for too long.", f"docker rm -f {self.name}"
-            )
-        else:
-            time.sleep(_POLL)
-
 
 def carrier(project: str) -> str:
     """Return the name of the container through which faults are recorded."""
     return names.container(project, "faults")
-
-
-def is_abandoned(held: Container) -> bool:
-    """Tell whether a carrier is held by nobody any more."""
-    return owner.is_abandoned(held.labels.get(labels.OWNER, ""), held.created)
 
 
 def image_of(rows: list[Container], project: str) -> str:

@@ -7,6 +7,7 @@ rather than what was done: a fault may have been made half, undone half, or by t
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +16,7 @@ from jobctl.chaos.beside import Beside, name_of
 from jobctl.chaos.errors import NotUndone
 from jobctl.chaos.fault import LiveFault
 from jobctl.cluster.errors import ClusterError
-from jobctl.engine.errors import EngineError
+from jobctl.engine.errors import EngineError, NotFound
 from jobctl.engine.model import Container, ContainerDetail
 from jobctl.engine.protocol import Engine
 
@@ -70,7 +71,8 @@ def _exist(wound: Wound, said: Any) -> None:
     marked = said.get("mark")
     for row in wound.rows:
         if marked and row.labels.get(making.MARK) == marked:
-            wound.engine.stop(row.id, _STOP)  # politely: to make the fault was bad enough
+            with suppress(NotFound):  # another undoes it, too
+                wound.engine.stop(row.id, _STOP)  # politely: to make the fault was bad enough
             wound.engine.remove(row.id, force=True)
     making.make_anew(wound.engine, wound.project, wound.live.instance)
 
@@ -130,11 +132,11 @@ def _maxmemory(wound: Wound, said: Any) -> None:
 
 
 def _rules(wound: Wound, said: Any) -> None:
-    # Here even when its container has ended: what put the rules there may be left.
-    wound.engine.remove(name_of(wound.project, wound.live.id), force=True)
     victim = wound.victim()
     if victim is None or victim.state not in ("running", "paused"):
-        return  # the rules went with its network namespace
+        # The rules went with its network namespace, but not what was to put them there.
+        wound.engine.remove(name_of(wound.project, wound.live.id), force=True)
+        return
     _settled(
         lambda: rules.clean(wound.beside(said["image"]), victim.id),
         lambda: (now := wound.victim()) is None or now.started_at != victim.started_at,

@@ -9,7 +9,8 @@ import threading
 from collections.abc import Callable
 
 from jobctl.chaos.fault import LiveFault
-from jobctl.chaos.records import carrier, is_abandoned
+from jobctl.chaos.records import carrier
+from jobctl.chaos.turns import is_abandoned
 from jobctl.chaos.undoing import undo
 from jobctl.cluster.errors import ClusterError
 from jobctl.cluster.observed import Observed

@@ -22,6 +22,7 @@ from jobctl.config.freshness import ROOT
 from jobctl.engine.errors import EngineError
 from tests.support.chaos_in_memory import give_logs_a_size, whole, with_programs
 from tests.support.cluster_in_memory import PROJECT, ClusterInMemory, stored
+from tests.support.engine_lab import together
 from tests.support.fake_master import FakeMaster
 from tests.support.memory_world import Killed, World
 
@@ -170,6 +171,15 @@ def test_whoever_undoes_one_that_goes_on_being_made_looks_again(up: ClusterInMem
         patch.setattr(records, "end", meanwhile)
         heal(up.engine, PROJECT)
     assert late
+    assert whole(up) == before
+
+
+@pytest.mark.parametrize("fault", LASTING, ids=named)
+def test_two_that_undo_the_same_fault_at_once_do_no_harm(up: ClusterInMemory, fault: Fault) -> None:
+    before = whole(up)
+    made = make_fault(up, fault)
+    assert isinstance(made, LiveFault)
+    together(2, up.engine, lambda engine: undo(engine, PROJECT, made))
     assert whole(up) == before
 
 
