@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import shlex
 import signal
 import time
 from collections.abc import Iterator, Sequence, Set
@@ -71,9 +72,9 @@ def drill(
 
     loaded = load_drill(name)
     first = _seed(seed)
-    return _hold(
-        session, Path(name).stem, loaded, range(first, first + repeat), report=report, record=record
-    )
+    seeds = range(first, first + repeat)
+    again = f"drill {shlex.quote(name)}"
+    return _hold(session, Path(name).stem, loaded, seeds, again=again, report=report, record=record)
 
 
 def soak(
@@ -95,7 +96,9 @@ def soak(
     from jobctl.chaos.drills.drill_file import load_drill  # noqa: PLC0415 - pydantic, for few
 
     loaded = load_drill("soak").model_copy(update={"lasts": seconds})
-    return _hold(session, "soak", loaded, [_seed(seed)], report=report, record=record)
+    seeds = [_seed(seed)]
+    again = f"soak --for {lasts}"
+    return _hold(session, "soak", loaded, seeds, again=again, report=report, record=record)
 
 
 def _seed(given: int | None) -> int:
@@ -109,10 +112,14 @@ def _hold(
     loaded: Drill,
     seeds: Sequence[int],
     *,
+    again: str,
     report: Path | None,
     record: Path | None,
 ) -> int:
-    """Hold a drill once for each seed; returns the exit code of the worst verdict."""
+    """Hold a drill once for each seed; returns the exit code of the worst verdict.
+
+    ``again`` is the command that holds it again, but for the seed.
+    """
     found = []
     for seed in seeds:
         done = _once(session, name, loaded, seed, record)
@@ -121,6 +128,9 @@ def _hold(
             _write_report(session, done, loaded, _of_seed(report, seed, len(seeds)))
         if not session.out.json:
             session.out.result(None, *verdict_blocks(done.verdict, name))
+        if done.verdict.exit_code:
+            session.out.note(f"recorded: {done.folder}")
+            session.out.note(session.out.addressed(f"again: jobctl chaos {again} --seed {seed}"))
     if session.out.json:
         runs = [{**asdict(one.verdict), "recorded": str(one.folder)} for one in found]
         session.out.item({"runs": runs})
