@@ -1,9 +1,12 @@
 """What faults need of the in-memory engine: the programs they run, and the world as a value."""
 
+import random
 import tarfile
 from dataclasses import replace
 from typing import Any
 
+from jobctl.chaos.fault import Allowed, Fault, Instant, LiveFault
+from jobctl.chaos.inject import inject, live_faults
 from jobctl.chaos.live import live_in
 from jobctl.engine.model import Executed
 from tests.support.cluster_in_memory import PROJECT, ClusterInMemory
@@ -106,3 +109,25 @@ def give_logs_a_size(demo: ClusterInMemory) -> None:
     volume, tree = demo.world.volumes[f"{PROJECT}-jobs"]
     options = {"type": "tmpfs", "device": "tmpfs", "o": "mode=0751,size=64m"}
     demo.world.volumes[f"{PROJECT}-jobs"] = (replace(volume, options=options), tree)
+
+
+WIDE = Allowed(at_once=9, share=1.0, seconds=3600)
+
+
+def brought_up(demo: ClusterInMemory) -> ClusterInMemory:
+    """Bring the cluster up, with all that faults need."""
+    with_programs(demo)
+    demo.up()
+    give_logs_a_size(demo)
+    return demo
+
+
+def make_fault(
+    demo: ClusterInMemory, fault: Fault, allowed: Allowed = WIDE, seed: int = 1
+) -> LiveFault | Instant:
+    rng = random.Random(seed)
+    return inject(demo.engine, PROJECT, fault, rng=rng, allowed=allowed, clock=lambda: 1000.0)
+
+
+def alive(demo: ClusterInMemory) -> list[str]:
+    return [live.kind for live in live_faults(demo.engine, PROJECT)]
