@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
+
 import pytest
 
 from jobctl.queue import (
@@ -42,12 +44,13 @@ def test_a_job_comes_out_as_it_went_in(lab: Lab, queue: Queue) -> None:
     queue.submit([spec])
     lab.worker("inc-1")
     job = queue.get(spec.id)
-    asked = {name: value for name, value in vars(spec).items() if name not in {"delay", "at"}}
+    told = {field.name: getattr(spec, field.name) for field in fields(spec)}
+    asked = {name: value for name, value in told.items() if name not in {"delay", "at"}}
     assert {name: getattr(job, name) for name in asked} == asked
     (claimed,) = queue.claim("inc-1", 1, ["default"]).jobs
-    same = {name for name in vars(spec) if hasattr(claimed, name)}
+    same = {name for name in told if hasattr(claimed, name)}
     assert same >= {"argv", "env", "stdin", "timeout", "grace", "name", "queue", "array"}
-    assert {name: getattr(claimed, name) for name in same} == {n: vars(spec)[n] for n in same}
+    assert {name: getattr(claimed, name) for name in same} == {n: told[n] for n in same}
 
 
 def test_submit_is_repeatable_by_id(queue: Queue) -> None:
