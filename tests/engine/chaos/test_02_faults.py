@@ -56,9 +56,9 @@ def test_faults_last_until_they_are_undone_and_the_controller_lets_them(
     reference: LiveCluster,
 ) -> None:
     engine, before = reference.engine, whole(reference)
-    paused = broken(reference, K.PAUSE_WORKER, "worker-1", 60)
-    cut = broken(reference, K.PARTITION, "worker-2", 60)
-    slow = broken(reference, K.SLOW_CPU, "worker-3", 60)
+    paused = broken(reference, K.PAUSE_WORKER, "worker-1", 500)
+    cut = broken(reference, K.PARTITION, "worker-2", 500)
+    slow = broken(reference, K.SLOW_CPU, "worker-3", 500)
     made = (paused, cut, slow)
     assert live_faults(engine, reference.project) == made
     states = {name: seen[1:] for name, seen in whole(reference).items()}
@@ -95,7 +95,7 @@ def test_a_jobctl_that_was_killed_leaves_it_to_the_controller(reference: LiveClu
 
 def test_a_full_redis_refuses_jobs_and_takes_them_again(reference: LiveCluster) -> None:
     eventually(lambda: answers(reference))
-    full = broken(reference, K.REDIS_FULL, None, 60)
+    full = broken(reference, K.REDIS_FULL, None, 500)
     with pytest.raises(ClientError, match="memory limit"):
         reference.client.submit({"argv": ["true"]})
     undo(reference.engine, reference.project, full)
