@@ -92,19 +92,20 @@ def test_without_the_sweeper_jobs_of_the_dead_are_stuck(alone: LiveCluster) -> N
     assert "fault: kill-worker of worker-1" in story
 
 
-# Longer than a lease, shorter than the patience: nothing may be taken from who stands still.
+# Longer than a lease (10 s), much shorter than the patience (30 s): nothing may be taken from who
+# stands still.
 PAUSES = {
-    "lasts": "6s",
-    "workload": {"jobs": {"kind": "sleep", "rate": "2/s", "takes": "3s"}},
-    "faults": [{"at": "3s", "fault": "pause-worker", "target": "worker-1", "lasts": "4s"}],
-    "recover_within": "40s",
+    "lasts": "10s",
+    "workload": {"jobs": {"kind": "sleep", "rate": "1/s", "takes": "4s"}},
+    "faults": [{"at": "5s", "fault": "pause-worker", "target": "worker-1", "lasts": "12s"}],
+    "recover_within": "60s",
     "run_twice_at_most": 0,
 }
 
 
-def test_without_patience_jobs_of_the_paused_run_twice(kept: LiveCluster) -> None:
-    assert passed(kept, PAUSES)
-    code, verdict = held(kept, NO_PATIENCE, PAUSES)
+def test_without_patience_jobs_of_the_paused_run_twice(standing: LiveCluster) -> None:
+    assert passed(standing, PAUSES)
+    code, verdict = held(standing, NO_PATIENCE, PAUSES)
     assert (code, verdict["outcome"]) == (1, "FAIL"), verdict
     assert verdict["run_twice"] > 0
     assert any("run twice" in reason for reason in verdict["reasons"])
