@@ -217,10 +217,9 @@ class LiveCluster:
         """Remove everything of this project from the engine."""
         mine = {"com.docker.compose.project": self.project}
         # First what would bring the others back.
-        found = sorted(self.engine.containers(mine), key=lambda c: "-controller-" not in c.name)
-        for container in found:
+        every = self.engine.containers({"jobctl.project": self.project})
+        for container in sorted(every, key=lambda c: "-controller-" not in c.name):
             self.engine.remove(container.name, force=True)
-        self.engine.remove(f"{self.project}-seed", force=True)
         for network in self.engine.networks(mine):
             self.engine.remove_network(network.name)
         for volume in self.engine.volumes(mine):
