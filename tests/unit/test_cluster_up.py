@@ -225,6 +225,16 @@ def test_a_container_that_cannot_live_fails_it_with_its_last_words(
     assert "logs worker-2" in caught.value.hint
 
 
+def test_nobody_waits_for_the_controller_to_be_healthy(demo: ClusterInMemory) -> None:
+    demo.up()
+    demo.world.set_health("demo-controller-1", "unhealthy")
+    assert demo.up(wait=True).done == ()
+    demo.world.end("demo-controller-1", 1)
+    demo.world.on_start = lambda name: demo.world.end(name, 1)
+    with pytest.raises(StartFailed, match="controller-1"):
+        demo.up(wait=True)
+
+
 def test_it_gives_up_in_time_and_says_what_is_missing(
     demo: ClusterInMemory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
