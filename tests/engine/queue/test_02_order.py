@@ -35,6 +35,7 @@ def restarted(
     )
     try:
         live.run("up")
+        live.client.jobs()  # who has met a master waits for it
         live.restart("master-1")
         live.client.jobs()  # it is back
         restarted = datetime.now(UTC)
