@@ -1,6 +1,7 @@
 """What holds in every layer."""
 
 import os
+import signal
 
 from hypothesis import HealthCheck, settings
 
@@ -17,3 +18,7 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow],
 )
 settings.load_profile("patient")
+
+# Whoever starts the tests in the background of a script makes them ignore Ctrl-C, and all that they
+# start with them: tests that send one want it heard.
+signal.signal(signal.SIGINT, signal.default_int_handler)

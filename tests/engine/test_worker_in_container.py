@@ -46,7 +46,8 @@ sleep 0.2
 LOOK_FOR_THINGS = """
 find /tmp /dev/shm -mindepth 1
 for process in /proc/[0-9]*; do
-  [ "$(stat -c %u $process)" = "$(id -u)" ] && grep -a 'left[o]ver' $process/cmdline
+  # Whoever has gone meanwhile was not left behind.
+  [ "$(stat -c %u $process 2>/dev/null)" = "$(id -u)" ] && grep -as 'left[o]ver' $process/cmdline
 done; exit 0
 """
 

@@ -15,7 +15,7 @@ import yaml
 
 from jobctl.client import Client, ClientError
 from jobctl.engine import open_engine
-from jobctl.engine.errors import EngineError
+from jobctl.engine.errors import Conflict, EngineError
 from jobctl.engine.protocol import Engine
 from tests.support.eventually import eventually
 from tests.support.ports import free_port
@@ -215,15 +215,26 @@ class LiveCluster:
 
     def close(self) -> None:
         """Remove everything of this project from the engine."""
+        while not self._removed():
+            pass
+        self.engine.close()
+        for client in self._clients.values():
+            client.close()
+
+    def _removed(self) -> bool:
+        """Remove all that is seen; False when a controller's last call made something meanwhile."""
         mine = {"com.docker.compose.project": self.project}
         # First what would bring the others back.
         every = self.engine.containers({"jobctl.project": self.project})
         for container in sorted(every, key=lambda c: "-controller-" not in c.name):
             self.engine.remove(container.name, force=True)
-        for network in self.engine.networks(mine):
-            self.engine.remove_network(network.name)
-        for volume in self.engine.volumes(mine):
-            self.engine.remove_volume(volume.name)
-        self.engine.close()
-        for client in self._clients.values():
-            client.close()
+        if self.engine.containers({"jobctl.project": self.project}):
+            return False
+        try:
+            for network in self.engine.networks(mine):
+                self.engine.remove_network(network.name)
+            for volume in self.engine.volumes(mine):
+                self.engine.remove_volume(volume.name)
+        except Conflict:
+            return False
+        return True
