@@ -16,6 +16,8 @@ from bench.lab.engine import docker_cli, flags, last_json
 from bench.lab.recordings import Recordings
 from jobctl.client import Client
 from jobctl.client.types import Job
+from jobctl.cluster.image_tags import image_tags
+from jobctl.config import load
 
 _APPS = Path(__file__).parent.resolve() / "apps"
 _CODE = ("recording.py", "tasks.py")
@@ -168,8 +170,7 @@ class OurStage:
 
     def _image(self) -> str:
         """The worker's image without the pool's code: jobctl.queue and its client library."""
-        reference = docker_cli("images", "jobctl-worker", "--format", "{{.Repository}}:{{.Tag}}")
-        return reference.splitlines()[0]
+        return image_tags(load(self._file))["worker"]
 
 
 def _seconds(moment: str | None) -> float:
