@@ -123,8 +123,9 @@ def chosen(fault: Fault, rows: list[Container], project: str, rng: random.Random
             raise NotPossible(f"No {parts[0]} of {project} runs.", "jobctl ps")
         return fitting[rng.choice(usual)]
     if fault.target not in fitting:
-        there = ", ".join(sorted(fitting)) or "none"
-        raise NotPossible(f"There is no {fault.target} for {fault.kind}; there is {there}.", _PS)
+        there = ", ".join(sorted(fitting)) or "nothing that is here"
+        text = f"There is no {fault.target} for {fault.kind}; it can be done to {there}."
+        raise NotPossible(text, _PS)
     row = fitting[fault.target]
     if row.state != "running":
         raise NotPossible(f"{fault.target} does not run ({row.state}).", "jobctl up")
