@@ -147,10 +147,11 @@ class Controller:
             with self._troubles.within("release"):
                 self._releases.ended(end)
         self._guard.heard(event)
+        death = None if end is None or end.was_ordered else cause_of(end.evidence)
+        # Before the mender: the watchdog is to know of a death whenever it is told what follows.
+        self._watching.heard(event, death)
         self._mender.heard(event, end)
         self._custody.heard(event)
-        death = None if end is None or end.was_ordered else cause_of(end.evidence)
-        self._watching.heard(event, death)
 
     # -- a round
 

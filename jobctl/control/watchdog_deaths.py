@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 
 from jobctl.cluster import labels
@@ -47,10 +47,15 @@ class Deaths:
             elif death is not None:
                 self._died.append(Died(instance, event.time, event.exit_code, death))
 
-    def due(self, now: float) -> list[Died]:
-        """Return the deaths that are to be told by now, oldest first, once."""
+    def due(self, now: float, at_once: Collection[str] = ()) -> list[Died]:
+        """Return the deaths that are to be told by now, oldest first, once.
+
+        ``at_once`` are the instances that healing itself waits for: nothing is about to come back.
+        """
         with self._lock:
-            found = [died for died in self._died if now - died.at >= AFTER]
+            found = [
+                died for died in self._died if now - died.at >= AFTER or died.instance in at_once
+            ]
             self._died = [died for died in self._died if died not in found]
         return found
 

@@ -163,7 +163,9 @@ class Watching:
         now = self._clock()
         pause = self._watch(view, now) if watchdog.enabled else _LONGEST
         started = self._deaths.started(view.seen.containers.values())
-        more = self._aftermath.tell(view, self._deaths.due(now), started)
+        # A death comes before what healing makes of it: the incident is the death's.
+        waited_for = {condition.instance for condition in view.conditions}
+        more = self._aftermath.tell(view, self._deaths.due(now, waited_for), started)
         ends = (self._probing.next_deadline(), self._deaths.next_due(), more)
         return max(0.0, min(_LONGEST, pause, *(end - now for end in ends if end is not None)))
 

@@ -12,7 +12,7 @@ import pytest
 from jobctl.control.deaths import Death, Orderer
 from jobctl.control.healing import Condition
 from jobctl.control.incidents import Incidents
-from jobctl.engine.model import Executed
+from jobctl.engine.model import EngineEvent, Executed
 from jobctl.queue import Cause
 from tests.support.cluster_in_memory import PROJECT, ClusterInMemory
 from tests.support.eventually import eventually
@@ -247,6 +247,31 @@ def test_a_crash_loop_is_one_incident_that_is_given_up(watched: Watched) -> None
         watched.conditions = ()
         watched.incident("api-1", "recovered")
     assert len(watched.incidents()) == 1
+
+
+def test_the_last_death_before_it_is_given_up_is_told_first(
+    watched: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    up(watched, enabled=False)
+    # No second passes: it is not told because it is time.
+    monkeypatch.setattr(Clock, "tick", lambda _clock: None)
+    died = EngineEvent(
+        "container",
+        "die",
+        watched.container("api-1"),
+        "demo-api-1",
+        {"jobctl.instance": "api-1"},
+        watched.clock(),
+        exit_code=3,
+    )
+    with watched() as watching:
+        watching.heard(died, Death(Cause.EXIT, "ended with exit code 3"))
+        watched.conditions = (
+            Condition("CrashLoop", "api-1", 5.0, "It ended 3 times.", "jobctl incidents"),
+        )
+        incident = watched.incident("api-1", "gave-up")
+    assert (incident.kind, incident.cause) == ("death", "exit")
+    assert [finding.check for finding in incident.findings] == ["died", "CrashLoop"]
 
 
 def test_a_receiver_is_told_and_a_dead_one_holds_up_nothing(watched: Watched) -> None:
