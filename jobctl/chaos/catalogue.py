@@ -20,13 +20,15 @@ WORKER: tuple[Part, ...] = ("worker",)
 class Setting:
     """A parameter of a fault: its name (an option of the command), its default, what it means.
 
-    ``choices`` are all that it can be, () when it is a number or a text.
+    ``choices`` are all that it can be, () when it is a number or a text. ``span`` is between what
+    a number lies that is drawn at random; None: it is not, the default will do.
     """
 
     name: str
     default: Param | None
     text: str
     choices: tuple[str, ...] = ()
+    span: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True)
@@ -143,7 +145,7 @@ _ENTRIES = (
         "within `controller.patience`.",
         EVERY,
         seconds=30.0,
-        settings=(Setting("cpus", 0.05, "The cap, in cores."),),
+        settings=(Setting("cpus", 0.05, "The cap, in cores.", span=(0.03, 0.2)),),
     ),
     Entry(
         FaultKind.MEMORY_PRESSURE,
@@ -189,7 +191,14 @@ _ENTRIES = (
         "Nothing: time is Redis' time. Only what it prints bears wrong times.",
         WORKER,
         seconds=30.0,
-        settings=(Setting("offset", 3600.0, "How many seconds it is ahead (below 0: behind)."),),
+        settings=(
+            Setting(
+                "offset",
+                3600.0,
+                "How many seconds it is ahead (below 0: behind).",
+                span=(-86400.0, 86400.0),
+            ),
+        ),
     ),
     Entry(
         FaultKind.CUT_CONNECTION,
@@ -201,7 +210,7 @@ _ENTRIES = (
         seconds=20.0,
         settings=(
             Setting("when", "before", "When it is cut.", ("before", "after")),
-            Setting("every", 20.0, "Every how many replies."),
+            Setting("every", 20.0, "Every how many replies.", span=(5.0, 40.0)),
         ),
     ),
     Entry(
@@ -239,7 +248,7 @@ _ENTRIES = (
         lasts=False,
         settings=(
             Setting("command", "up", "What is begun, such as 'scale default=5'."),
-            Setting("after", 1.0, "After how many seconds it is killed."),
+            Setting("after", 1.0, "After how many seconds it is killed.", span=(0.1, 2.0)),
         ),
     ),
 )

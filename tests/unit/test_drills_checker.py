@@ -306,6 +306,37 @@ def test_work_that_was_begun_twice_is_counted_and_allowed() -> None:
     assert (strict.outcome, strict.reasons) == ("FAIL", ("1 run twice, at most 0 may",))
 
 
+def test_a_retry_of_what_failed_by_itself_is_no_work_done_twice() -> None:
+    one = job()
+    one.try_once("failed", "worker-1", told=True)
+    one.try_once("succeeded", "worker-2", told=True)
+    assert (verdict(history_of([one])).outcome, verdict(history_of([one])).run_twice) == ("PASS", 0)
+    # But what another attempt did beside it is.
+    both = job()
+    both.try_once("lost", "worker-1", told=True)
+    both.try_once("failed", "worker-1", told=True)
+    both.try_once("succeeded", "worker-2", told=True)
+    assert verdict(history_of([both])).twice[0].attempts == (1, 3)
+
+
+def test_an_attempt_that_fails_of_what_it_may_not_is_unexpected_though_a_later_one_succeeds() -> (
+    None
+):
+    one = job()
+    one.try_once("failed", "worker-1", told=True)
+    one.try_once("lost", "worker-1", told=True)
+    one.try_once("handed-back", "worker-1", told=True)
+    one.try_once("succeeded", "worker-2", told=True)
+    history = history_of([one])
+    strict = judge("forged", 1, history, replace(TERMS, retried_for={"work": frozenset({"oom"})}))
+    assert strict.outcome == "FAIL"
+    assert [(one.kind, one.text) for one in strict.defects] == [
+        ("unexpected", "attempt 1 failed (exit), not of oom")
+    ]
+    lax = replace(TERMS, retried_for={"work": frozenset({"oom", "exit"})})
+    assert judge("forged", 1, history, lax).outcome == "PASS"
+
+
 def test_a_retry_opens_a_run_in_which_it_may_end_again() -> None:
     one = job()
     one.try_once("succeeded", "worker-1", told=True)

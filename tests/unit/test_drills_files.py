@@ -1,15 +1,18 @@
 """Drill files: the packaged ones load, mistakes are told with their line, schemas are fresh."""
 
 import json
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from jobctl.chaos.drills.drill_file import SOAK_KINDS, Drill, drill_names, load_drill
+from jobctl.chaos.catalogue import CATALOGUE
+from jobctl.chaos.drills.drill_file import MIXED_KINDS, Drill, drill_names, load_drill
 from jobctl.chaos.drills.fault_plan import allowed_by, planned_faults
 from jobctl.chaos.drills.generate import generated, main, stale
 from jobctl.chaos.drills.workload import due_jobs
+from jobctl.chaos.fault import FaultKind
 from jobctl.config.errors import ConfigError, TemplateError
 from jobctl.config.freshness import ROOT
 
@@ -144,12 +147,44 @@ def test_faults_at_random_are_the_same_for_the_same_seed() -> None:
     assert plan(7) == plan(7) != plan(8)
     assert len(plan(7)) >= 5
     assert all(8 <= at < 120 for at, _, _ in plan(7))
-    assert {fault.kind for _, fault, _ in plan(7)} <= set(SOAK_KINDS)
+    assert {fault.kind for _, fault, _ in plan(7)} <= set(MIXED_KINDS)
     for _, fault, _ in plan(7):
         assert fault.seconds is None or 2 <= fault.seconds <= 12
     # One is over before the next is made.
     for (at, fault, _), (after, _, _) in zip(plan(7), plan(7)[1:], strict=False):
         assert after > at + (fault.seconds or 0)
+
+
+def test_a_soak_mixes_all_that_can_be_mixed_and_hits_every_part() -> None:
+    soak = load_drill("soak")
+    assert soak.random is not None
+    left_out = {FaultKind.DISK_FULL, FaultKind.RESTART_ENGINE}
+    assert set(soak.random.kinds) == set(FaultKind) - left_out
+    long = soak.model_copy(update={"lasts": 1200.0})
+    faults = [one.fault for seed in range(1, 6) for one in planned_faults(long, seed)]
+    assert {fault.kind for fault in faults} == set(soak.random.kinds)
+    assert {fault.target for fault in faults} == {None, "redis-1", "master-1", "controller-1"}
+    # Of what lasts only if it is told to, some do; but nobody would bring a controller back.
+    assert {fault.seconds is None for fault in faults if fault.kind == "kill-redis"} == {
+        True,
+        False,
+    }
+    removed = [fault for fault in faults if fault.kind == "remove-container"]
+    assert all(fault.seconds for fault in removed if fault.target == "controller-1")
+    # Nothing is drawn that the catalogue does not know, or that lasts and cannot.
+    for fault in faults:
+        entry = CATALOGUE[fault.kind]
+        assert fault.seconds is None or entry.lasts
+        assert fault.params.keys() <= {one.name for one in entry.settings}
+
+
+@pytest.mark.parametrize("seed", range(1, 6))
+def test_a_long_soak_makes_each_fault_several_times(seed: int) -> None:
+    long = load_drill("soak").model_copy(update={"lasts": 1200.0})
+    assert long.random is not None
+    made = Counter(one.fault.kind for one in planned_faults(long, seed))
+    assert min(made[kind] for kind in long.random.kinds) >= 3
+    assert made[FaultKind.KILL_REDIS] + made[FaultKind.RESTART_REDIS] >= 7
 
 
 def test_a_timeline_is_made_as_it_is_written() -> None:

@@ -10,8 +10,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from jobctl.chaos.drills.history import HELD, TERMINAL, History, Terms
+from jobctl.chaos.drills.history import HELD, TERMINAL, History, Moved, Terms
 from jobctl.chaos.drills.stories import Story, stories, told
+from jobctl.queue.status import FAILURES, Cause
 
 DefectKind = Literal[
     "lost", "accepted-twice", "unexpected", "cut-short", "stuck", "unfinished", "impossible"
@@ -107,6 +108,7 @@ def _wrong(story: Story, history: History, terms: Terms) -> Iterator[tuple[Defec
         yield "impossible", text
     for text in story.twice:
         yield "accepted-twice", text
+    yield from _failed_otherwise(story, terms)
     if story.ended is None:
         yield from _not_ended(story, history, terms)
         return
@@ -116,6 +118,26 @@ def _wrong(story: Story, history: History, terms: Terms) -> Iterator[tuple[Defec
         wanted = " or ".join(sorted(expected))
         yield "unexpected", f"{story.ended.status}{cause} instead of {wanted}"
     yield from _cut_short(story, history, terms)
+
+
+def _failed_otherwise(story: Story, terms: Terms) -> Iterator[tuple[DefectKind, str]]:
+    """Attempts that failed of what they must not fail of, whatever became of the job."""
+    allowed = terms.retried_for.get(story.work)
+    if allowed is None:
+        return
+    for move in story.moves:
+        if _failed(move) and move.cause not in allowed:
+            wanted = " or ".join(sorted(allowed))
+            yield "unexpected", f"attempt {move.attempt} failed ({move.cause}), not of {wanted}"
+
+
+def _failed(move: Moved) -> bool:
+    """Whether this ended an attempt that failed by itself, and was accepted as that."""
+    return (
+        move.was in HELD
+        and move.status in ("scheduled", "queued", "failed")
+        and (move.cause in FAILURES)
+    )
 
 
 def _not_ended(story: Story, history: History, terms: Terms) -> Iterator[tuple[DefectKind, str]]:
@@ -159,10 +181,15 @@ def _clock_is_right(worker: str, history: History) -> bool:
 
 
 def _run_twice(story: Story) -> Iterator[RunTwice]:
+    """Jobs of which a later attempt began what an earlier one may have done.
+
+    One that failed by itself was over: what a retry of its own does is no work done twice.
+    """
     begun, done = story.marked("begin"), story.marked("end")
     for run in story.runs():
+        over = {move.attempt for move in run if _failed(move) and move.cause != Cause.OOM}
         # The move that opens a run still carries the attempt of the run before.
-        held = sorted({m.attempt for m in run if m.status in HELD and m.attempt in begun})
+        held = sorted({m.attempt for m in run if m.status in HELD and m.attempt in begun} - over)
         if len(held) > 1:
             yield RunTwice(story.job, tuple(held), sum(number in done for number in held))
 

@@ -31,7 +31,8 @@ from jobctl.config.types import (
 WorkName = Annotated[str, Field(pattern=QUEUE_PATTERN)]
 Kind = Annotated[FaultKind, Field(strict=False)]
 Ended = Literal["succeeded", "failed", "cancelled"]
-SOAK_KINDS = (
+Failed = Literal["exit", "signal", "timeout", "oom", "rejected"]
+MIXED_KINDS = (
     FaultKind.KILL_WORKER,
     FaultKind.CRASH_WORKER,
     FaultKind.STOP_WORKER,
@@ -45,8 +46,12 @@ SOAK_KINDS = (
     FaultKind.CUT_CONNECTION,
     FaultKind.KILL_CONTROLLER,
     FaultKind.REMOVE_CONTAINER,
+    FaultKind.REDIS_FULL,
+    FaultKind.WRONG_CLOCK,
+    FaultKind.KILL_COMMAND,
 )
-"""What may be mixed at random: not what fails jobs by design or needs to be told how."""
+"""What is mixed at random unless told. Not what fails jobs by design (`oom`, `memory-pressure`),
+what takes marks away (`disk-full`), and what needs to be told how (`restart-engine`)."""
 
 
 T = TypeVar("T")
@@ -93,6 +98,14 @@ class Work(Section):
     )
     max_attempts: Annotated[int, Field(ge=1, le=100)] = Field(
         default=1, description="How often one is tried that fails by itself."
+    )
+    retried_for: (
+        Annotated[tuple[Failed, ...], Field(strict=False), AfterValidator(_some)] | None
+    ) = Field(
+        default=None,
+        description="The causes that an attempt may fail of; one that fails of anything else is "
+        "unexpected, also when a later one succeeds. null: any.",
+        examples=["[oom]"],
     )
     expect: Annotated[tuple[Ended, ...], Field(strict=False), AfterValidator(_some)] = Field(
         default=("succeeded",), description="The statuses in which they may end."
@@ -173,7 +186,7 @@ class Random(Section):
     """Faults one after the other, each chosen by the seed: what, to whom, for how long."""
 
     kinds: Annotated[tuple[Kind, ...], Field(strict=False), AfterValidator(_some)] = Field(
-        default=SOAK_KINDS, description="Which faults."
+        default=MIXED_KINDS, description="Which faults."
     )
     every: Annotated[Duration, lasts_at_least("1s")] = Field(
         default=15.0, description="From one to the next, half as much to one and a half times."

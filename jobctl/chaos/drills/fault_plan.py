@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from jobctl.chaos.catalogue import CATALOGUE
+from jobctl.chaos.catalogue import CATALOGUE, Entry
 from jobctl.chaos.drills.drill_file import Drill, Planned, Random
-from jobctl.chaos.fault import Allowed, Fault, Param
+from jobctl.chaos.fault import Allowed, Fault, FaultKind, Param
 
 # Between two faults at random, so that each is over before the next is made.
 _BETWEEN = 1.0
+_LASTS = 0.5
 
 
 @dataclass(frozen=True)
@@ -54,17 +55,41 @@ def _drawn(settings: Random, until: float, seed: int) -> Iterator[DueFault]:
     while at < until:
         # Dice of its own for each: whatever becomes of one changes none of the others.
         dice = _dice(seed, f"drawn {number}")
-        kind = dice.choice(settings.kinds)
-        entry = CATALOGUE[kind]
-        seconds = None
-        if entry.seconds is not None:
-            seconds = round(dice.uniform(settings.shortest, settings.longest), 1)
-        params: dict[str, Param] = {
-            one.name: dice.choice(one.choices) for one in entry.settings if one.choices
-        }
-        yield DueFault(at, Fault(kind, None, seconds, params), dice, drawn=True)
-        at += max(settings.every * dice.uniform(0.5, 1.5), (seconds or 0.0) + _BETWEEN)
+        fault = _drawn_fault(_kind(settings.kinds, seed, number), settings, dice)
+        yield DueFault(at, fault, dice, drawn=True)
+        at += max(settings.every * dice.uniform(0.5, 1.5), (fault.seconds or 0.0) + _BETWEEN)
         number += 1
+
+
+def _kind(kinds: Sequence[FaultKind], seed: int, number: int) -> FaultKind:
+    """Return a kind so that each comes once before any comes again: no long drill misses one."""
+    turn, place = divmod(number, len(kinds))
+    return _dice(seed, f"turn {turn}").sample(kinds, len(kinds))[place]
+
+
+def _drawn_fault(kind: FaultKind, settings: Random, dice: random.Random) -> Fault:
+    entry = CATALOGUE[kind]
+    seconds = None
+    # What is over at once by default, but can last, does so every other time.
+    if entry.seconds is not None or (entry.lasts and dice.random() < _LASTS):
+        seconds = round(dice.uniform(settings.shortest, settings.longest), 1)
+    params: dict[str, Param] = {}
+    for one in entry.settings:
+        if one.choices:
+            params[one.name] = dice.choice(one.choices)
+        elif one.span is not None:
+            params[one.name] = round(dice.uniform(*one.span), 2)
+    return Fault(kind, _drawn_target(entry, seconds, dice), seconds, params)
+
+
+def _drawn_target(entry: Entry, seconds: float | None, dice: random.Random) -> str | None:
+    """Return to what a fault is done; None for any worker, and where there is but one choice."""
+    parts = [part for part in entry.parts if part != "service"]
+    if len(parts) > 1 and seconds is None:
+        # Nobody but who made the fault would bring back the only controller.
+        parts = [part for part in parts if part != "controller"]
+    part = dice.choice(parts) if len(parts) > 1 else "worker"
+    return None if part == "worker" else f"{part}-1"
 
 
 def _dice(seed: int, what: str) -> random.Random:

@@ -6,7 +6,7 @@ Instants are seconds since the epoch by Redis' clock, unless they are said to be
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 TERMINAL = frozenset({"succeeded", "failed", "cancelled"})
@@ -125,7 +125,8 @@ class Terms:
     ``bound`` is how long recovery may take. The steady state: nothing waits longer than
     ``start_within`` for a worker, and at most ``backlog`` jobs wait. ``slack`` is how far the
     clocks of Redis and of the jobs may be apart, ``run_twice`` how many jobs several attempts of a
-    run may begin (None: any number).
+    run may begin (None: any number). ``retried_for`` are the causes that an attempt of a work may
+    fail of; any, for one that is not in there.
     """
 
     expected: Mapping[str, frozenset[str]]
@@ -134,3 +135,4 @@ class Terms:
     backlog: int
     slack: float = 0.5
     run_twice: int | None = None
+    retried_for: Mapping[str, frozenset[str]] = field(default_factory=dict)

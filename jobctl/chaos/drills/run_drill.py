@@ -278,4 +278,9 @@ def terms_of(drill: Drill) -> Terms:
         start_within=drill.steady.start_within,
         backlog=drill.steady.backlog,
         run_twice=drill.run_twice_at_most,
+        retried_for={
+            name: frozenset(work.retried_for)
+            for name, work in drill.workload.items()
+            if work.retried_for is not None
+        },
     )
