@@ -56,6 +56,10 @@ class RivalStage:
             words = self.rival.worker.split()
             docker_cli("run", "-d", "--name", name, *_CAPS, *self._common(), *words)
 
+    def ask(self, *words: str) -> Any:
+        """Run a program of the image beside the rival's Redis; return the JSON that it prints."""
+        return last_json(docker_cli("run", "--rm", *self._common(), *words))
+
     def containers(self) -> Mapping[str, str]:
         return {"redis": self._redis, **{name: name for name in self._workers}}
 

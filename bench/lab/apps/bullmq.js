@@ -1,5 +1,6 @@
 // BullMQ: `bullmq.js worker` or the producer's modes of producer.py.
 const { Queue, Worker } = require('/opt/bullmq/node_modules/bullmq')
+const crypto = require('crypto')
 const fs = require('fs')
 const os = require('os')
 
@@ -23,6 +24,13 @@ const jobs = {
     fs.writeSync(log, `s ${n} ${Date.now() / 1000}\n`)
     await sleep(seconds)
     fs.writeSync(log, `e ${n} ${Date.now() / 1000}\n`)
+  },
+  drill: async ({ job, seconds }) => {
+    const log = file('drill.' + me)
+    const attempt = crypto.randomBytes(4).toString('hex')
+    fs.writeSync(log, `begin ${job} ${attempt} ${Date.now() / 1000}\n`)
+    await sleep(seconds)
+    fs.writeSync(log, `end ${job} ${attempt} ${Date.now() / 1000}\n`)
   },
   lasting: async ({ n, seconds }) => {
     fs.writeSync(file('long.' + n), 's')
@@ -94,10 +102,25 @@ async function feed (queue, opts, rate, seconds) {
   return { sent }
 }
 
+async function drill (queue, opts, lasts, rate, seconds, every, lasting) {
+  const kept = file('submits')
+  const began = now()
+  const count = Math.floor(lasts * rate)
+  for (let n = 0; n < count; n++) {
+    await sleep(Math.max(0, began + n / rate - now()))
+    const job = 'drill-' + String(n).padStart(6, '0')
+    const [work, takes] = n % every === 0 ? ['long', lasting] : ['short', seconds]
+    const sent = Date.now() / 1000
+    await queue.add('drill', { job, seconds: takes }, { ...opts, jobId: job })
+    fs.writeSync(kept, `${job} ${work} ${sent} ${Date.now() / 1000}\n`)
+  }
+  return { sent: count }
+}
+
 async function produce (mode, ...numbers) {
   const queue = new Queue('bench', { connection })
   const opts = { removeOnComplete: true }
-  console.log(JSON.stringify(await { load, latency, lasting, feed }[mode](queue, opts, ...numbers)))
+  console.log(JSON.stringify(await { load, latency, lasting, feed, drill }[mode](queue, opts, ...numbers)))
   process.exit(0)
 }
 

@@ -1,12 +1,14 @@
-"""Celery: acknowledged late, so that a lost worker's jobs come back."""
+"""Celery: acknowledged late, so that a lost worker's jobs come back, unless told otherwise."""
 
 import os
 
 from celery import Celery
 from recording import ARGUMENT, URL, clock, count, long
+from recording import drill as _drill
 
 app = Celery("bench", broker=URL)
 options = {}
+_LATE = os.environ.get("LATE", "1") == "1"
 if "VISIBILITY" in os.environ:
     options = {
         "visibility_timeout": int(os.environ["VISIBILITY"]),
@@ -14,8 +16,8 @@ if "VISIBILITY" in os.environ:
         "unacked_restore_throttle": 1,
     }
 app.conf.update(
-    task_acks_late=True,
-    task_reject_on_worker_lost=True,
+    task_acks_late=_LATE,
+    task_reject_on_worker_lost=_LATE,
     task_ignore_result=True,
     worker_prefetch_multiplier=int(os.environ.get("PREFETCH", "64")),
     broker_transport_options=options,
@@ -35,12 +37,17 @@ def latency(sent_at):
 
 
 @app.task
+def drill(job, seconds):
+    _drill(job, seconds)
+
+
+@app.task
 def lasting(number, seconds):
     long(number, seconds)
 
 
 def send(kind, *args):
-    {"noop": noop, "latency": latency, "lasting": lasting}[kind].delay(*args)
+    {"noop": noop, "latency": latency, "drill": drill, "lasting": lasting}[kind].delay(*args)
 
 
 def send_many(count):

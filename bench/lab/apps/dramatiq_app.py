@@ -6,6 +6,7 @@ import dramatiq
 from dramatiq.brokers.redis import RedisBroker
 from recording import ARGUMENT, HOST, clock, count, long
 from recording import brief as _brief
+from recording import drill as _drill
 
 _SETTINGS = {
     name: int(os.environ[name])
@@ -31,11 +32,16 @@ def brief(number, seconds):
 
 
 @dramatiq.actor
+def drill(job, seconds):
+    _drill(job, seconds)
+
+
+@dramatiq.actor
 def lasting(number, seconds):
     long(number, seconds)
 
 
-_ACTORS = {"noop": noop, "latency": latency, "brief": brief, "lasting": lasting}
+_ACTORS = {"noop": noop, "latency": latency, "brief": brief, "drill": drill, "lasting": lasting}
 
 
 def send(kind, *args):

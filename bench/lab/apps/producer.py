@@ -1,5 +1,6 @@
 """`producer.py APP load SINGLE BULK | latency N PAUSE_MIN PAUSE_MAX | lasting N SECONDS |
-feed RATE SECONDS`, which goes on until there is a file `stop` among the recordings.
+feed RATE SECONDS`, which goes on until there is a file `stop` among the recordings |
+`drill FOR RATE SECONDS EVERY LASTING`: of every so many jobs one lasts longer.
 
 Prints one line of JSON. Whoever has a bulk call makes it with 500 jobs at a time.
 """
@@ -70,6 +71,21 @@ def feed(app, rate, seconds):
     return {"sent": sent}
 
 
+def drill(app, lasts, rate, seconds, every, lasting):
+    """Submit, and write down which jobs were, once the queue has said so."""
+    new_id = getattr(app, "new_id", None)
+    with open(f"{FOLDER}/submits", "w", buffering=1) as kept:
+        began = time.time()
+        for number in range(int(lasts * rate)):
+            time.sleep(max(0.0, began + number / rate - time.time()))
+            job = new_id() if new_id else f"drill-{number:06d}"
+            work, takes = ("long", lasting) if number % every == 0 else ("short", seconds)
+            sent = time.time()
+            app.send("drill", job, takes)
+            kept.write(f"{job} {work} {sent:.6f} {time.time():.6f}\n")
+    return {"sent": number + 1}
+
+
 def _recorded():
     return sum(os.path.getsize(name) for name in glob.glob(f"{FOLDER}/lat.*"))
 
@@ -79,5 +95,5 @@ def _cpu():
     return used.ru_utime + used.ru_stime
 
 
-MODES = {"load": load, "latency": latency, "lasting": lasting, "feed": feed}
+MODES = {"load": load, "latency": latency, "lasting": lasting, "feed": feed, "drill": drill}
 main()

@@ -45,6 +45,17 @@ def brief(number, seconds):
     os.write(file, b"e %d %.6f\n" % (number, time.time()))
 
 
+def drill(job, seconds, attempt=None):
+    """A job of a fault drill: a mark at its start and one at its end, each naming the attempt.
+
+    Who is not told which attempt it is makes a name up: the two marks belong together by it.
+    """
+    file, attempt = _file("drill." + _ME), attempt or os.urandom(4).hex()
+    os.write(file, f"begin {job} {attempt} {time.time():.6f}\n".encode())
+    time.sleep(seconds)
+    os.write(file, f"end {job} {attempt} {time.time():.6f}\n".encode())
+
+
 def long(number, seconds):
     """A job that takes its time: one byte at its start, one at its end."""
     os.write(_file(f"long.{number}"), b"s")
