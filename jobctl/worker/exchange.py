@@ -14,7 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 
-from jobctl.queue import Claims, QueueError, UnknownWorker
+from jobctl.queue import Claims, QueueError, Unavailable, UnknownWorker
 
 from .appetite import Appetite
 from .attempt import Attempt, Held
@@ -59,6 +59,8 @@ class Exchange:
         self._outbox = Outbox()
         self._telling: list[Ended] = []
         self._portion = MAX_ENDS
+        # Redis refuses what it is told, and a line has said so: no other one until that is over.
+        self._refused = False
         self._draining = False
         self._closed = False
         self._begun = False
@@ -298,6 +300,10 @@ class Exchange:
             self._retry_at = self._clock() + next(self._waits)
         if isinstance(error, UnknownWorker):
             self._on_unknown()
+        elif not (self._refused or isinstance(error, Unavailable)):
+            # Redis serves, so the heartbeat tells of nothing: this may go on unseen for ever.
+            self._refused = True
+            self._delivery.journal("exchange-refused", untold=len(ends), reason=error)
 
     def _succeeded(
         self, ends: list[Ended], wanted: Wanted | None, claims: Claims | None, woken: bool
@@ -310,6 +316,9 @@ class Exchange:
             self._telling = []
             self._asking = False
             self._portion = min(MAX_ENDS, 2 * self._portion)
+            # Parts of a refused call may go well: it is over when all of it is told.
+            if self._portion == MAX_ENDS or not self._outbox:
+                self._refused = False
             self._waits = pauses()
             self._dispatch.buffer.add(new)
             if wanted is not None and claims is not None:

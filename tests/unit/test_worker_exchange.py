@@ -17,7 +17,6 @@ from jobctl.worker.lane import UNSTARTED, Result
 from jobctl.worker.reporter import Reporter
 from jobctl.worker.slots import Slots
 from tests.support.eventually import eventually
-from tests.support.worker_place import silent
 from tests.support.worker_queue import MemoryQueue, a_job
 
 SUCCESS = Result(Outcome(True), 1)
@@ -40,8 +39,9 @@ class Bench:
         self.held = Held()
         self.rests = 0
         self.unknown = 0
+        self.said: list[str] = []
         self.exchange = Exchange(
-            Delivery(queue, "me", Reporter(queue, "me"), silent, "@me"),
+            Delivery(queue, "me", Reporter(queue, "me"), self._say, "@me"),
             self.slots,
             self.held,
             queues,
@@ -55,6 +55,9 @@ class Bench:
 
     def _on_unknown(self) -> None:
         self.unknown += 1
+
+    def _say(self, event: str, /, **facts: object) -> None:
+        self.said.append(event)
 
     def batch(self, slot: int = 0) -> list[Attempt]:
         """What the slot was given."""
@@ -377,6 +380,54 @@ def test_an_end_that_redis_refuses_keeps_no_other_from_being_told(queue: MemoryQ
     bench.now += 1.0
     bench.exchange.pump()
     assert bench.exchange.untold() == []
+
+
+def test_that_redis_refuses_ends_is_said_once_until_all_are_told(queue: MemoryQueue) -> None:
+    queue.waiting = functions(20)
+    bench = Bench(queue)
+    running = bench.warmed_up()
+    real = queue.finish
+    refused: set[str] = {attempt.job.id for attempt in running}
+
+    def finish(me: str, finishes: Sequence[Finish], **options: object) -> object:
+        if refused & {item.id for item in finishes}:
+            raise QueueError("Redis refused the call: wrong number of arguments.")
+        return real(me, finishes, **options)  # type: ignore[arg-type]
+
+    def pump() -> None:
+        for _ in range(20):
+            bench.now += 1.0
+            bench.exchange.pump()
+
+    queue.finish = finish  # type: ignore[method-assign, assignment]
+    bench.end(running, after=0.01)
+    pump()
+    assert bench.said.count("exchange-refused") == 1
+    # Others go through: one that does not is no news.
+    refused = {running[0].job.id}
+    pump()
+    assert [attempt.job.id for attempt in bench.exchange.untold()] == list(refused)
+    assert bench.said.count("exchange-refused") == 1
+    refused.clear()
+    pump()
+    assert bench.exchange.untold() == []
+    [fresh] = functions(1)
+    queue.add(fresh)
+    bench.exchange.woken()
+    refused.add(fresh.id)
+    bench.end(bench.batch())
+    pump()
+    assert bench.said.count("exchange-refused") == 2
+
+
+def test_that_redis_is_away_is_for_the_heartbeat_to_say(queue: MemoryQueue) -> None:
+    queue.waiting = functions(1)
+    bench = Bench(queue)
+    bench.exchange.begin()
+    queue.set_away(True)
+    bench.end(bench.batch())
+    assert len(bench.exchange.untold()) == 1
+    assert "exchange-refused" not in bench.said
 
 
 def test_who_finds_another_thread_at_it_leaves_and_is_not_forgotten(queue: MemoryQueue) -> None:
