@@ -59,8 +59,10 @@ def test_what_a_crowd_was_told_is_so(lab: Lab) -> None:
         return lab.queue.counts()[Status.SUCCEEDED] >= count
 
     with ExitStack() as stack:
-        producers = [stack.enter_context(one(lab, "producer", n, JOBS)) for n in range(2)]
         workers = [stack.enter_context(one(lab, "worker", n, f"w{n}")) for n in range(3)]
+        # All are at it: one that still starts would be frozen before it can be told to end.
+        eventually(lambda: len(lab.queue.workers()) == 2 * len(workers))
+        producers = [stack.enter_context(one(lab, "producer", n, JOBS)) for n in range(2)]
         eventually(lambda: succeeded(JOBS // 4))
         workers[0].process.kill()
         frozen = workers[1].process
