@@ -102,6 +102,7 @@ class Guard:
         self._settled = threading.Event()
         self._stopped = False
         self._thread = threading.Thread(target=self._run, name="guard", daemon=True)
+        self._told: bool | None = None
         self.acts = False
         """Whether this controller is the one that acts on the engine."""
         self.silence = ""
@@ -169,9 +170,12 @@ class Guard:
         other_acts = self._answer is None and self._is_second and self._other_acts()
         acting = acts(View(self._answer, silent_for, self._is_second, other_acts))
         acting = acting and now - self._moved < _STUCK
+        if acting != self._told:
+            # Also at the start: whoever looks at one that does nothing is to know why.
+            self._told = acting
+            self._say("acts" if acting else "stands-by", holder=self._holder, redis=self.silence)
         if acting != self.acts:
             self.acts = acting
-            self._say("acts" if acting else "stands-by", holder=self._holder, redis=self.silence)
             self._changed()
         elif answered != (self._answer is not None):
             self._changed()

@@ -1,4 +1,4 @@
-"""What the engine told of deaths and starts, until the watchdog takes it up."""
+"""What the engine told of deaths, starts and resumptions, until the watchdog takes it up."""
 
 from __future__ import annotations
 
@@ -42,7 +42,8 @@ class Deaths:
         if event.kind != "container" or instance is None:
             return
         with self._lock:
-            if event.action == "start":
+            if event.action in ("start", "unpause"):
+                # What stood still is as behind as what has just begun.
                 self._started[instance] = event.time
             elif death is not None:
                 self._died.append(Died(instance, event.time, event.exit_code, death))
@@ -65,7 +66,7 @@ class Deaths:
             return min((died.at + AFTER for died in self._died), default=None)
 
     def started(self, rows: Iterable[Container]) -> dict[str, float]:
-        """Return when each of these containers was started, as far as that is known."""
+        """Return when each of these containers was started or resumed, as far as that is known."""
         with self._lock:
             return {
                 name: max(row.created, self._started.get(name, 0.0))

@@ -140,8 +140,8 @@ def counted(
 ) -> tuple[Result, ...]:
     """Return what of the results is to be judged.
 
-    Whatever has just started (``started``: when), for whatever reason, is given as long before
-    its failures count as one that was restarted by the watchdog.
+    Whatever has just started or resumed (``started``: when), for whatever reason, is given as long
+    before its failures count as one that was restarted by the watchdog.
     """
     longest_ago = float("-inf")
     return tuple(

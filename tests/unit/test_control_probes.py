@@ -6,6 +6,7 @@ import pytest
 
 from jobctl.cluster.observed import observe
 from jobctl.control.probes_workers import Look, Running, judged, waiting_in
+from jobctl.control.watchdog_deaths import Deaths
 from jobctl.control.watchdog_model import Result
 from jobctl.control.watchdog_targets import (
     View,
@@ -15,6 +16,7 @@ from jobctl.control.watchdog_targets import (
     probes_of,
     targets_of,
 )
+from jobctl.engine.model import EngineEvent
 from jobctl.queue import Job, QueueInfo, QueueState, Rate, Status, Worker, WorkerStatus
 from tests.support.cluster_in_memory import PROJECT, ClusterInMemory
 
@@ -217,6 +219,17 @@ def test_failures_of_what_has_just_started_do_not_count() -> None:
     assert counted([bad, good], {"a-1": 95.0}, 10.0) == (good,)
     assert counted([bad, good], {"a-1": 90.0}, 10.0) == (bad, good)
     assert counted([bad], {}, 10.0) == (bad,)
+
+
+def test_who_was_resumed_has_just_started(demo: ClusterInMemory) -> None:
+    demo.up()
+    # Made long before anything was heard of it.
+    row = replace(observe(demo.engine, PROJECT).containers["demo-redis-1"], created=1.0)
+    resumed = EngineEvent("container", "unpause", row.id, row.name, row.labels, 50.0)
+    heard = Deaths()
+    assert heard.started([row]) == {"redis-1": 1.0}
+    heard.heard(resumed, None)
+    assert heard.started([row]) == {"redis-1": 50.0}
 
 
 def test_an_instance_is_found_by_its_name(demo: ClusterInMemory) -> None:

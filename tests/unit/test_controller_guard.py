@@ -64,6 +64,8 @@ def test_whoever_stands_by_does_nothing_and_forgets_nothing(
 ) -> None:
     container = short(demo, "worker-1")
     with second():
+        assert eventually(lambda: second.told("stands-by"))
+        assert second.told("acts") == []
         demo.world.crash("demo-worker-1", oom=True)
         demo.engine.kill("demo-worker-2")
         second.look_again(3)
