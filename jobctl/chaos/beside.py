@@ -70,7 +70,7 @@ class Beside:
             engine.start(wanted.name)
             code = records.ended(engine, wanted.name)
             said = b" ".join(engine.logs(wanted.name, tail=_LAST_LINES)).decode("utf-8", "replace")
-        except Exception:
+        except (Exception, KeyboardInterrupt):
             engine.remove(wanted.name, force=True)
             raise
         engine.remove(wanted.name, force=True)

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import random
 import shlex
-import signal
 import time
-from collections.abc import Iterator, Sequence, Set
-from contextlib import contextmanager
+from collections.abc import Sequence, Set
 from dataclasses import asdict
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -152,7 +149,7 @@ def _once(session: Session, name: str, loaded: Drill, seed: int, record: Path | 
     stamp = time.strftime("%Y%m%d-%H%M%S", time.gmtime(session.now()))
     root = record or state.path(session.project).parent / "drills"
     session.client.stats()  # so that a wrong token or address is found before anything is broken
-    with out.progress() as progress, _ends_politely():
+    with out.progress() as progress:
         shown = _Shown(progress)
         where = Where(session.project, session.engine(), session.own_client, out.note, shown.show)
         try:
@@ -174,20 +171,6 @@ class _Shown:
         if glance.second >= self._next:
             self._progress.step(Progressed("drill", glance_line(glance)))
             self._next = glance.second + _PLAIN_EVERY
-
-
-@contextmanager
-def _ends_politely() -> Iterator[None]:
-    """Let SIGTERM end a drill as Ctrl-C does: everything is undone first."""
-
-    def end(_number: int, _frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGTERM, end)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def _of_seed(report: Path, seed: int, runs: int) -> Path:

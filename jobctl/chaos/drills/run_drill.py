@@ -3,25 +3,27 @@
 from __future__ import annotations
 
 import time
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from jobctl.chaos.drills import ledger, surroundings
+from jobctl.chaos.drills import ledger, remains, surroundings
 from jobctl.chaos.drills.drill_file import Drill
 from jobctl.chaos.drills.fault_plan import allowed_by, planned_faults
 from jobctl.chaos.drills.faulting import Faulting
-from jobctl.chaos.drills.history import TERMINAL, History, Listed, Terms
+from jobctl.chaos.drills.history import History, Listed, Terms
 from jobctl.chaos.drills.in_cluster import InCluster
+from jobctl.chaos.drills.interrupts import Interrupts
 from jobctl.chaos.drills.ledger import Ledger
 from jobctl.chaos.drills.loader import Loader
 from jobctl.chaos.drills.recorder import Recorder
+from jobctl.chaos.drills.remains import Claim
 from jobctl.chaos.drills.surroundings import Before, MarksFolder
 from jobctl.chaos.drills.verdict import Verdict, judge
 from jobctl.chaos.drills.where import Glance, Where
-from jobctl.chaos.drills.workload import due_jobs
+from jobctl.chaos.drills.workload import due_jobs, names_of, probe
 from jobctl.client import Client, ClientError
+from jobctl.cluster import owner
 from jobctl.cluster.errors import ClusterError
 from jobctl.engine.errors import EngineError
 from jobctl.queue.ids import new_id
@@ -32,6 +34,8 @@ _CATCH_UP = 30.0
 _FIRST_JOB = 30.0
 # To undo faults and to bring back what they ended, beyond the recovery bound.
 _UNDOING = 30.0
+# Beyond twice what it is to last: as long as it is not known to be dead it may go on.
+_BEYOND = 600.0
 
 
 @dataclass(frozen=True)
@@ -47,28 +51,51 @@ class Done:
 def run_drill(name: str, drill: Drill, seed: int, where: Where, folder: Path) -> Done:
     """Hold a drill once and judge it; what is recorded stays in ``folder``.
 
-    Whatever ends it, also Ctrl-C: faults are undone, and what they ended is brought back. Raises
-    ClusterError, EngineError and ClientError when it could not even begin.
+    Whatever ends it, also Ctrl-C and SIGTERM (in the main thread): faults are undone, what they
+    ended is brought back, and no job of the drill goes on. Raises ClusterError, EngineError and
+    ClientError when it could not even begin.
     """
-    before = surroundings.look(where.engine, where.project)
-    client = where.connect()
-    marks = MarksFolder(where.engine, where.project, new_id().lower())
-    marks.make()
+    with Interrupts() as interrupts:
+        with interrupts.heard():
+            remains.clear_the_way(where.engine, where.project, where.connect)
+            before = surroundings.look(where.engine, where.project)
+            client = where.connect()
+        marks = MarksFolder(where.engine, where.project, new_id().lower())
+        claim = Claim(owner.current(), time.time() + _longest(drill), names_of(drill))
+        try:
+            marks.make(claim)
+            return _Run(
+                name,
+                drill,
+                seed,
+                where=where,
+                client=client,
+                marks=marks,
+                before=before,
+                folder=folder,
+                interrupts=interrupts,
+            ).go()
+        finally:
+            _clear_up(where, client, marks, claim)
+            client.close()
+
+
+def _longest(drill: Drill) -> float:
+    """Return more seconds than a drill lasts, whatever happens in it."""
+    return 2 * (drill.lasts + drill.recover_within) + _BEYOND
+
+
+def _clear_up(where: Where, client: Client, marks: MarksFolder, claim: Claim) -> None:
+    """End what jobs have not ended, and remove what all left; say when that is not possible."""
     try:
-        return _Run(
-            name,
-            drill,
-            seed,
-            where=where,
-            client=client,
-            marks=marks,
-            before=before,
-            folder=folder,
-        ).go()
-    finally:
-        with suppress(EngineError, ClusterError):
-            marks.remove()
-        client.close()
+        ended = remains.end_jobs(client, claim.names, marks.path)
+        marks.remove()
+    except (EngineError, ClusterError, ClientError) as error:
+        # With its folder it is found again.
+        where.say(f"Something of the drill is left: {error} Try: jobctl chaos heal")
+    else:
+        if ended:
+            where.say(f"jobs that had not ended were cancelled: {ended}")
 
 
 class _Run:
@@ -85,11 +112,14 @@ class _Run:
         marks: MarksFolder,
         before: Before,
         folder: Path,
+        interrupts: Interrupts,
     ) -> None:
         self._name, self._drill, self._seed = name, drill, seed
         self._where, self._client = where, client
         self._marks, self._before = marks, before
-        position, self._offset = self._first_answer()
+        self._interrupts = interrupts
+        with interrupts.heard():
+            position, self._offset = self._first_answer()
         self._ledger = Ledger(folder)
         self._recorder = Recorder(client, position, self._ledger.events)
         jobs = due_jobs(drill, seed, marks.path)
@@ -108,7 +138,7 @@ class _Run:
         A cluster that does not even run this job is none to hold a drill in.
         """
         sent = time.time()
-        job = self._client.submit({"argv": ["true"], "name": "drill/first"})
+        job = self._client.submit(probe("first", self._marks.path))
         middle = (sent + time.time()) / 2
         at = ledger.instant(str(job["submitted_at"]))
         ended = self._client.job(job["id"], wait=_FIRST_JOB)
@@ -119,19 +149,21 @@ class _Run:
 
     def go(self) -> Done:
         """Hold the drill."""
-        self._began = time.time()
-        self._recorder.start()
         try:
-            self._loader.start(self._began)
-            self._faulting.start(self._began)
-            self._wait_for_the_end()
-            # Before anything is put back: what nobody would ever have moved must not move now.
-            about = self._write_down()
+            with self._interrupts.heard():
+                self._began = time.time()
+                self._recorder.start()
+                self._loader.start(self._began)
+                self._faulting.start(self._began)
+                self._wait_for_the_end()
+                # Before anything is put back: what nobody would ever have moved must not move now.
+                about = self._write_down()
         except BaseException:
-            self._break_off()
+            self._where.say("broken off: everything is undone first")
             raise
         finally:
             left = self._put_back()
+            self._recorder.stop()
         return self._judged(about, left)
 
     # -- while it goes on
@@ -192,16 +224,6 @@ class _Run:
         )
         return failed + restored
 
-    def _break_off(self) -> None:
-        """Cancel what an interrupted drill leaves in the queues."""
-        self._loader.stop()
-        self._recorder.stop()
-        with suppress(ClientError):
-            found = self._client.statuses(self._loader.sent)
-            for job, row in found.items():
-                if row is not None and row["status"] not in TERMINAL:
-                    self._client.cancel(job)
-
     def _write_down(self) -> dict[str, Any]:
         """Complete the ledger but for its last file, whose content is returned."""
         self._loader.stop()
@@ -238,7 +260,7 @@ class _Run:
         One more job is submitted: when that is recorded, so is everything before it.
         """
         try:
-            last = self._client.submit({"argv": ["true"], "name": "drill/last"})
+            last = self._client.submit(probe("last", self._marks.path))
         except ClientError as error:
             return [f"whether the recording is complete could not be found out: {error}"]
         if self._recorder.wait_for(last["id"], _CATCH_UP):

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, cast
 
+from jobctl.chaos.drills import remains
 from jobctl.chaos.drills.history import Fleet, Mark, Refused
 from jobctl.chaos.inject import live_faults
 from jobctl.cluster import labels
@@ -18,7 +19,6 @@ from jobctl.engine.errors import EngineError
 from jobctl.engine.model import Container
 from jobctl.engine.protocol import Engine
 
-JOBS = "/jobctl/jobs"
 _PAUSE = 0.5
 _STALE = ("end-refused", "lease-lost")
 
@@ -34,16 +34,18 @@ class MarksFolder:
     @property
     def path(self) -> str:
         """Where it is, in every worker."""
-        return f"{JOBS}/{self._name}"
+        return f"{remains.JOBS}/{self._name}"
 
-    def make(self) -> None:
-        """Make it; raises NotUp when there is no worker to do it through."""
+    def make(self, claim: remains.Claim) -> None:
+        """Make it, and say whose it is; raises NotUp when there is no worker to do it through."""
         workers = _workers(self._engine, self._project)
         if not workers:
             raise NotUp(f"The cluster {self._project} has no workers.", "jobctl up")
-        # Every job is a user of its own.
-        folder = pack([File(self._name, None, 0, 0, 0o777)])
-        self._engine.put_archive(workers[0].id, JOBS, folder)
+        files = [
+            File(self._name, None, 0, 0, 0o777),  # every job is a user of its own
+            File(f"{self._name}/{remains.CLAIM}", claim.encoded(), 0, 0, 0o644),
+        ]
+        self._engine.put_archive(workers[0].id, remains.JOBS, pack(files))
 
     def collect(self) -> list[Mark]:
         """Return all marks; raises ClusterError when no worker gives access to them."""
@@ -56,10 +58,7 @@ class MarksFolder:
 
     def remove(self) -> None:
         """Remove it; it stays when no worker runs."""
-        for row in _workers(self._engine, self._project):
-            if row.state == "running":
-                self._engine.execute(row.id, ("rm", "-rf", self.path))
-                return
+        remains.remove(self._engine, self._project, self.path)
 
 
 def _marks(text: bytes) -> Iterator[Mark]:
@@ -107,7 +106,8 @@ class Before:
         other = [
             f"{name} is {now[name]}, and was {state}"
             for name, state in self.states.items()
-            if now.get(name, state) != state
+            # One that was on its way back when the drill began is no damage.
+            if now.get(name, state) not in (state, "running")
         ]
         return gone + more + other
 

@@ -56,6 +56,27 @@ class DueJob:
     spec: Mapping[str, Any]
 
 
+def names_of(drill: Drill) -> tuple[str, ...]:
+    """Return how the jobs of a drill are named."""
+    return (_name("first"), *map(_name, drill.workload), _name("last"))
+
+
+def probe(which: str, folder: str) -> dict[str, Any]:
+    """Return a job that does nothing: the `first` of a drill, or its `last`."""
+    return {"argv": ["true", folder], "name": _name(which)}
+
+
+def is_of(job: Mapping[str, Any], folder: str) -> bool:
+    """Tell whether a job, as the master shows it, is of the drill with such a folder."""
+    args = job["args"]
+    given = args[-1] if isinstance(args, list) and args else None
+    return folder in job["argv"] or (isinstance(given, dict) and given.get("folder") == folder)
+
+
+def _name(work: str) -> str:
+    return f"drill/{work}"
+
+
 def due_jobs(drill: Drill, seed: int, folder: str) -> Iterator[DueJob]:
     """Yield the jobs of a drill by when they are due, as long as the load lasts.
 
@@ -83,7 +104,7 @@ def _flow(
 
 def _job(at: float, name: str, work: Work, seconds: float, folder: str) -> DueJob:
     made = new_id()
-    spec: dict[str, Any] = {"id": made, "name": f"drill/{name}", "queue": work.queue}
+    spec: dict[str, Any] = {"id": made, "name": _name(name), "queue": work.queue}
     if work.timeout is not None:
         spec["timeout"] = work.timeout
     if work.max_attempts > 1:

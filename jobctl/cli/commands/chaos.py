@@ -60,8 +60,12 @@ def _list_live(session: Session) -> None:
 
 
 def heal(session: Session) -> None:
-    """Undo everything that is still alive, whoever made it and however that ended."""
+    """Undo everything that is still alive, whoever made it and however that ended.
+
+    Of drills that were killed, also the jobs are cancelled, and their folders are removed.
+    """
     from jobctl.chaos import inject  # noqa: PLC0415
+    from jobctl.chaos.drills import remains  # noqa: PLC0415
 
     engine, project = session.engine(), session.project
     found = {one.id: one for one in inject.live_faults(engine, project)}
@@ -69,7 +73,10 @@ def heal(session: Session) -> None:
     lines = [
         f"undone: {_named(found[one])}" if one in found else f"undone: {one}" for one in undone
     ]
-    session.out.result({"undone": list(undone)}, "\n".join(lines) or "nothing to undo")
+    cleared = remains.clear(engine, project, session.own_client, session.now)
+    lines += [f"cleared: what a drill left in {folder}" for folder in cleared]
+    data = {"undone": list(undone), "cleared": list(cleared)}
+    session.out.result(data, "\n".join(lines) or "nothing to undo")
 
 
 def _make(session: Session, fault: Fault, allowed: Allowed, *, dry_run: bool) -> None:

@@ -4,10 +4,12 @@ import signal
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 
 from jobctl.chaos.inject import live_faults
 from jobctl.engine.model import Container
+from tests.support.eventually import eventually
 from tests.support.live import LiveCluster
 
 # What a busy machine can do, too.
@@ -29,9 +31,26 @@ def leaves_no_marks(cluster: LiveCluster) -> bool:
     return found.output == b""
 
 
-def drill(cluster: LiveCluster, name: str, lasts: str, faults: list[dict[str, Any]]) -> Path:
+def open_jobs(cluster: LiveCluster) -> list[str]:
+    """Return the names of the jobs that have not ended."""
+    statuses = ("blocked", "scheduled", "queued", "claimed", "running")
+    return [job["name"] for one in statuses for job in cluster.client.jobs(status=one)["jobs"]]
+
+
+# More than there are slots, and none of them ends by itself while a test lasts.
+TOO_MANY = {"many": {"kind": "sleep", "rate": "100/s", "count": 50, "takes": "10m"}}
+
+
+def drill(
+    cluster: LiveCluster,
+    name: str,
+    lasts: str,
+    faults: list[dict[str, Any]],
+    more: dict[str, Any] | None = None,
+) -> Path:
     path = cluster.folder / f"{name}.yaml"
     workload = {
+        **(more or {}),
         "shells": {"kind": "sleep", "rate": "2/s", "takes": "200ms"},
         "functions": {"kind": "function", "rate": "2/s", "takes": "50ms"},
         "failing": {
@@ -69,10 +88,13 @@ def test_a_worker_is_killed_and_the_verdict_is_pass(standing: LiveCluster) -> No
     assert leaves_no_marks(standing)
 
 
-def test_a_drill_that_is_broken_off_undoes_everything(standing: LiveCluster) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL], ids=["SIGINT", "SIGKILL"])
+def test_a_drill_that_is_broken_off_leaves_nothing(
+    standing: LiveCluster, number: signal.Signals
+) -> None:
     before = state(standing)
     faults = [{"at": "0s", "fault": "pause-worker", "target": "worker-3", "lasts": "100s"}]
-    path = drill(standing, "broken-off", "100s", faults)
+    path = drill(standing, "broken-off", "100s", faults, TOO_MANY)
     running = standing.spawn("chaos", "drill", str(path))
     assert running.stderr is not None
     said = ""
@@ -83,12 +105,18 @@ def test_a_drill_that_is_broken_off_undoes_everything(standing: LiveCluster) -> 
     assert standing.container("worker-3") in {
         name for name, (found, _) in state(standing).items() if found == "paused"
     }, said
-    running.send_signal(signal.SIGINT)
+    eventually(lambda: standing.client.jobs(name="drill/many", status="queued")["jobs"])
+    running.send_signal(number)
     _, rest = running.communicate(timeout=180)
-    assert running.returncode == 130, said + rest
-    assert "Broken off" in rest
+    if number == signal.SIGKILL:
+        assert not leaves_no_marks(standing)
+        healed = standing.run("chaos", "heal").out
+        assert "undone: pause-worker worker-3" in healed
+        assert "cleared: what a drill left in /jobctl/jobs/drill-" in healed
+    else:
+        assert running.returncode == 130, said + rest
+        assert "Broken off" in rest
     assert live_faults(standing.engine, standing.project) == ()
     assert state(standing) == before
     assert leaves_no_marks(standing)
-    # Nothing of it is left in the queues either.
-    assert not standing.client.jobs(status="queued")["jobs"]
+    assert open_jobs(standing) == []
