@@ -40,6 +40,22 @@ def keep_running(wanted: Desired, seen: Observed, config: "Config") -> Desired:
     return with_replicas(wanted, kept)
 
 
+def rulings(config: "Config", orders: Mapping[str, Order]) -> list[str]:
+    """Return a sentence with the next command for each pool that an operator ruled about."""
+    found = []
+    for name in pools_of(config):
+        order, service = orders.get(name, Order()), names.worker_service(name)
+        bounds = (("min", order.minimum), ("max", order.maximum))
+        if said := " and ".join(f"{which} {count}" for which, count in bounds if count is not None):
+            found.append(
+                f"{service} is scaled with {said}, whatever cluster.yaml says, until: "
+                f"jobctl autoscale set {service} --reset"
+            )
+        if order.paused:
+            found.append(f"{service} is not scaled until: jobctl autoscale resume {service}")
+    return found
+
+
 def check_not_autoscaled(config: "Config", orders: Mapping[str, Order], pool: str) -> None:
     """Raise ClusterError for a pool whose number of workers is the controller's to decide."""
     if pool in pools_of(config) and not orders.get(pool, Order()).paused:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class UpReport:
-    """What `up` did. ``overrides`` are the replicas that `scale` set and that were kept.
+    """What `up` did. ``overrides`` are the replicas that `scale` set and that hold.
 
     ``done`` are all actions in the order in which they ended, ``notes`` are for the user.
     ``rounds`` counts how often the plan was made: more than once when another command worked on
@@ -70,7 +70,7 @@ def up(
         run.await_ready(run.expected)
     run.tidy_images()
     torn = torn_at_start(engine, config.name) if wait and not run.made_volume("redis") else ""
-    notes = (torn,) if torn else ()
+    notes = (*run.rulings, *((torn,) if torn else ()))
     seconds = time.monotonic() - began
     url, done = run.connection.url, tuple(run.done)
     return UpReport(config.name, done, notes, rounds, url, run.overrides, seconds)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from jobctl.cluster import names, state
 from jobctl.cluster.action import Action, Plan
-from jobctl.cluster.autoscaled import keep_running
+from jobctl.cluster.autoscaled import keep_running, pools_of, rulings
 from jobctl.cluster.desired import Desired, desired
 from jobctl.cluster.errors import ClusterError, MasterSilent, Overtaken
 from jobctl.cluster.events import OnEvent
@@ -54,6 +54,7 @@ class UpRun:
         self.rolls = False
         self.done: list[Action] = []
         self.overrides: dict[str, int] = {}
+        self.rulings: list[str] = []
         self.expected: set[str] = set()
         self.connection = Connection(names.url(config.master.port), "")
 
@@ -102,7 +103,9 @@ class UpRun:
         # Only once: what `scale` sets while workers are replaced is kept.
         self._reset_scale = False
         self.rolls = bool(rolling(wanted, seen))
-        self.overrides = dict(wanted.spec.overrides)
+        autoscaled = pools_of(self._config)
+        self.overrides = {p: n for p, n in wanted.spec.overrides.items() if p not in autoscaled}
+        self.rulings = rulings(self._config, seen.orders)
         self.expected = _expected(seen, found)
         secrets = outcome.secrets or (seen.stored.secrets if seen.stored else None)
         if secrets is not None:

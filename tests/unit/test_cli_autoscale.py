@@ -46,6 +46,17 @@ def test_status_shows_what_is_wanted_and_why(demo: ClusterInMemory, parts: FakeP
     assert pool["since"] == "2026-01-31T11:59:51.000Z"
 
 
+def test_what_was_decided_before_a_ruling_is_not_told_as_the_reason(
+    demo: ClusterInMemory, parts: FakeParts
+) -> None:
+    up(demo)
+    decided()
+    run("autoscale", "pause", "worker", parts=parts)
+    assert run("autoscale", "status", parts=parts).out.split("paused")[1].strip() == (
+        "nothing decided yet"
+    )
+
+
 def test_a_silent_controller_is_told(demo: ClusterInMemory, parts: FakeParts) -> None:
     up(demo)
     assert "no controller was heard of yet" in run("autoscale", "status", parts=parts).err

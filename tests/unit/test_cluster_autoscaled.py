@@ -55,6 +55,21 @@ def test_what_an_operator_ruled_goes_before_the_file(demo: ClusterInMemory) -> N
     assert demo.mutations() == []
 
 
+def test_up_tells_of_what_an_operator_ruled(demo: ClusterInMemory) -> None:
+    assert demo.up(settings()).notes == ()
+    image = demo.world.boxes["demo-master-1"].spec.image
+    give(demo.engine, PROJECT, image, "default", Order(paused=True, minimum=1, maximum=9))
+    demo.scale({"default": 5})
+    report = demo.up(settings())
+    assert report.notes == (
+        "worker is scaled with min 1 and max 9, whatever cluster.yaml says, until: "
+        "jobctl autoscale set worker --reset",
+        "worker is not scaled until: jobctl autoscale resume worker",
+    )
+    # What `scale` said while it was paused holds for no `up`.
+    assert report.overrides == {}
+
+
 def test_a_pool_that_was_not_autoscaled_before_begins_within_its_bounds(
     demo: ClusterInMemory,
 ) -> None:

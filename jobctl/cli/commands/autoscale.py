@@ -66,7 +66,7 @@ def status(session: Session) -> None:
                 str(high),
                 pool.target(),
                 "paused" if pool.order.paused else "on",
-                decided.reason if decided else "nothing decided yet",
+                _why(pool, decided),
             )
         )
         found.append(_data(name, pool, decided))
@@ -165,6 +165,13 @@ def _pools(session: Session) -> tuple[dict[str, _Scaled], str]:
 
 def _up(seen: Any, pool: str) -> int:
     return sum(1 for row in seen.pool(pool).values() if row.state == "running")
+
+
+def _why(pool: _Scaled, decided: PoolState | None) -> str:
+    if decided is None or decided.paused != pool.order.paused:
+        # Until its next round a controller does not know of what was just ruled.
+        return "nothing decided yet"
+    return decided.reason
 
 
 def _data(name: str, pool: _Scaled, decided: PoolState | None) -> dict[str, Any]:
