@@ -176,6 +176,11 @@ def test_a_soak_mixes_all_that_can_be_mixed_and_hits_every_part() -> None:
         entry = CATALOGUE[fault.kind]
         assert fault.seconds is None or entry.lasts
         assert fault.params.keys() <= {one.name for one in entry.settings}
+        assert (fault.target, fault.params.get("from")) not in (
+            ("redis-1", "redis"),
+            ("redis-1", "master"),
+            ("master-1", "master"),
+        )
 
 
 @pytest.mark.parametrize("seed", range(1, 6))

@@ -255,9 +255,18 @@ def test_a_fault_that_stays_refused_is_told(kept: Ledger) -> None:
     assert [fault.problem for fault in _read_back(kept).faults] == ["there is no such worker"]
 
 
-def test_a_fault_at_random_that_is_refused_is_left_out(kept: Ledger) -> None:
+def test_a_fault_at_random_waits_a_little_for_an_earlier_one_to_be_over(kept: Ledger) -> None:
     made = Made()
-    made.refuse = [ClusterError("too much", "")]
+    made.refuse = [ClusterError("too much", ""), ClusterError("too much", "")]
+    said: list[str] = []
+    assert faulting(made, kept, KILL, drawn=True, said=said).join(PATIENCE)
+    assert made.done == ["make kill-worker"]
+    assert said == ["kill-worker of worker-1"]
+
+
+def test_a_fault_at_random_that_stays_refused_is_left_out(kept: Ledger) -> None:
+    made = Made()
+    made.refuse = [ClusterError("too much", "")] * 20
     said: list[str] = []
     assert faulting(made, kept, KILL, drawn=True, said=said).join(PATIENCE)
     assert said == ["kill-worker is left out: too much"]

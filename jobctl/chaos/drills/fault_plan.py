@@ -73,13 +73,17 @@ def _drawn_fault(kind: FaultKind, settings: Random, dice: random.Random) -> Faul
     # What is over at once by default, but can last, does so every other time.
     if entry.seconds is not None or (entry.lasts and dice.random() < _LASTS):
         seconds = round(dice.uniform(settings.shortest, settings.longest), 1)
+    target = _drawn_target(entry, seconds, dice)
     params: dict[str, Param] = {}
     for one in entry.settings:
         if one.choices:
-            params[one.name] = dice.choice(one.choices)
+            # Nobody can be cut off from himself; Redis asks nobody, so it is cut off from all.
+            itself = (target or "").removesuffix("-1")
+            fit = one.choices[:1] if itself == "redis" else one.choices
+            params[one.name] = dice.choice([each for each in fit if each != itself])
         elif one.span is not None:
             params[one.name] = round(dice.uniform(*one.span), 2)
-    return Fault(kind, _drawn_target(entry, seconds, dice), seconds, params)
+    return Fault(kind, target, seconds, params)
 
 
 def _drawn_target(entry: Entry, seconds: float | None, dice: random.Random) -> str | None:

@@ -15,6 +15,8 @@ from jobctl.cluster.errors import ClusterError
 from jobctl.engine.errors import EngineError
 
 _PAUSE = 1.0
+# For how long one at random is tried again: then the next one is due, and it is left out.
+_PATIENCE = 10.0
 
 
 class Chaos(Protocol):
@@ -32,7 +34,8 @@ class Chaos(Protocol):
 class Faulting:
     """A thread that makes faults. Whatever ends it, `undo_all` undoes what is alive.
 
-    One of the timeline that is refused is tried again for ``patience`` seconds.
+    One of the timeline that is refused is tried again for ``patience`` seconds, one at random for
+    a little.
     """
 
     def __init__(
@@ -132,13 +135,14 @@ class Faulting:
         try:
             made = self._chaos.inject(due)
         except (ClusterError, EngineError) as error:
-            if due.drawn:
-                self._say(f"{fault.kind} is left out: {error}")
-            elif since < self._began + due.at + self._patience:
-                # Perhaps what an earlier one ended is not back yet.
+            patience = _PATIENCE if due.drawn else self._patience
+            if since < self._began + due.at + patience:
+                # Perhaps an earlier one is not quite over, or what it ended is not back yet.
                 again = since + _PAUSE - self._began
                 self._count += 1
                 heapq.heappush(self._due, (again, self._count, due))
+            elif due.drawn:
+                self._say(f"{fault.kind} is left out: {error}")
             else:
                 self._note(str(fault.kind), fault.target or "", since, since, str(error))
                 self._say(f"{fault.kind} could not be made: {error}")
