@@ -5,14 +5,14 @@ Their names are made of the fault's id, so that whoever undoes it finds them.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from jobctl.chaos import records, turns
 from jobctl.chaos.errors import NotPossible
 from jobctl.chaos.making import MARK
 from jobctl.cluster import labels, names, owner
-from jobctl.engine.model import ContainerSpec, Mount
+from jobctl.engine.model import Container, ContainerSpec, Mount
 from jobctl.engine.protocol import Engine
 
 _MB = 1024 * 1024
@@ -92,6 +92,22 @@ class Beside:
                 return
         reason = " ".join(said.decode("utf-8", "replace").split()[-40:])
         raise NotPossible(f"{wanted.name} ended: {reason}.", "jobctl chaos list")
+
+
+def orphans(rows: Iterable[Container], alive: Collection[str]) -> list[Container]:
+    """Return such containers of faults that are over (``alive`` are the ids of the others).
+
+    ``rows`` have to be looked up before ``alive``: a fault is recorded before anything is made.
+    """
+    return [
+        row
+        for row in rows
+        # Instances can bear the mark, too: those are undone otherwise.
+        if MARK in row.labels
+        and labels.INSTANCE not in row.labels
+        and row.labels[MARK] not in alive
+        and turns.is_abandoned(row)
+    ]
 
 
 def name_of(project: str, fault: str, what: str = "") -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from jobctl.chaos import records
+from jobctl.chaos import beside, records
 from jobctl.chaos.fault import BEING_MADE, LiveFault
 from jobctl.chaos.records import Records
 from jobctl.chaos.restoring import Wound, restore
@@ -50,5 +50,9 @@ def heal(engine: Engine, project: str) -> tuple[str, ...]:
             undone.append(live.id)
     if errors:
         raise errors[0]
+    rows = engine.containers(labels.of_project(project))
+    alive = {live.id for live in records.read(engine, project, rows)}
+    for row in beside.orphans(rows, alive):
+        engine.remove(row.id, force=True)
     records.sweep(engine, project, image)
     return tuple(undone)

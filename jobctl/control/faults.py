@@ -8,6 +8,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
+from jobctl.chaos.beside import orphans
 from jobctl.chaos.fault import LiveFault
 from jobctl.chaos.records import carrier
 from jobctl.chaos.turns import is_abandoned
@@ -59,6 +60,8 @@ class Faults:
         if held is not None and is_abandoned(held):
             self._engine.remove(held.id, force=True)  # its maker died over it
         found = self._place.faults(self._engine, seen)
+        for row in orphans(seen.containers.values(), {live.id for live in found}):
+            self._engine.remove(row.id, force=True)
         self.left_alone = frozenset(live.instance for live in found if live.instance)
         for live in found:
             if live.id not in self._told:

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from jobctl.chaos import records
+from jobctl.chaos.beside import Beside
 from jobctl.chaos.catalogue import CATALOGUE
 from jobctl.chaos.errors import NotPossible
 from jobctl.chaos.fault import Fault, FaultKind, Instant, LiveFault
@@ -120,6 +121,27 @@ def test_whoever_dies_between_any_two_calls_heal_restores_the_world(
             heal(demo.engine, PROJECT)
             assert whole(demo) == before, f"after a death at call {step}"
         assert step > 8
+
+
+def test_ctrl_c_while_a_container_does_its_work_leaves_neither(up: ClusterInMemory) -> None:
+    before = whole(up)
+    up.world.fail("start", error=KeyboardInterrupt())
+    with pytest.raises(KeyboardInterrupt):
+        make_fault(up, Fault(K.PARTITION, "worker-2", params={"from": "redis"}))
+    assert whole(up) == before
+
+
+def test_what_undid_a_fault_that_is_over_is_removed_when_its_owner_died(
+    up: ClusterInMemory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before, fault = whole(up), "01ARZ3NDEKTSV4RRFFQ69G5FAV"
+    image = up.engine.containers({})[0].image
+    up.engine.create(Beside(up.engine, PROJECT, fault, image).spec("true"))
+    heal(up.engine, PROJECT)
+    assert whole(up) != before
+    monkeypatch.setattr(owner, "is_gone", lambda _owner: True)
+    heal(up.engine, PROJECT)
+    assert whole(up) == before
 
 
 def test_whoever_finds_his_fault_undone_while_he_makes_it_undoes_the_rest(

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from jobctl.chaos.beside import Beside
 from jobctl.chaos.fault import Allowed, Fault, FaultKind, LiveFault
 from jobctl.chaos.inject import inject, live_faults, undo
 from jobctl.cluster import owner
@@ -93,6 +94,19 @@ def test_what_a_maker_of_faults_left_when_he_died_is_removed(
         assert "demo-faults" in demo.states()
         monkeypatch.setattr(owner, "is_gone", lambda _owner: True)
         eventually(lambda: "demo-faults" not in demo.states())
+
+
+def test_what_a_fault_that_is_over_was_undone_with_is_removed_when_its_owner_died(
+    demo: ClusterInMemory, control: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    image = demo.engine.containers({})[0].image
+    wanted = Beside(demo.engine, PROJECT, "01ARZ3NDEKTSV4RRFFQ69G5FAV", image).spec("true")
+    demo.engine.create(wanted)
+    with control():
+        control.look_again(2)
+        assert wanted.name in demo.states()
+        monkeypatch.setattr(owner, "is_gone", lambda _owner: True)
+        eventually(lambda: wanted.name not in demo.states())
 
 
 def test_a_controller_that_stands_by_undoes_nothing(
