@@ -15,7 +15,7 @@ def run(work: Path, gauge: Gauge) -> str:
     """Return the report of both durabilities."""
     lines = [f"single submits over HTTP, {_SUBMITS} one after the other:"]
     for durability in ("strict", "fast"):
-        stage = OurStage(work, durability, port=18477)
+        stage = OurStage(work, durability, port=18477, label=f"http-{durability}")
         try:
             lines.append(f"- {durability}: {_measure(stage, gauge)}")
         finally:

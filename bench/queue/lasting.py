@@ -17,7 +17,8 @@ _RIVALS = {
 
 def run(work: Path, image: str) -> str:
     """Return how often each of the jobs began and ended, one line a contestant."""
-    stages: dict[str, Contestant] = {"jobctl (lease 10 s)": OurStage(work, "strict", port=18479)}
+    ours = OurStage(work, "strict", port=18479, label="lasting")
+    stages: dict[str, Contestant] = {"jobctl (lease 10 s)": ours}
     for name, (rival, environment, setting) in _RIVALS.items():
         stages[f"{name} ({setting})"] = RivalStage(tuned(rival, environment), image)
     lines = [f"{_JOBS} jobs of {_SECONDS} s, no fault, looked at after {_WAIT} s:"]
