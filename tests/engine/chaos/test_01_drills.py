@@ -32,13 +32,14 @@ def leaves_no_marks(cluster: LiveCluster) -> bool:
 
 
 def open_jobs(cluster: LiveCluster) -> list[str]:
-    """Return the names of the jobs that have not ended."""
+    """Return the names of the jobs of drills that have not ended."""
     statuses = ("blocked", "scheduled", "queued", "claimed", "running")
-    return [job["name"] for one in statuses for job in cluster.client.jobs(status=one)["jobs"]]
+    found = [job["name"] for one in statuses for job in cluster.client.jobs(status=one)["jobs"]]
+    return [name for name in found if name.startswith("drill/")]
 
 
 # More than there are slots, and none of them ends by itself while a test lasts.
-TOO_MANY = {"many": {"kind": "sleep", "rate": "100/s", "count": 50, "takes": "10m"}}
+TOO_MANY: dict[str, Any] = {"many": {"kind": "sleep", "rate": "100/s", "count": 50, "takes": "10m"}}
 
 
 def drill(
