@@ -19,6 +19,9 @@ Trouble = Literal["checks", "death", "condition"]
 MOST = 50
 """Findings and remedies of one incident that are kept: the first, and the newest."""
 
+_SAME = 60.0
+"""Seconds by which two controllers may differ on when the same thing happened."""
+
 _SHORT: Mapping[Kind, Trouble] = {
     "unhealthy": "checks",
     "death": "death",
@@ -64,6 +67,20 @@ class Book:
                 self._kept.end_open(self._clock())
             except OSError as error:
                 self._say("not-kept", reason=str(error))
+
+    def resumes(self, instance: str, check: str, at: float) -> bool:
+        """Go on with what an earlier controller gave up for a condition; False: it is news."""
+        with self._lock:
+            if instance in self._open:
+                return False
+            mine = (each for each in self._kept.newest() if each.instance == instance)
+            last = next(mine, None)
+            if last is None or last.outcome != "gave-up":
+                return False
+            if not any(f.check == check and abs(f.at - at) < _SAME for f in last.findings):
+                return False
+            self._open[instance] = _Open(last, {"condition"}, {"condition", _SHORT[last.kind]})
+            return True
 
     def forget(self) -> None:
         """Keep nothing open here: another controller does."""

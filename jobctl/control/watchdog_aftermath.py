@@ -35,10 +35,18 @@ class Aftermath:
         self, view: View, died: Collection[Died], started: Mapping[str, float]
     ) -> float | None:
         """Note what is new and what is over; return when the next death may be over."""
+        self._resume(view.conditions)
         for each in died:
             self._tell_death(view, each)
         self._tell_conditions(view.conditions)
         return self._end_deaths(view, started)
+
+    def _resume(self, conditions: Collection[Condition]) -> None:
+        """Know again what an earlier controller gave up: it has told of that."""
+        for each in conditions:
+            is_new = each.instance not in self._conditions and each.name in _FINAL
+            if is_new and self._book.resumes(each.instance, each.name, each.since):
+                self._conditions[each.instance] = each
 
     def _tell_death(self, view: View, died: Died) -> None:
         wanted = instance_named(view, died.instance)

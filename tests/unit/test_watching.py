@@ -274,6 +274,27 @@ def test_the_last_death_before_it_is_given_up_is_told_first(
     assert [finding.check for finding in incident.findings] == ["died", "CrashLoop"]
 
 
+def test_the_next_controller_does_not_tell_again_of_what_was_given_up(watched: Watched) -> None:
+    up(watched, enabled=False)
+    watched.deaths["demo-api-1"] = Death(Cause.EXIT, "ended with exit code 3")
+    loop = Condition("CrashLoop", "api-1", 5.0, "It ended 3 times.", "jobctl incidents")
+    with watched():
+        watched.cluster.world.crash("demo-api-1", 3)
+        eventually(lambda: watched.told("finding"))
+        watched.conditions = (loop,)
+        watched.incident("api-1", "gave-up")
+    told = [event for event, _ in watched.said]
+    # It had heard of the same death a moment later.
+    watched.conditions = (replace(loop, since=5.3),)
+    with watched():
+        watched.cluster.world.crash("demo-api-1", 3)
+        eventually(lambda: len(watched.incidents()[0].findings) == 3)
+        assert [event for event, _ in watched.said] == told
+        watched.conditions = ()
+        watched.incident("api-1", "recovered")
+    assert len(watched.incidents()) == 1
+
+
 def test_a_receiver_is_told_and_a_dead_one_holds_up_nothing(watched: Watched) -> None:
     watched.secret = b"s"
     with WebhookReceiver() as receiver:
