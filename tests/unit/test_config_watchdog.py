@@ -4,7 +4,15 @@ from pathlib import Path
 
 import pytest
 
-from jobctl.config import Config, ConfigError, Webhook, loads, resolved_yaml, signing_secret
+from jobctl.config import (
+    Config,
+    ConfigError,
+    Webhook,
+    idle_settings,
+    loads,
+    resolved_yaml,
+    signing_secret,
+)
 from tests.support.config_problems import problems
 
 HOOK = "name: x\nwatchdog:\n  webhook:\n    url: http://a.example/in\n    "
@@ -31,6 +39,22 @@ def test_the_defaults_are_the_promised_ones() -> None:
     assert (heal.backoff, heal.max_backoff, heal.give_up_after, heal.window) == (1.0, 60, 10, 600)
     assert (watch.enabled, watch.interval, watch.timeout, watch.failures) == (True, 30.0, 5.0, 3)
     assert (watch.cooldown, watch.grace, watch.webhook, watch.services) == (60.0, 10.0, None, {})
+
+
+@pytest.mark.parametrize(
+    ("url", "run", "is_told"),
+    [
+        ("http://127.0.0.1:9000/in", "container", True),
+        ("http://localhost/in", "container", True),
+        ("http://127.0.0.1:9000/in", "host", False),
+        ("http://10.88.0.1:9000/in", "container", False),
+    ],
+)
+def test_a_receiver_that_a_container_looks_for_in_itself_is_told(
+    url: str, run: str, is_told: bool
+) -> None:
+    text = f"name: x\ncontroller: {{run: {run}}}\nwatchdog: {{webhook: {{url: '{url}'}}}}\n"
+    assert [url in sentence for sentence in idle_settings(loads(text))] == [True] * is_told
 
 
 def test_a_service_is_watched_as_all_are_but_for_what_it_says_itself() -> None:
