@@ -69,6 +69,15 @@ def test_a_thawed_worker_that_ends_its_work_makes_it_done_twice() -> None:
     assert [one.ended for one in findings.run_twice] == [2]
 
 
+def test_executions_count_by_when_they_began_not_by_whose_file_was_read_first() -> None:
+    later, first = Execution("job", "y", "a", 14, 14.1), Execution("job", "x", "b", 9.5)
+    moves = history(seen(later, first)).moves
+    assert [(one.at, one.worker) for one in moves if one.status == "running"] == [
+        (9.5, "b"),
+        (14, "a"),
+    ]
+
+
 def test_a_needless_run_after_the_end_counts_too() -> None:
     findings = found(seen(UNHARMED, Execution("job", "y", "c", 20, 20.1)))
     assert [one.ended for one in findings.run_twice] == [2]
@@ -94,6 +103,8 @@ def test_a_begin_that_a_coarse_clock_puts_before_the_submit_is_no_gap() -> None:
 def test_recovery_is_from_the_kill_to_the_begin_of_the_run_that_counts() -> None:
     cut, again = Execution("job", "x", "a", 9.5), Execution("job", "y", "b", 14, 14.1)
     assert recovery(seen(cut, again)) == pytest.approx(4.0)
+    soon = Execution("job", "y", "b", 10.3, 10.4)
+    assert recovery(seen(cut, soon)) == pytest.approx(0.3)
     assert recovery(seen(UNHARMED)) == 0
     assert math.isinf(recovery(seen(cut)))
     assert math.isinf(recovery(seen()))
@@ -109,6 +120,10 @@ def test_a_paused_worker_that_nobody_relieves_has_its_work_in_hand_at_its_end() 
     assert recovery(seen(frozen, fault=PAUSE)) == pytest.approx(31.0)
     other = Execution("job", "y", "b", 14.0, 14.1)
     assert recovery(seen(frozen, other, fault=PAUSE)) == pytest.approx(4.0)
+
+
+def test_what_runs_through_a_pause_on_another_worker_is_not_held_up() -> None:
+    assert recovery(seen(Execution("job", "x", "b", 9.5, 41.0), fault=PAUSE)) == 0
 
 
 def test_what_went_to_a_worker_while_it_was_paused_is_held_up_by_the_pause() -> None:
@@ -143,6 +158,8 @@ def result(
 
 def test_a_row_shows_what_is_unknown_as_such_and_never_as_nothing() -> None:
     assert result("r", 1.5).row()[2:9] == ["1", "0", "0", "0", "0", "–", "1.50"]  # noqa: RUF001
+    cut = seen(Execution("job", "x", "a", 9.5), Execution("job", "y", "b", 14, 14.1))
+    assert result("r", 4.0, one=cut).row()[5:7] == ["1", "0"]
     stuck = result("r", math.inf, one=seen(held=("job",))).row()
     assert stuck[3:5] == ["0", "1"]
     assert stuck[8] == "not within 180"
