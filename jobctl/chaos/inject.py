@@ -23,7 +23,7 @@ from jobctl.engine.model import Container
 from jobctl.engine.protocol import Engine
 from jobctl.queue import new_id
 
-__all__ = ["dry_run", "heal", "inject", "live_faults", "undo"]
+__all__ = ["dry_run", "heal", "inject", "live_faults", "prepare", "undo"]
 
 _WITHIN = Allowed()
 
@@ -72,6 +72,15 @@ def inject(
     if undoing:
         records.end(engine, project, image, live.id)
     return Instant(live.id, live.kind, live.instance, live.container_id, clock(), begun)
+
+
+def prepare(engine: Engine, project: str, fault: Fault) -> None:
+    """Have ready what takes long to get and is needed to make a fault; makes nothing of it.
+
+    Raises ClusterError and EngineError.
+    """
+    entry, rows = _looked_up(engine, project, fault)
+    MAKERS[fault.kind].ready(_scene(engine, project, fault, entry, rows))
 
 
 def dry_run(

@@ -1,5 +1,6 @@
 """Faults: written down before they are made, and undone whatever happens."""
 
+import random
 from typing import Any
 
 import pytest
@@ -7,8 +8,10 @@ import pytest
 from jobctl.chaos import records
 from jobctl.chaos.beside import Beside
 from jobctl.chaos.catalogue import CATALOGUE
+from jobctl.chaos.drills.fault_plan import DueFault
+from jobctl.chaos.drills.in_cluster import InCluster
 from jobctl.chaos.errors import NotPossible
-from jobctl.chaos.fault import Fault, FaultKind, Instant, LiveFault
+from jobctl.chaos.fault import Allowed, Fault, FaultKind, Instant, LiveFault
 from jobctl.chaos.inject import heal, live_faults, undo
 from jobctl.cluster import owner
 from jobctl.engine.errors import EngineError
@@ -121,6 +124,26 @@ def test_whoever_dies_between_any_two_calls_heal_restores_the_world(
             heal(demo.engine, PROJECT)
             assert whole(demo) == before, f"after a death at call {step}"
         assert step > 8
+
+
+def test_what_was_prepared_is_not_built_when_it_is_made(up: ClusterInMemory) -> None:
+    faults = [
+        Fault(K.PARTITION, "worker-2", params={"from": "redis"}),
+        Fault(K.CUT_CONNECTION, "worker-2"),
+        Fault(K.WRONG_CLOCK, "worker-2"),
+        Fault(K.RESTART_ENGINE, params={"command": "false"}),
+    ]
+    before = whole(up)
+    up.mutations()
+    due = [DueFault(0.0, fault, random.Random(1), drawn=True) for fault in faults]
+    InCluster(up.engine, PROJECT, Allowed()).prepare(due)
+    assert whole(up) == before
+    assert sorted(call.split()[0] for call in up.mutations()) == ["build", "build"]
+    for fault in faults[:3]:
+        made = make_fault(up, fault)
+        assert isinstance(made, LiveFault)
+        undo(up.engine, PROJECT, made)
+    assert not [call for call in up.mutations() if call.startswith("build")]
 
 
 def test_ctrl_c_while_a_container_does_its_work_leaves_neither(up: ClusterInMemory) -> None:

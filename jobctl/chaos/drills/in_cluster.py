@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 
 from jobctl.chaos.drills.fault_plan import DueFault
 from jobctl.chaos.fault import Allowed, Instant, LiveFault
-from jobctl.chaos.inject import inject, undo
+from jobctl.chaos.inject import inject, prepare, undo
+from jobctl.cluster.errors import ClusterError
+from jobctl.engine.errors import EngineError
 from jobctl.engine.protocol import Engine
 
 
@@ -18,6 +20,18 @@ class InCluster:
         self._engine = engine
         self._project = project
         self._allowed = allowed
+
+    def prepare(self, faults: Iterable[DueFault]) -> None:
+        """Build the images that faults are made with, as one may take a minute.
+
+        Made when the fault is due, that would hold up all those that come after it. What cannot
+        be had now is told when its fault is made.
+        """
+        kinds = {(due.fault.kind, due.fault.params.get("from")): due.fault for due in faults}
+        with self._own() as engine:
+            for fault in kinds.values():
+                with suppress(EngineError, ClusterError):
+                    prepare(engine, self._project, fault)
 
     def inject(self, due: DueFault) -> LiveFault | Instant:
         """Make a fault."""

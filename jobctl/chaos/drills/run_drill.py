@@ -127,6 +127,8 @@ class _Run:
         self._loader = Loader(self._producer, jobs, self._ledger.submits)
         chaos = InCluster(where.engine, where.project, allowed_by(drill))
         faults = planned_faults(drill, seed)
+        with interrupts.heard():
+            chaos.prepare(faults)
         self._faulting = Faulting(
             chaos, faults, self._ledger.faults, where.say, patience=drill.recover_within
         )
