@@ -10,7 +10,7 @@ import pytest
 
 from jobctl.queue import Cause, Job, JobSpec, Keep, Queue, Retention, Status, connect, new_id
 from tests.support.eventually import eventually
-from tests.support.queue_lab import Lab
+from tests.support.queue_lab import LEASE, Lab
 from tests.support.redis_server import RedisServer
 from tests.support.worker_process import WorkerProcess
 
@@ -29,6 +29,12 @@ def queue(redis: RedisServer) -> Iterator[Queue]:
     queue.ensure_library()
     yield queue
     queue.close()
+
+
+@pytest.fixture
+def patient(queue: Queue) -> None:
+    """Nobody's lease ends by itself, however long a slow machine keeps a worker waiting."""
+    queue.configure(lease=LEASE)
 
 
 @pytest.fixture
@@ -226,6 +232,7 @@ def test_a_drained_worker_claims_nothing_until_it_may_again(
         assert end_of(queue, later).status is Status.SUCCEEDED
 
 
+@pytest.mark.usefixtures("patient")
 def test_many_short_jobs_on_several_workers(
     redis: RedisServer, queue: Queue, tmp_path: Path
 ) -> None:
@@ -269,6 +276,7 @@ def call(queue: Queue, function: str, count: int = 1, **arguments: Any) -> list[
     return [done.id for done in queue.submit(specs)]
 
 
+@pytest.mark.usefixtures("patient")
 def test_many_functions_on_several_workers(
     redis: RedisServer, queue: Queue, tmp_path: Path, code: str
 ) -> None:
@@ -283,6 +291,7 @@ def test_many_functions_on_several_workers(
     assert {(job.result, job.failures, job.crashes) for job in found} == {("49", 0, 0)}
 
 
+@pytest.mark.usefixtures("patient")
 def test_what_waits_behind_a_long_function_runs_elsewhere(
     redis: RedisServer, queue: Queue, tmp_path: Path, go: Path, code: str
 ) -> None:
