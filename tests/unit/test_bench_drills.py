@@ -1,6 +1,7 @@
 """Rivals before the checker: what their jobs left becomes a history, and no more than it says."""
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -113,6 +114,19 @@ def test_recovery_is_from_the_kill_to_the_begin_of_the_run_that_counts() -> None
 def test_recovery_counts_what_the_victim_had_fetched_and_not_begun() -> None:
     waited = Execution("job", "x", "b", 16.0, 16.1)
     assert recovery(seen(waited)) == pytest.approx(6.0)
+
+
+def test_a_wait_that_was_usual_before_the_fault_is_not_its_doing() -> None:
+    waited = Execution("job", "x", "b", 16.0, 16.1)
+    before, slow = (
+        Acknowledged(2.0, "before", "short", 2.0),
+        Execution("before", "z", "b", 9.0, 9.1),
+    )
+    one = seen(waited)
+    both = replace(
+        one, acknowledged=(before, *one.acknowledged), executions=(slow, *one.executions)
+    )
+    assert recovery(both) == 0
 
 
 def test_a_paused_worker_that_nobody_relieves_has_its_work_in_hand_at_its_end() -> None:
