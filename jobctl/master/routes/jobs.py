@@ -15,12 +15,13 @@ from jobctl.master.service import JobId, Service, ServiceDep
 from jobctl.master.views import JobRow, JobView, job_row, job_view
 from jobctl.queue import AsyncQueue, Cause, Job, Page, Status
 from jobctl.queue.explain import explain
+from jobctl.queue.spec import MAX_BATCH
 
 router = APIRouter(tags=["jobs"])
 
 
-_LOOKS = 10
-"""How many pages of the queue are looked through for one that was filtered by cause."""
+_LOOK = 1000
+"""Among how many jobs those of a cause are looked for, for one page: it costs no more than that."""
 
 
 class PageView(TypedDict):
@@ -87,14 +88,17 @@ async def listing(service: ServiceDep, filters: Annotated[_Filters, Query()]) ->
 async def _page(queue: AsyncQueue, filters: _Filters, most: int) -> Page:
     """Find one page of those listed; jobs are not indexed by cause, so these are looked for."""
     limit = min(filters.limit, most)
+    size, looks = limit, 1
+    if filters.cause is not None:
+        size = min(most, MAX_BATCH)
+        looks = max(1, _LOOK // size)
     found: list[Job] = []
     cursor = filters.cursor
-    for _ in range(_LOOKS):
-        size = limit if filters.cause is None else most
+    for _ in range(looks):
         page = await queue.list(filters.status, filters.name, size, cursor, filters.array)
         cursor = page.cursor
         found += (job for job in page.jobs if filters.cause in (None, job.cause))
-        if filters.cause is None or cursor is None or len(found) >= limit:
+        if cursor is None or len(found) >= limit:
             break
     # A cursor is the id of the last job that was seen: going on from any job is exact.
     return Page(found[:limit], found[limit - 1].id if len(found) > limit else cursor)
