@@ -1,11 +1,12 @@
 """Waiting until a cluster is ready: by asking the master, not by the engine's health interval.
 
 Ready means that Redis answers the master and every worker has registered with it, from the very
-container that runs now and since it runs. A container that ends meanwhile fails the wait at once.
+container that runs now and since it runs. A container that ends by itself meanwhile fails the wait
+at once; one that was made to end, as by a watchdog that starts it anew, has a while to return.
 """
 
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from jobctl.cluster import labels, names
 from jobctl.cluster.errors import ClusterError, MasterSilent, StartFailed
@@ -19,6 +20,9 @@ from jobctl.engine.protocol import Engine
 
 WITHIN = 90.0
 """Seconds until a cluster that is still not ready counts as broken."""
+
+MENDED_WITHIN = 30.0
+"""Seconds in which a container that does not work must be back, if somebody may be mending it."""
 
 _ASK_EVERY = 0.015
 _WATCH_EVERY = 0.25
@@ -37,6 +41,10 @@ def wait_ready(
 ) -> None:
     """Wait for the expected containers (by container name).
 
+    One that was stopped or killed is waited for, as whoever did that may be about to start it
+    again, and so are an unhealthy master and Redis, which a watchdog restarts: each for
+    `MENDED_WITHIN` seconds.
+
     Those ``revived`` (started again, thawed) keep their id, and their bad health for a while: an
     earlier process's registration does not count for them, nor does an earlier health check. Nor
     does the engine's word on what answers for itself: it may be from before somebody thawed it.
@@ -48,16 +56,22 @@ def wait_ready(
     told = ""
     watch_at = 0.0
     rows: dict[str, Container] = {}
+    ended: dict[str, bool] = {}
+    mending = _Mending()
     try:
         while True:
             if time.monotonic() >= watch_at:
-                rows = _watch(engine, project, expected)
+                found = engine.containers(labels.of_project(project))
+                rows = {row.name: row for row in found if row.name in expected}
+                ended = _ended(engine, rows.values())
+                revived |= ended.keys()
                 watch_at = time.monotonic() + _WATCH_EVERY
             answer = _readiness(api)
-            for name in sorted(rows.keys() & expected - revived):
-                if rows[name].health == "unhealthy" and not _may_be(answer, rows[name]):
-                    raise _failed(engine, project, rows[name])
-            missing = _missing(answer, rows, expected)
+            judged = [row for name, row in rows.items() if name not in revived]
+            broken = _unhealthy(answer, judged) | ended
+            for name in mending.overdue(broken):
+                raise _failed(engine, project, rows[name])
+            missing = _missing(answer, rows, expected, ended)
             if not missing and revived:
                 missing = _not_back(engine, api, rows, revived)
             if not missing:
@@ -84,10 +98,17 @@ def _readiness(api: MasterApi) -> Readiness | None:
         return None
 
 
-def _missing(answer: Readiness | None, rows: Mapping[str, Container], expected: set[str]) -> str:
+def _missing(
+    answer: Readiness | None,
+    rows: Mapping[str, Container],
+    expected: set[str],
+    ended: Collection[str],
+) -> str:
     """Say what is still missing; "" when nothing is."""
     if absent := sorted(expected - rows.keys()):
         return ", ".join(absent)
+    if ended:
+        return ", ".join(instance_of(rows[name]) for name in sorted(ended))
     if answer is None:
         return "the master"
     if not answer.redis:
@@ -140,21 +161,48 @@ def _not_back(
     return ", ".join(late)
 
 
-def _watch(engine: Engine, project: str, expected: set[str]) -> dict[str, Container]:
-    """List the expected containers and raise StartFailed for one that ended."""
-    rows = {row.name: row for row in engine.containers(labels.of_project(project))}
-    for name in sorted(expected & rows.keys()):
-        row = rows[name]
-        ended = row.state in ("exited", "dead", "restarting")
-        if ended and not _did_its_work(engine, row):
-            raise _failed(engine, project, row)
-    return rows
+class _Mending:
+    """Since when containers do not work that somebody may be mending."""
+
+    def __init__(self) -> None:
+        self._since: dict[str, float] = {}
+
+    def overdue(self, broken: Mapping[str, bool]) -> list[str]:
+        """Take in which do not work now, and whether they may be mended; return who fails."""
+        now = time.monotonic()
+        self._since = {name: self._since.get(name, now) for name in broken}
+        return [
+            name
+            for name, may_be_mended in sorted(broken.items())
+            if not may_be_mended or now - self._since[name] >= MENDED_WITHIN
+        ]
 
 
-def _did_its_work(engine: Engine, row: Container) -> bool:
-    """Tell whether a container that ended was one that is to run once, and did well."""
-    detail = engine.inspect(row.id)
-    return detail is not None and detail.restart == "no" and detail.exit_code == 0
+def _ended(engine: Engine, rows: Iterable[Container]) -> dict[str, bool]:
+    """Map those that ended, and not because their work is done, to whether they may be mended.
+
+    The engine says `restarting`, never `exited`, of what ended by itself and is started again: what
+    shows as exited was made to end. Only for the controller there is nobody to start it.
+    """
+    found: dict[str, bool] = {}
+    for row in rows:
+        if row.state not in ("exited", "dead", "restarting"):
+            continue
+        detail = engine.inspect(row.id)
+        once = detail is not None and detail.restart == "no"
+        if not (once and detail is not None and detail.exit_code == 0):
+            kept = row.labels.get(labels.SERVICE) != names.CONTROLLER
+            found[row.name] = row.state == "exited" and kept and not once
+    return found
+
+
+def _unhealthy(answer: Readiness | None, rows: Iterable[Container]) -> dict[str, bool]:
+    """Map those that are unhealthy to whether a watchdog may be about to restart them."""
+    return {
+        row.name: row.labels.get(labels.SERVICE) in (names.MASTER, names.REDIS)
+        for row in rows
+        if row.health == "unhealthy" and not _may_be(answer, row)
+    }
 
 
 def _failed(engine: Engine, project: str, row: Container) -> StartFailed:

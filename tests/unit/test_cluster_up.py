@@ -148,16 +148,22 @@ def test_a_foreign_seed_is_left_alone(demo: ClusterInMemory) -> None:
 
 def wait_event(demo: ClusterInMemory) -> threading.Event:
     """Return what is set once `up` says that it waits for something."""
-    told = threading.Event()
+    return wait_events(demo, "")[0]
+
+
+def wait_events(demo: ClusterInMemory, *texts: str) -> list[threading.Event]:
+    """Return what is set once `up` says that it waits for each of these."""
+    told = {text: threading.Event() for text in texts}
 
     class Events(list[Event]):
         def append(self, event: Event) -> None:
             super().append(event)
-            if event.kind == "wait":
-                told.set()
+            for text in texts:
+                if event.kind == "wait" and text in event.text:
+                    told[text].set()
 
     demo.events = Events()
-    return told
+    return list(told.values())
 
 
 @pytest.mark.parametrize("how", ["unregistered", "elsewhere"])
@@ -205,15 +211,17 @@ def test_a_thawed_worker_need_not_have_been_healthy_while_frozen(demo: ClusterIn
         demo.up(wait=True)
 
 
-@pytest.mark.parametrize("how", ["exited", "unhealthy"])
+@pytest.mark.parametrize("how", ["restarting", "unhealthy"])
 def test_a_container_that_cannot_live_fails_it_with_its_last_words(
     demo: ClusterInMemory, how: str
 ) -> None:
+    demo.world.holds_restarts = True
+
     def broken(name: str) -> None:
         if name == "demo-worker-2":
             demo.world.write_log(name, b"cannot find my hat\n")
-            if how == "exited":
-                demo.world.end(name, 3)
+            if how == "restarting":
+                demo.world.crash(name, 3)
             else:
                 demo.world.set_health(name, "unhealthy")
 
@@ -223,6 +231,44 @@ def test_a_container_that_cannot_live_fails_it_with_its_last_words(
         demo.up(wait=True)
     assert "cannot find my hat" in caught.value.log
     assert "logs worker-2" in caught.value.hint
+
+
+@pytest.mark.parametrize("name", ["master-1", "redis-1", "worker-2"])
+def test_one_that_the_watchdog_restarts_meanwhile_is_waited_for(
+    demo: ClusterInMemory, name: str
+) -> None:
+    demo.up(wait=True)
+    demo.master.unregistered = {"worker-3"}
+    told, ended = wait_events(demo, "waiting for worker-3", f"waiting for {name}")
+    failures: list[Exception] = []
+
+    def wait() -> None:
+        try:
+            demo.up(wait=True)
+        except ClusterError as error:
+            failures.append(error)
+
+    waiting = threading.Thread(target=wait)
+    waiting.start()
+    assert told.wait(10)
+    demo.world.set_health(f"demo-{name}", "unhealthy" if "worker" not in name else "healthy")
+    demo.engine.stop(f"demo-{name}", 1.0)
+    assert ended.wait(10), failures
+    assert waiting.is_alive()
+    demo.master.unregistered = set()
+    demo.engine.start(f"demo-{name}")
+    waiting.join(10)
+    assert not waiting.is_alive()
+    assert not failures
+
+
+def test_one_that_was_made_to_end_and_stays_so_fails_it(
+    demo: ClusterInMemory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("jobctl.cluster.ready.MENDED_WITHIN", 0.0)
+    demo.world.on_start = lambda name: demo.world.end(name, 137) if "redis" in name else None
+    with pytest.raises(StartFailed, match="redis-1 ended with exit code 137"):
+        demo.up(wait=True)
 
 
 def test_nobody_waits_for_the_controller_to_be_healthy(demo: ClusterInMemory) -> None:
