@@ -7,7 +7,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from jobctl.chaos.drills.history import TERMINAL, FaultSeen, History, Listed, Moved, Refused
+from jobctl.chaos.drills.history import HELD, TERMINAL, FaultSeen, History, Listed, Moved, Refused
 from jobctl.chaos.drills.verdict import Verdict, judge
 from tests.support.forged import BEGAN, TERMS, JobMaker, histories, history_of, without_moves
 
@@ -350,6 +350,23 @@ def test_refused_writes_are_counted() -> None:
     history = history_of([_ended()])
     refused = (Refused(BEGAN, history.acknowledged[0].job, "worker-1"),)
     assert verdict(replace(history, refused=refused)).fenced == 1
+
+
+@pytest.mark.parametrize("how", ["succeeded", "failed"])
+def test_a_renewal_that_met_the_end_of_its_own_attempt_was_not_fenced(how: str) -> None:
+    one = job()
+    one.try_once(how, "worker-1", told=True)
+    history = history_of([one])
+    ended = next(move.at for move in history.moves if move.was in HELD and move.status not in HELD)
+
+    def fenced(at: float, worker: str) -> int:
+        return verdict(replace(history, refused=(Refused(at, one.job, worker),))).fenced
+
+    assert fenced(ended + 0.01, "worker-1") == 0
+    # Somebody else's end, one that is long over, and one that was not accepted yet are no excuse.
+    assert fenced(ended + 0.01, "worker-2") == 1
+    assert fenced(ended + 10, "worker-1") == 1
+    assert fenced(ended - 0.01, "worker-1") == 1
 
 
 def test_nothing_acknowledged_proves_nothing() -> None:

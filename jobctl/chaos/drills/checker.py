@@ -10,9 +10,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from jobctl.chaos.drills.history import HELD, TERMINAL, History, Moved, Terms
+from jobctl.chaos.drills.history import HELD, TERMINAL, History, Moved, Refused, Terms
 from jobctl.chaos.drills.stories import Story, stories, told
 from jobctl.queue.status import FAILURES, Cause
+
+# For how long the answer to a write may be on its way, in seconds.
+_ON_ITS_WAY = 2.0
 
 DefectKind = Literal[
     "lost", "accepted-twice", "unexpected", "cut-short", "stuck", "unfinished", "impossible"
@@ -69,7 +72,8 @@ def check(history: History, terms: Terms) -> Findings:
     defects: list[Defect] = []
     twice: list[RunTwice] = []
     ended: dict[str, int] = {}
-    for story in stories(history).values():
+    told_of = stories(history)
+    for story in told_of.values():
         gaps += (f"{story.job}: {gap}" for gap in story.gaps)
         for kind, text in _wrong(story, history, terms):
             lines = told(story, history.began, _faults_meanwhile(story, history))
@@ -83,7 +87,7 @@ def check(history: History, terms: Terms) -> Findings:
         gaps=tuple(gaps),
         defects=tuple(defects),
         run_twice=tuple(twice),
-        fenced=len(history.refused),
+        fenced=sum(not _met_its_own_end(one, told_of.get(one.job)) for one in history.refused),
     )
 
 
@@ -192,6 +196,19 @@ def _run_twice(story: Story) -> Iterator[RunTwice]:
         held = sorted({m.attempt for m in run if m.status in HELD and m.attempt in begun} - over)
         if len(held) > 1:
             yield RunTwice(story.job, tuple(held), sum(number in done for number in held))
+
+
+def _met_its_own_end(refused: Refused, story: Story | None) -> bool:
+    """Whether a renewal was refused because the end of the same attempt had just been accepted.
+
+    The two are on their way at the same time: nobody else had the job.
+    """
+    before = [move for move in story.moves if move.at <= refused.at] if story else []
+    if not before:
+        return False
+    last = before[-1]
+    own = last.worker == refused.worker and refused.at - last.at < _ON_ITS_WAY
+    return own and last.was in HELD and (last.status == "succeeded" or _failed(last))
 
 
 def _faults_meanwhile(story: Story, history: History) -> list[tuple[float, str]]:
