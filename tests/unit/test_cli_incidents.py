@@ -110,10 +110,22 @@ def test_what_is_not_there_is_said(demo: ClusterInMemory, parts: FakeParts) -> N
     assert "There is no incident" in ran.err
     assert "next: jobctl -p demo incidents" in ran.err
     assert told(parts, "incident", "yesterday").code == 2
+
+
+def test_after_down_it_says_what_to_do_about_those_that_are_kept(
+    demo: ClusterInMemory, parts: FakeParts
+) -> None:
+    keep(demo, one := incident())
     demo.down()
-    ran = told(parts, "incidents")
-    assert ran.code == 1
-    assert "is not up" in ran.err
+    for command in (["incidents"], ["incident", one.id]):
+        ran = told(parts, *command)
+        assert ran.code == 1
+        assert "is down; its incidents are kept, and can be read when it is up again" in ran.err
+        assert "next: jobctl -p demo up" in ran.err
+    demo.up()
+    assert one.id in told(parts, "incidents").out
+    demo.down(volumes=True)
+    assert "is not up, and nothing of it is kept" in told(parts, "incidents").err
 
 
 def test_those_of_a_controller_on_this_host_are_among_them(demo: ClusterInMemory) -> None:

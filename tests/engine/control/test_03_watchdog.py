@@ -84,7 +84,7 @@ class Watched:
 
     def incidents(self) -> list[Any]:
         """Return all that are kept, newest first."""
-        found = read_incidents(self.cluster.engine, self.cluster.project) or []
+        found = read_incidents(self.cluster.engine, self.cluster.project)
         told: list[Any] = json.loads(json.dumps([asdict(incident) for incident in found]))
         return told
 
