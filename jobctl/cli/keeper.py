@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from jobctl.cluster import InstanceRow
 
 _SERVICE = "controller"
+_ON_HOST = ":"
+"""In the name of a holder, between the host and the process; a container's id has none."""
+
 _TO_BEGIN = 30.0
 """Seconds that a controller's container may take until it has said something."""
 
@@ -80,6 +83,13 @@ def is_kept(session: Session) -> bool:
     return found.state is not None and not found.silence
 
 
+def note_unkept(session: Session) -> None:
+    """Say what is left to do, when a controller on some host is wanted and there is none."""
+    if not is_kept(session):
+        out = session.out
+        out.note(out.addressed("nobody heals, scales or watches it: jobctl controller run"))
+
+
 def judged(
     state: ControllerState | None, project: str, rows: Sequence[InstanceRow], now: float
 ) -> Keeper:
@@ -87,6 +97,8 @@ def judged(
     mine = [row for row in rows if row.service == _SERVICE]
     running = [row for row in mine if row.state == "running"]
     nobody = "nobody heals, scales or watches the cluster"
+    if not mine and state is not None and _ON_HOST not in state.holder:
+        return Keeper(None)  # what a container said that is there no more
     if mine and not running:
         return Keeper(state, f"No controller runs: {nobody}.", "jobctl up")
     if state is not None and now <= state.until:
@@ -95,7 +107,8 @@ def judged(
     if any(now - row.created > _TO_BEGIN for row in running):
         logs = f"docker logs {names.container(project, running[0].name)}"
         return Keeper(state, f"The controller has {said}: {nobody}.", logs)
-    if not mine and state is not None and ":" in state.holder:
-        text = f"The controller on the host {state.holder.partition(':')[0]} has {said}: {nobody}."
+    if not mine and state is not None:
+        host = state.holder.partition(_ON_HOST)[0]
+        text = f"The controller on the host {host} has {said}: {nobody}."
         return Keeper(state, text, "jobctl controller run")
     return Keeper(state)

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from jobctl.cli.keeper import judged
+from jobctl.cluster import UpReport
 from jobctl.control import state
 from jobctl.control.healing import Condition
 from jobctl.control.state import ControllerState
@@ -31,6 +32,31 @@ def test_a_controller_that_works_is_not_spoken_of() -> None:
     assert silence(known=written(holder="laptop:77")) == ("", "")
     # There never was one, or there is to be none any more.
     assert silence(known=None) == silence(known=written(age=3600)) == ("", "")
+
+
+def test_what_a_container_said_that_is_gone_is_not_told() -> None:
+    assert judged(written(), "demo", ROWS, NOW).state is None
+    assert judged(written(holder="laptop:77"), "demo", ROWS, NOW).state is not None
+
+
+def test_up_says_that_the_controller_on_the_host_is_yet_to_be_run(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    fake(monkeypatch, "ps", ROWS)
+    fake(monkeypatch, "up", UpReport("demo", (), (), 1, "u", {}, 0.2))
+    parts = FakeParts(FakeClient(job(A)), FakeEngine())
+    file = tmp_path / "cluster.yaml"
+
+    def said(where: str) -> str:
+        file.write_text(f"name: demo\ncontroller: {{run: {where}}}\n")
+        return run("-f", str(file), "up", parts=parts).err
+
+    nobody = "nobody heals, scales or watches it: jobctl"
+    assert nobody in said("host")
+    assert nobody not in said("off")
+    state.write(state.host_folder("demo"), written(holder="laptop:77"))
+    assert nobody not in said("host")
 
 
 def test_one_that_is_silent_is_told_with_what_to_do() -> None:

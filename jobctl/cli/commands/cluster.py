@@ -100,6 +100,10 @@ def up(
     ready = "is up" if wait else "is starting"
     took = span(report.seconds)
     session.out.result(data, f"{report.project} {ready} at {report.url} ({did}, {took})")
+    if config.controller.run == "host":
+        from jobctl.cli.keeper import note_unkept  # noqa: PLC0415 - for few
+
+        note_unkept(session)
 
 
 def down(
