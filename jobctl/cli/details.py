@@ -84,6 +84,7 @@ def of_job(row: Row, now: float) -> list[text.Block]:
         ("submitted", text.ago(row.get("submitted_at"), now)),
         ("due", text.ago(row.get("due_at"), now) if row["status"] == "scheduled" else ""),
         ("started", text.ago(row.get("started_at"), now)),
+        ("ended", text.ago(row.get("finished_at"), now)),
         ("took", text.took(row.get("started_at"), row.get("finished_at"), now)),
         ("worker", row.get("worker")),
         ("attempt", f"{row.get('attempt', 0)}, {_tries(row)}"),

@@ -111,7 +111,7 @@ def failure(error: Exception) -> Failure:
             code=str(getattr(error, "code", "") or _code(error)),
             message=str(error).strip() or type(error).__name__,
             hint=str(error.hint or ""),
-            exit_code=int(getattr(error, "exit_code", FAILED)),
+            exit_code=int(getattr(error, "exit_code", _exit_code(error))),
             detail=_detail(error),
         )
     if isinstance(error, OSError) and error.filename is not None:
@@ -136,6 +136,11 @@ def usage_failure(error: Exception, command: str) -> Failure:
     # The parser's own name for a number with limits says nothing to a user.
     sentence = sentence.replace("a valid int range", "a whole number")
     return Failure("usage", sentence, f"{command} --help", USAGE)
+
+
+def _exit_code(error: Exception) -> int:
+    """Tell what the master found wrong with what it was asked from what could not be done."""
+    return USAGE if getattr(error, "code", "") == "invalid" else FAILED
 
 
 def _code(error: Exception) -> str:

@@ -181,6 +181,9 @@ def retry_rules(values: Sequence[str]) -> dict[str, Any]:
         if name not in RETRY_CAUSES or (coded and name != "exit"):
             hint = f"the causes are {', '.join(RETRY_CAUSES)} and, by exit code, exit:75"
             raise UsageError(f"--retry-on knows no cause {cause!r}.", hint)
+        if coded and not re.fullmatch(r"[0-9]{1,3}", code):
+            hint = "--retry-on exit:75=retry"
+            raise UsageError(f"--retry-on {cause}: {code!r} is no exit code.", hint)
         if name == "exit":
             rules.setdefault(name, {})[code if coded else "default"] = rule
         else:

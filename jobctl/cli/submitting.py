@@ -154,7 +154,7 @@ def send(session: Session, made: Wanted, first_id: str) -> list[str]:
         for array in () if made.whole else made.arrays:
             session.client.open_array(array.id, array.size, array.max_fails)
         with telling_rate(session):
-            return session.client.submit_many(noted(), accepted=count, whole=made.whole)
+            ids: list[str] = session.client.submit_many(noted(), accepted=count, whole=made.whole)
     except KeyboardInterrupt:
         message = (
             f"Stopped submitting; at least {done} jobs are in{_span(given[:done])}, and go on."
@@ -167,6 +167,9 @@ def send(session: Session, made: Wanted, first_id: str) -> list[str]:
         told = f"{error} They are{_span(accepted)}." if accepted else str(error)
         hint = "; then ".join(filter(None, (error.hint, again)))
         raise CommandError(told, hint, error.code) from error
+    if there := sum(mine != found for mine, found in zip(given, ids, strict=False)):
+        session.out.note(f"{there} of {len(ids)} were there already, by their keys")
+    return ids
 
 
 def first_of(given: str | None) -> str:

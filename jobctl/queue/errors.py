@@ -104,7 +104,7 @@ class NewerSchema(QueueError):
 class RateLimited(QueueError):
     """More was submitted than the rate of the queue or of the client allows."""
 
-    hint = "submit again later, or raise the rate in cluster.yaml"
+    hint = "submit again later, or raise submit_rate of its queue or client_rate in cluster.yaml"
 
     def __init__(self, retry_after: float) -> None:
         super().__init__(f"Too much was submitted; there is room again in {retry_after:.3g} s.")

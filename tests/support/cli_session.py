@@ -94,6 +94,7 @@ class FakeClient:
     def __init__(self, *jobs: dict[str, Any]) -> None:
         self.known = {one["id"]: one for one in jobs}
         self.submitted: list[dict[str, Any]] = []
+        self.keys: dict[str, str] = {}
         self.calls: list[tuple[Any, ...]] = []
         self.events: Callable[[], Iterator[Any]] = lambda: iter(())
         self.files: list[dict[str, Any]] = []
@@ -107,7 +108,7 @@ class FakeClient:
 
     def submit(self, spec: dict[str, Any]) -> dict[str, Any]:
         self.submitted.append(spec)
-        return job(spec.get("id", A))
+        return job(self.keys.get(spec.get("key", ""), spec.get("id", A)))
 
     def submit_many(
         self,
@@ -118,7 +119,7 @@ class FakeClient:
         self.whole = whole
         for spec in specs:
             self.submitted.append(spec)
-        return [spec["id"] for spec in self.submitted]
+        return [self.keys.get(spec.get("key", ""), spec["id"]) for spec in self.submitted]
 
     def open_array(self, array_id: str, size: int, max_fails: int | None = None) -> dict[str, Any]:
         self.calls.append(("open_array", array_id, size, max_fails))

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from jobctl.client import NotFound
 from tests.support.cli_session import A, B, C, FakeClient, FakeParts, Ran, job, run
 
 
@@ -284,6 +285,18 @@ def test_unknown_jobs_are_named(name: str) -> None:
         assert unknown in ran.err
         assert "next: jobctl -p demo jobs" in ran.err
         assert ran.out == ""
+
+
+def test_an_array_that_is_not_there_is_not_one_without_jobs(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def missing(_client: FakeClient, array_id: str) -> dict[str, Any]:
+        raise NotFound(f"There is no array {array_id}.", "jobctl jobs", "unknown-array")
+
+    monkeypatch.setattr(FakeClient, "array", missing)
+    ran = run("jobs", "--array", A)
+    assert (ran.code, ran.out) == (1, "")
+    assert ran.err.startswith(f"error: There is no array {A}.\n")
 
 
 def assert_usage(ran: Ran, *words: str) -> None:

@@ -73,6 +73,13 @@ def test_a_jobs_log_is_printed_byte_for_byte() -> None:
     assert (data["job"], data["text"][:5]) == (A, "café\n")
 
 
+def test_a_log_without_a_line_says_where_to_look(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(FakeClient, "read_log", lambda *_given, **_part: iter(()))
+    ran = run("logs", A, parts=FakeParts(FakeClient(job(A, status="queued"))))
+    assert (ran.code, ran.out) == (0, "")
+    assert ran.err == f"nothing to show; how far the job is: jobctl -p demo explain {A}\n"
+
+
 def test_following_ends_with_the_jobs_status() -> None:
     parts = following(
         log("one\n", 4), {"event": "status", "status": "running"}, log("two\n", 8), END

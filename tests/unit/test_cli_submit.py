@@ -77,6 +77,8 @@ def test_every_option_of_when_and_in_what_order() -> None:
         *("--", "x"),
     )
     assert spec == {
+        # Who submits by key brings an id, and so learns whether the job was there before.
+        "id": spec["id"],
         "argv": ["x"],
         "priority": -5,
         "delay": 600.0,
@@ -252,6 +254,53 @@ def test_a_wait_for_a_rate_is_told_once(many: tuple[str, ...]) -> None:
     [told, *_] = ran.err.splitlines()
     assert told == "submit         the rate is used up: waiting, there is room again in 2s"
     assert ran.err.count("rate") == 1
+
+
+def test_a_job_that_is_there_by_its_key_is_told_of() -> None:
+    parts = FakeParts()
+    parts.fake_client.keys = {"nightly": C, "row-b": C}
+    ran = run("submit", "--key", "nightly", "--", "x", parts=parts)
+    assert (ran.code, ran.out) == (0, f"{C}\n")
+    assert ran.err == f"{C} has the key nightly already: nothing was submitted\n"
+    assert run("submit", "--key", "weekly", "--", "x", parts=parts).err == ""
+
+
+def test_those_that_are_there_by_their_keys_are_counted(tmp_path: Path) -> None:
+    lines = tmp_path / "lines"
+    lines.write_text("a\nb\nc\n")
+    parts = FakeParts()
+    parts.fake_client.keys = {"row-b": C}
+    ran = run("submit", "--each", str(lines), "--key", "row-{}", "--", "echo", "{}", parts=parts)
+    assert (ran.code, ran.out.splitlines()[1]) == (0, C)
+    assert ran.err == "1 of 3 were there already, by their keys\n"
+
+
+@pytest.mark.parametrize(
+    ("argv", "said"),
+    [
+        (["--after-finished"], "--after-finished"),
+        (["--delay", "5s", "--at", "2030-01-01"], "--delay and --at"),
+        (["--key", ""], "--key is empty"),
+        (["--retry-on", "exit:abc=fail"], "'abc' is no exit code"),
+        (["--max-attempts", "1001"], "1<=x<=1000"),
+    ],
+)
+def test_what_contradicts_itself_is_refused(argv: list[str], said: str) -> None:
+    parts = FakeParts()
+    ran = run("submit", *argv, "--", "x", parts=parts)
+    assert (ran.code, said in ran.err, parts.fake_client.submitted) == (2, True, [])
+
+
+def test_what_the_master_finds_wrong_is_a_wrong_command_line(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refuse(_client: FakeClient, _spec: dict[str, Any]) -> dict[str, Any]:
+        raise Invalid("timeout: must be greater than 0.", "jobctl submit --help", "invalid")
+
+    monkeypatch.setattr(FakeClient, "submit", refuse)
+    ran = run("submit", "--timeout", "0", "--", "x")
+    assert (ran.code, ran.out) == (2, "")
+    assert ran.err.startswith("error: timeout: must be greater than 0.\n")
 
 
 @pytest.mark.parametrize("option", ["--each", "--flow"])

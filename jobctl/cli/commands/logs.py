@@ -55,8 +55,13 @@ def _job(session: Session, job_id: str, *, follow: bool, **part: Any) -> None:
         text = session.client.logs(job_id, **part).decode("utf-8", "replace")
         session.out.item({"job": job_id, "attempt": part["attempt"], "text": text})
     else:
+        silent = True
         for block in session.client.read_log(job_id, **part):
+            silent = False
             session.out.raw(block)
+        if silent:
+            hint = session.out.addressed(f"jobctl explain {job_id}")
+            session.out.note(f"nothing to show; how far the job is: {hint}")
 
 
 def _containers(session: Session, target: str | None) -> dict[str, str]:

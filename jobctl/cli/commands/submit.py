@@ -76,7 +76,7 @@ def submit(
     ] = False,
     max_attempts: Annotated[
         int | None,
-        typer.Option(min=1, metavar="N", help="Try at most N times. [the file's]"),
+        typer.Option(min=1, max=1000, metavar="N", help="Try at most N times. [the file's]"),
     ] = None,
     backoff: Annotated[
         Text, typer.Option(metavar="TIME", help="Wait before the second attempt; then doubled.")
@@ -104,7 +104,11 @@ def submit(
         typer.Option(min=0, metavar="M", help="Cancel the rest when more than M of them failed."),
     ] = None,
     then: Annotated[
-        str, typer.Option(metavar="WORK", help="Run this function or command once all succeeded.")
+        str,
+        typer.Option(
+            metavar="WORK",
+            help="Run this function or command once all succeeded; its id is the last.",
+        ),
     ] = "",
     flow: Annotated[
         Text, typer.Option(metavar="FILE", help="The jobs of a flow, in their order.")
@@ -142,6 +146,7 @@ def submit(
     given = {option for option, value in locals().items() if value}
     order = Order(array, each, max_fails, then, shell, submitting.first_of(job_id))
     _check(order, job_id=job_id, key=key, follow=follow, stdin=stdin)
+    _check_when(delay=delay, at=at, after=after, after_finished=after_finished)
     if flow is not None:
         _check_flow(given)
         made = submitting.flow(flow, order.first_id)
@@ -180,8 +185,12 @@ def submit(
     if order.many:
         with submitting.wanted(base, order) as made:
             return _report(session, made, submitting.send(session, made, order.first_id), wait=wait)
+    # With an id of its own it can be told whether the key's job was there before.
+    mine = order.first_id if key else job_id
     with telling_rate(session):
-        job = session.client.submit(base | _said(id=job_id))["id"]
+        job = session.client.submit(base | _said(id=mine))["id"]
+    if key and job != mine:
+        session.out.note(f"{job} has the key {key} already: nothing was submitted")
     if follow:
         session.out.note(f"submitted {job}")
         follow_to_end(session, job)
@@ -270,6 +279,8 @@ def _check(order: Order, *, job_id: Text, key: Text, follow: bool, stdin: Path |
         raise UsageError("--follow shows one job, but there are many.", "use --wait instead")
     if order.max_fails is not None and order.array is None and order.each is None:
         raise UsageError("--max-fails is for --array and --each.", "jobctl submit --help")
+    if key == "":
+        raise UsageError("--key is empty.", "leave it out, or say what only this job has")
     if key is not None and (order.array is not None or order.max_fails is not None or order.then):
         # The job that has the key already would be no part of the array, nor what is waited for.
         hint = "leave out --key; --id makes a repeated submit the same jobs"
@@ -281,6 +292,15 @@ def _check(order: Order, *, job_id: Text, key: Text, follow: bool, stdin: Path |
         raise UsageError(
             "--stdin and --each cannot both read standard input.", "use a file for one"
         )
+
+
+def _check_when(*, delay: Text, at: Text, after: Texts, after_finished: bool) -> None:
+    """Refuse what says twice, or only half, when a job is to run."""
+    if delay is not None and at is not None:
+        raise UsageError("--delay and --at cannot be used together.", "jobctl submit --help")
+    if after_finished and not after:
+        message = "--after-finished says how --after is meant; there is none."
+        raise UsageError(message, "jobctl submit --after ID --after-finished -- echo hi")
 
 
 def _check_flow(given: Set[str]) -> None:
