@@ -13,24 +13,34 @@ LATE = 1.0
 """How many seconds after its submit a job may begin without counting as held up: there is room for
 all at any time. On a machine that made some wait longer before the fault, as long as those."""
 
+HOLD = 2.0
+"""For how many seconds after a fault nothing is held up: what comes later is not its doing."""
+
 
 def recovery(seen: Seen) -> float:
-    """Return the seconds from a fault's begin until nothing that it held up was left waiting.
+    """Return the seconds from a fault's begin until nothing was held up any more for a while.
 
-    That is until the last of these jobs was in good hands: those that ran on the victim, and those
-    that began late after it. 0 when the fault held up nobody, inf when one was never done.
+    A job is held up until it is in good hands, if it ran on the victim or began late. 0 when the
+    fault held up nobody, inf when a job was never done.
     """
+    at = seen.fault.began
+    for since, until in sorted(_held_up(seen)):
+        if since <= max(at, seen.fault.ended) + HOLD or math.isinf(until):
+            at = max(at, until)
+    return at - seen.fault.began
+
+
+def _held_up(seen: Seen) -> Iterator[tuple[float, float]]:
+    """Yield for each job that was held up since when, from the fault on, and until when."""
     ran: defaultdict[str, list[Execution]] = defaultdict(list)
     for one in seen.executions:
         ran[one.job].append(one)
     usual = max([LATE, *_waits_before(seen, ran)])
-    latest = 0.0
     for submit in seen.acknowledged:
+        since = max(submit.sent, seen.fault.began)
         safe = min((_in_good_hands(one, seen) for one in ran[submit.job]), default=math.inf)
-        cut = any(_hit(one, seen) for one in ran[submit.job])
-        if cut or safe > max(submit.sent, seen.fault.began) + usual:
-            latest = max(latest, safe - seen.fault.began)
-    return latest
+        if any(_hit(one, seen) for one in ran[submit.job]) or safe > since + usual:
+            yield since, safe
 
 
 def _waits_before(seen: Seen, ran: Mapping[str, Sequence[Execution]]) -> Iterator[float]:

@@ -129,6 +129,20 @@ def test_a_wait_that_was_usual_before_the_fault_is_not_its_doing() -> None:
     assert recovery(both) == 0
 
 
+def test_what_is_held_up_long_after_all_was_well_is_not_the_faults_doing() -> None:
+    cut, again = Execution("job", "x", "a", 9.5), Execution("job", "y", "b", 11.0, 11.1)
+    for sent, seconds in ((12.9, 4.9), (13.1, 1.0)):
+        later = Acknowledged(sent, "later", "short", sent)
+        slow = Execution("later", "z", "b", 14.9, 15.0)
+        one = seen(cut, again)
+        both = replace(
+            one, acknowledged=(*one.acknowledged, later), executions=(*one.executions, slow)
+        )
+        assert recovery(both) == pytest.approx(seconds)
+    never = Acknowledged(30.0, "never", "short", 30.0)
+    assert math.isinf(recovery(replace(one, acknowledged=(*one.acknowledged, never))))
+
+
 def test_a_paused_worker_that_nobody_relieves_has_its_work_in_hand_at_its_end() -> None:
     frozen = Execution("job", "x", "a", 9.5, 41.0)
     assert recovery(seen(frozen, fault=PAUSE)) == pytest.approx(31.0)
