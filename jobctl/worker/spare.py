@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from contextlib import suppress
 from pathlib import Path
 
@@ -13,6 +14,9 @@ from .trees import sweep
 # The kernel stamps changes by a clock with ticks of up to 10 ms. A folder younger than that
 # could be changed without a change of its time.
 _SETTLED_NS = 30_000_000
+# A worker that was stopped for so long may have lost the job: then its folder holds what another
+# worker's attempt writes. Less than the shortest lease.
+_SURE_NS = 500_000_000
 _FIRST = 1
 
 
@@ -37,6 +41,7 @@ class Spare:
         # Its output folder, wherever that is now, and when it was last changed.
         self._held = -1
         self._changed_ns = 0
+        self._taken_ns = 0
 
     def take(self, job_id: str, attempt: int, now_ns: int) -> str | None:
         """Where this attempt's folder is now; None if another one has to be made."""
@@ -55,10 +60,16 @@ class Spare:
         except OSError:  # the job has been here before
             return None
         self._there = False
+        self._taken_ns = time.monotonic_ns()
         return f"{job}/{_FIRST}"
 
     def take_back(self, place: str) -> bool:
-        """Takes the folder of an ended attempt back, if nothing was ever changed in it."""
+        """Takes the folder of an ended attempt back, if nothing was ever changed in it.
+
+        Not from a long one: only for short ones it counts, and only they are its owner's for sure.
+        """
+        if time.monotonic_ns() - self._taken_ns > _SURE_NS:
+            return False
         try:
             if os.fstat(self._held).st_ctime_ns != self._changed_ns:
                 return False

@@ -48,6 +48,18 @@ def test_one_that_is_too_young_to_show_a_change_waits(spare: Spare, tmp_path: Pa
     assert spare.take("JOB", 1, LATER) is not None
 
 
+def test_what_may_be_another_workers_by_now_is_left_to_it(
+    spare: Spare, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = spare.take("JOB", 1, LATER)
+    assert place is not None
+    # As if this worker had been stopped meanwhile, and another one had started the job again.
+    monkeypatch.setattr("jobctl.worker.spare._SURE_NS", -1)
+    (tmp_path / "JOB" / "2" / "output").mkdir(parents=True)
+    assert not spare.take_back(place)
+    assert (tmp_path / "JOB" / "2" / "output").exists()
+
+
 def test_only_first_attempts_get_it_and_only_if_nothing_is_there(
     spare: Spare, tmp_path: Path
 ) -> None:
