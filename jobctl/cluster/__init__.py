@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     )
     from jobctl.cluster.events import Event
     from jobctl.cluster.listing import InstanceRow, ps
+    from jobctl.cluster.looking_ahead import look_ahead
     from jobctl.cluster.plan_roll import Manner
     from jobctl.cluster.scaling import ScaleReport, scale
     from jobctl.cluster.state import Connection
@@ -41,6 +42,7 @@ _HOMES = {
     ),
     "jobctl.cluster.events": ("Event",),
     "jobctl.cluster.listing": ("InstanceRow", "ps"),
+    "jobctl.cluster.looking_ahead": ("look_ahead",),
     "jobctl.cluster.plan_roll": ("Manner",),
     "jobctl.cluster.scaling": ("ScaleReport", "scale"),
     "jobctl.cluster.state": ("Connection",),
@@ -67,6 +69,7 @@ __all__ = [
     "UpdateFailed",
     "connection",
     "down",
+    "look_ahead",
     "plan_up",
     "ps",
     "scale",

@@ -10,6 +10,7 @@ from jobctl.cluster.converge import converge
 from jobctl.cluster.events import OnEvent, ignore
 from jobctl.cluster.host_folders import check_mounts
 from jobctl.cluster.image_tags import image_tags, roles_of
+from jobctl.cluster.looking_ahead import Ahead
 from jobctl.cluster.observed import observe
 from jobctl.cluster.plan import plan
 from jobctl.cluster.plan_roll import GENTLY, Manner, with_waves
@@ -52,16 +53,18 @@ def up(
     manner: Manner = GENTLY,
     on_event: OnEvent = ignore,
     file: str = "",
+    ahead: Ahead | None = None,
 ) -> UpReport:
     """Make the cluster what ``config`` says, and with ``wait`` return when it is ready.
 
     Workers that must be made anew are, wave after wave in a ``manner``, and all go back to what
     they were at the first failure (UpdateFailed). ``file`` is where the config comes from, for
-    compose's tools. Raises ClusterError, EngineError (both with a hint).
+    compose's tools; ``ahead`` is a look that `look_ahead` has begun. Raises ClusterError,
+    EngineError (both with a hint).
     """
     began = time.monotonic()
     check_mounts(config, engine)
-    run = UpRun(config, engine, reset_scale, on_event, file)
+    run = UpRun(config, engine, reset_scale, on_event, file, ahead=ahead)
     run.ensure_images(build)
     _, rounds = converge("up", run.attempt, on_event)
     if run.rolls:

@@ -14,6 +14,7 @@ from jobctl.cluster.events import OnEvent
 from jobctl.cluster.executor import Executor
 from jobctl.cluster.image_tags import roles_of
 from jobctl.cluster.images import ensure_images
+from jobctl.cluster.looking_ahead import Ahead
 from jobctl.cluster.observed import Observed, observe
 from jobctl.cluster.plan import check_names, plan
 from jobctl.cluster.plan_roll import members, rolling
@@ -40,13 +41,21 @@ class UpRun:
     """One run of `up` towards one spec."""
 
     def __init__(
-        self, config: "Config", engine: Engine, reset_scale: bool, on_event: OnEvent, file: str
+        self,
+        config: "Config",
+        engine: Engine,
+        reset_scale: bool,
+        on_event: OnEvent,
+        file: str,
+        *,
+        ahead: Ahead | None = None,
     ) -> None:
         self._config = config
         self._engine = engine
         self._reset_scale = reset_scale
         self._on_event = on_event
         self._file = file
+        self._ahead = ahead
         self._tags: dict[str, str] = {}
         self._former_tags: set[str] = set()
         self._socket: Socket | None = None
@@ -86,7 +95,7 @@ class UpRun:
         """Observe, plan and apply once."""
         project = self._config.name
         with ExitStack() as stack:
-            seen = replace(observe(self._engine, project), images=frozenset(self._tags.values()))
+            seen = replace(self._first_look(), images=frozenset(self._tags.values()))
             seed = None
             if kept_but_closed(seen):
                 seed = stack.enter_context(self._open_volumes(seen))
@@ -111,6 +120,14 @@ class UpRun:
         if secrets is not None:
             self.connection = replace(self.connection, token=secrets.token)
             state.save(project, self.connection)
+
+    def _first_look(self) -> Observed:
+        """Look, or take the look that was taken ahead: once."""
+        ahead, self._ahead = self._ahead, None
+        seen = ahead() if ahead else None
+        if seen is not None and seen.project == self._config.name:
+            return seen
+        return observe(self._engine, self._config.name)
 
     def await_others(self) -> None:
         """Wait until all that the waves do not touch is ready."""

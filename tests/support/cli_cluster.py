@@ -47,6 +47,7 @@ class Recorder:
 def fake(monkeypatch: pytest.MonkeyPatch, name: str, result: Any, *events: Event) -> Recorder:
     recorder = Recorder(result, *events)
     monkeypatch.setattr(jobctl.cluster, name, recorder, raising=False)
+    monkeypatch.setattr(jobctl.cluster, "look_ahead", lambda _engine, project: f"look at {project}")
     return recorder
 
 

@@ -63,6 +63,7 @@ def test_up_says_what_it_did(monkeypatch: pytest.MonkeyPatch, parts: FakeParts, 
         "reset_scale": False,
         "manner": Manner(),
         "file": file,
+        "ahead": "look at demo",
     }
     data = run("-f", file, "up", "--output", "json", parts=parts).envelope["data"]
     assert (data["url"], data["changes"], data["overrides"]) == (report.url, 2, {"default": 5})
@@ -82,6 +83,7 @@ def test_up_hands_its_options_on(
         "reset_scale": True,
         "manner": Manner("25%", 60.0),
         "file": file,
+        "ahead": "look at demo",
     }
     run("-f", file, "up", "--max-unavailable", "3", parts=parts)
     assert up.calls[1][1]["manner"] == Manner(3)

@@ -1,5 +1,6 @@
 """up, down, ps, scale: the cluster as a whole."""
 
+from collections.abc import Callable
 from typing import Annotated, Any
 
 import typer
@@ -11,6 +12,7 @@ from jobctl.cli.confirm import confirm
 from jobctl.cli.context import Session
 from jobctl.cli.errors import Interrupted
 from jobctl.cli.registry import command
+from jobctl.engine.errors import EngineError
 from jobctl.queue.span import span
 
 DEFAULT_GRACE = "10s"
@@ -50,10 +52,12 @@ def up(
     was cut short is completed by the next. Workers that changed are replaced a few at a time; when
     a new one does not work, all of them become again what they were.
     """
-    config, engine = session.config, session.engine()
-    file = str(session.path.absolute())
     most = None if max_unavailable is None else specs.count_or_share(max_unavailable)
     seconds = None if grace is None else specs.duration(grace, "--grace")
+    # The engine takes as long to answer as loading the file does: it is asked first.
+    ahead = None if dry_run else _look_ahead(session)
+    config, engine = session.config, session.engine()
+    file = str(session.path.absolute())
     manner = cluster.Manner(most, seconds)
     for sentence in cluster_file.idle_settings(config):
         session.out.note(sentence)
@@ -78,6 +82,7 @@ def up(
                 manner=manner,
                 on_event=progress.step,
                 file=file,
+                ahead=ahead,
             )
     except KeyboardInterrupt:
         raise Interrupted(f"Stopped; {config.name} is as far as it got.", "jobctl up") from None
@@ -196,6 +201,15 @@ def scale(
 def service(pool: str) -> str:
     """Return the name of a pool's service."""
     return "worker" if pool == "default" else f"worker-{pool}"
+
+
+def _look_ahead(session: Session) -> Callable[[], Any] | None:
+    """Begin to look at the cluster; None when there is no engine, which is told after the file."""
+    project = session.project
+    try:
+        return cluster.look_ahead(session.engine(), project)
+    except EngineError:
+        return None
 
 
 def _action(action: Any) -> dict[str, Any]:
