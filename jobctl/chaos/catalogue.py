@@ -188,7 +188,8 @@ _ENTRIES = (
         "A worker is made anew with a clock that is wrong (libfaketime): jobs it held run "
         "elsewhere.",
         "It is made anew as it was.",
-        "Nothing: time is Redis' time. Only what it prints bears wrong times.",
+        "Nothing is decided by it: time is Redis' time. Only what it prints, and when its attempts "
+        "are said to have begun, bears wrong times.",
         WORKER,
         seconds=30.0,
         settings=(
