@@ -1,5 +1,6 @@
 """What loading a part costs, seen from a process that has loaded nothing else."""
 
+import importlib.resources
 import subprocess
 import sys
 from pathlib import Path
@@ -127,3 +128,8 @@ def test_an_image_has_all_of_jobctl_that_its_process_loads(role: Role, tmp_path:
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() == str(tmp_path / "jobctl" / "__init__.py")
+
+
+def test_the_package_says_that_it_is_typed() -> None:
+    # Without this file, type checkers take nothing of an installed jobctl for typed.
+    assert (importlib.resources.files("jobctl") / "py.typed").is_file()
