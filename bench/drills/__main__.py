@@ -87,8 +87,8 @@ def _is_ours(one: Result) -> bool:
 
 def _ours(one: Ours, plan: Plan, work: Path) -> Result:
     stage = _stage(one, work)
-    stage.open()
     try:
+        stage.open()
         stage.start_workers()
         word = OurWord(stage, work / "records" / f"{one.name}-{plan.kind}")
         try:
