@@ -3,7 +3,7 @@
 ClientError          `str(error)` is one sentence, `hint` the next command to try ("" if none)
   Unreachable        no master answers at the address
   Unauthorized       the token is not this cluster's
-  Unavailable        the master answers, but Redis does not
+  Unavailable        the master answers, but Redis does not, or the master was just being stopped
   Full               Redis is at its memory limit
   RateLimited        too many submits; `retry_after` seconds from now there is room
   QueueClosed        the queue is being drained: it takes no jobs
@@ -135,10 +135,12 @@ def from_answer(status: int, body: Any) -> ClientError:
     """Make the error of an answer that is not a success; ``body`` is its JSON or None."""
     given = body.get("error") if isinstance(body, dict) else None
     detail: dict[str, Any] = given if isinstance(given, dict) else {}
+    # Without a word of the master's: it was stopped while it worked on it, or never got it.
+    cut_short = status >= 500 and "code" not in detail
     code = str(detail.pop("code", f"http-{status}"))
     message = str(detail.pop("message", f"The master answered with HTTP status {status}."))
     hint = str(detail.pop("hint", "jobctl logs master"))
-    kind = _BY_CODE.get(code) or _BY_STATUS.get(status, ClientError)
+    kind = _BY_CODE.get(code) or _BY_STATUS.get(status, Unavailable if cut_short else ClientError)
     return kind(message, hint, code, detail)
 
 

@@ -135,6 +135,7 @@ def test_chunks_are_cut_by_number_and_by_size_and_lazily() -> None:
         (422, "invalid", errors.Invalid),
         (503, "unavailable", errors.Unavailable),
         (507, "full", errors.Full),
+        (500, "internal", errors.ClientError),
         (418, "teapot", errors.ClientError),
     ],
 )
@@ -153,6 +154,9 @@ def test_answers_become_errors(status: int, code: str, kind: type) -> None:
 @pytest.mark.parametrize("body", [None, [], {}, {"error": "no"}])
 def test_an_answer_of_somebody_else_is_an_error_too(body: Any) -> None:
     assert str(errors.from_answer(502, body)) == "The master answered with HTTP status 502."
+    # A master that is stopped answers what it has in hand with a bare 500: that is worth a repeat.
+    assert type(errors.from_answer(500, body)) is errors.Unavailable
+    assert type(errors.from_answer(418, body)) is errors.ClientError
 
 
 def test_patience_ends_with_the_error() -> None:
