@@ -154,6 +154,7 @@ class Made:
         self.refuse: list[Exception] = []
         self.fail_to_undo: list[Exception] = []
         self.changed = threading.Condition()
+        self.on_made: Callable[[], None] = lambda: None
 
     def clock(self) -> float:
         return self.now
@@ -165,6 +166,7 @@ class Made:
         fault = due.fault
         at = self.now
         self._note(f"make {fault.kind}")
+        self.on_made()
         if fault.seconds is None:
             return Instant("i", fault.kind, "worker-1", "c", at + 1, at)
         return LiveFault(f"l{at}", fault.kind, "worker-1", "c", at, at + fault.seconds, {})
@@ -237,6 +239,25 @@ def test_what_cannot_be_undone_is_told_and_stays(kept: Ledger) -> None:
     assert one.undo_all() == ["pause-worker of worker-1 could not be undone: the engine is away"]
     assert len(one.alive) == 1
     assert one.undo_all() == []
+
+
+def test_none_is_made_by_who_was_stopped_while_he_undid_another(kept: Ledger) -> None:
+    made = Made()
+    due = [
+        DueFault(0.0, PAUSE, random.Random(1), False),
+        DueFault(5.0, KILL, random.Random(1), False),
+    ]
+    one = Faulting(made, due, kept.faults, print, patience=10.0, clock=made.clock)
+
+    def stop_meanwhile(live: LiveFault) -> None:
+        one.stop()
+        Made.undo(made, live)
+
+    made.undo = stop_meanwhile  # type: ignore[method-assign]
+    made.on_made = lambda: setattr(made, "now", 105.0)
+    one.start(100.0)
+    assert one.join(PATIENCE)
+    assert made.done == ["make pause-worker", "undo pause-worker"]
 
 
 def test_a_fault_of_the_timeline_that_is_refused_is_tried_again(kept: Ledger) -> None:

@@ -111,6 +111,8 @@ class Faulting:
                 self._stopped.wait(wait)
                 continue
             self._undo_those_over()
+            if self._stopped.is_set():
+                return  # meanwhile, for an engine may take its time
             if self._due and self._began + self._due[0][0] <= self._clock():
                 self._make(heapq.heappop(self._due)[2])
 
