@@ -11,7 +11,7 @@ import pytest
 
 from bench.autoscale.burst import Recorder
 from tests.support.eventually import eventually
-from tests.support.live import REPOSITORY, LiveCluster
+from tests.support.live import FLAGS, REPOSITORY, UNTIL_LET_GO, LiveCluster
 
 RECORDED = REPOSITORY / ".state" / "burst.json"
 """Where the full form leaves what it saw, to be drawn."""
@@ -39,7 +39,9 @@ def settings(least: int, most: int, wait: str = "2s", cooldown: str = "2s") -> d
     return {
         # Whatever else runs on the machine of the test is no reason to refuse.
         "controller": {"run": "container", "interval": "2s", "cpu_overcommit": 1000},
-        "workers": {"default": {"replicas": least, "cpus": 0.5, "autoscale": rule}},
+        "workers": {
+            "default": {"replicas": least, "cpus": 0.5, "autoscale": rule, "mounts": [FLAGS]},
+        },
     }
 
 
@@ -122,10 +124,12 @@ def test_an_operator_rules_and_no_job_is_cut(
     assert "autoscale pause worker" in refused.err
     scaled.run("autoscale", "set", "worker", "--min", str(least + 1))
     eventually(lambda: workers(scaled) == least + 1)
-    # Every slot is taken: whoever goes has jobs.
-    ids = scaled.submit("--array", str(2 * (least + 1)), "--", "sleep", "3")
+    # Every slot is taken, for as long as it takes: whoever goes has jobs.
+    ids = scaled.submit("--array", str(2 * (least + 1)), "--", "sh", "-c", UNTIL_LET_GO)
     eventually(lambda: len(scaled.client.jobs(status="running")["jobs"]) == len(ids))
     scaled.run("autoscale", "set", "worker", "--min", str(least), "--max", str(least))
+    eventually(lambda: "draining" in {w["status"] for w in scaled.client.workers()})
+    scaled.let_go(*ids)
     eventually(lambda: workers(scaled) == least)
     scaled.run("autoscale", "pause", "worker")
     eventually(lambda: containers(scaled) == least)
