@@ -8,11 +8,12 @@ was lost, stuck or accepted twice, or its own record has a gap or a defect.
 
 from __future__ import annotations
 
+import json
 import math
 import sys
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from bench.drills.adapt import Seen, history
@@ -51,10 +52,10 @@ def main() -> int:
     results: list[Result] = []
     for plan in _PLANS:
         results += (_told(_ours(one, plan, work)) for one in ours)
-        results += (_told(_rival(one, plan, rivals)) for one in tuned)
+        results += (_told(_rival(one, plan, rivals, work)) for one in tuned)
     both = [(one, plan) for plan in _PLANS for one in default]
     with ThreadPoolExecutor(len(both)) as pool:
-        runs = [pool.submit(_rival, one, plan, rivals) for one, plan in both]
+        runs = [pool.submit(_rival, one, plan, rivals, work) for one, plan in both]
         results += (_told(run.result()) for run in runs)
     print(f"{machine()}; engine {Gauge().version()}; {image.versions(rivals)}")
     print(
@@ -97,7 +98,7 @@ def _ours(one: Ours, plan: Plan, work: Path) -> Result:
         finally:
             word.close()
         seen = _seen(course, held=_unended(course, own), accepted=None)
-        result = _result(one.name, one.setting, plan, seen)
+        result = _result(one.name, one.setting, plan, seen, work)
     finally:
         stage.close()
     for defect in own.defects:
@@ -110,7 +111,7 @@ def _ours(one: Ours, plan: Plan, work: Path) -> Result:
     )
 
 
-def _rival(rival: Rival, plan: Plan, rivals: str) -> Result:
+def _rival(rival: Rival, plan: Plan, rivals: str, work: Path) -> Result:
     # Names of containers: both drills of those with defaults run at the same time.
     stage = RivalStage(replace(rival, name=f"{rival.name}-{plan.kind}"), rivals)
     try:
@@ -121,7 +122,7 @@ def _rival(rival: Rival, plan: Plan, rivals: str) -> Result:
     finally:
         stage.close()
     seen = _seen(course, held=told["held"], accepted=told["accepted"])
-    result = _result(rival.name, rival.setting, plan, seen)
+    result = _result(rival.name, rival.setting, plan, seen, work)
     if seen.accepted is None:
         return result
     return replace(result, accepted_twice=result.count("accepted-twice"))
@@ -134,7 +135,9 @@ def _seen(course: Course, *, held: Sequence[str], accepted: dict[str, int] | Non
     )
 
 
-def _result(name: str, setting: str, plan: Plan, seen: Seen) -> Result:
+def _result(name: str, setting: str, plan: Plan, seen: Seen, work: Path) -> Result:
+    # Whoever doubts a figure can look it up.
+    (work / f"{name}-{plan.kind}.json").write_text(json.dumps(asdict(seen)))
     findings = check(history(seen), TERMS)
     if findings.gaps:
         raise RuntimeError(f"{name}: what the jobs wrote makes no history: {findings.gaps[0]}")

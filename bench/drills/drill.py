@@ -101,13 +101,31 @@ class Drill:
             if self._revive:
                 self._engine.start(container)
             return fault
-        self._engine.pause(container)
+        asked = self._pause(container)
         time.sleep(max(0.0, asked + self._plan.fault - time.time()))
         try:
             self._engine.unpause(container)
         except APIError as error:
             raise RuntimeError(f"{self._stage.name}: somebody else ended the pause") from error
         return FaultSeen("pause-worker", host, asked, time.time())
+
+    def _pause(self, container: str) -> float:
+        """Pause a container; return when that was asked for.
+
+        On a busy machine the kernel may not get its processes to stand still in time: it is asked
+        again.
+        """
+        deadline = time.monotonic() + _PATIENCE
+        while True:
+            asked = time.time()
+            try:
+                self._engine.pause(container)
+            except APIError:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(_POLL)
+            else:
+                return asked
 
     def _hurts(self, host: str) -> bool:
         now = time.time()
