@@ -9,8 +9,7 @@ from bench.lab.our_stage import OurStage
 from bench.report import paired_ratio
 
 _JOBS = 4_000
-# One command at a time, as the loop has it, and as many as a pool has by default: two at once are
-# on both of a core's threads, if that is what the processors are, where each takes more CPU.
+# Places: one command at a time, as the loop has it, and as many as a pool has by default.
 _SLOTS = (1, 2)
 _LOOP = "jobctl-bench-loop"
 _SPAWN = f"""
