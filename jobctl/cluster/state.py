@@ -5,9 +5,12 @@ The file is 0600 in a 0700 folder. It is a copy: what counts is on the secrets v
 
 import json
 import os
+import shutil
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from secrets import token_hex
+
+from jobctl.cluster import names
 
 
 @dataclass(frozen=True)
@@ -49,6 +52,8 @@ def save(project: str, connection: Connection) -> None:
     fresh.replace(target)
 
 
-def forget(project: str) -> None:
-    """Drop what is kept."""
+def forget(project: str, *, controller: bool = False) -> None:
+    """Drop what is kept; with ``controller`` also what a controller on this host knew."""
     path(project).unlink(missing_ok=True)
+    if controller:
+        shutil.rmtree(path(project).with_name(names.CONTROLLER), ignore_errors=True)

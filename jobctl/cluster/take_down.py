@@ -59,7 +59,7 @@ def down(
             removed.extend(a.subject for a in executor.outcome.done if a.verb == "remove")
 
     converge("down", attempt, on_event)
-    state.forget(project)
+    state.forget(project, controller=volumes)
     return DownReport(removed, handed_back)
 
 

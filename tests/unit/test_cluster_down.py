@@ -54,6 +54,19 @@ def test_down_with_volumes(demo: ClusterInMemory) -> None:
     assert "volume demo-redis" in report.removed
 
 
+def test_what_a_controller_on_this_host_knew_goes_with_the_volumes(
+    demo: ClusterInMemory, tmp_path: Path
+) -> None:
+    incidents = tmp_path / "jobctl" / PROJECT / "controller" / "incidents"
+    incidents.mkdir(parents=True)
+    (incidents.parent / "state.json").touch()
+    demo.down()
+    assert incidents.exists()
+    demo.up()
+    demo.down(volumes=True)
+    assert not incidents.parent.exists()
+
+
 def test_the_controller_goes_before_anything_that_it_would_bring_back(
     demo: ClusterInMemory,
 ) -> None:
