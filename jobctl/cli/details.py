@@ -68,6 +68,15 @@ def progress(row: Row) -> str:
     return text.shortened(f"{percent} {row.get('step') or ''}".strip(), 24)
 
 
+def of_array(array: Mapping[str, Any]) -> str:
+    """Say how far an array is."""
+    ended = ("succeeded", "failed", "cancelled")
+    told = ", ".join(f"{array[how]} {how}" for how in ended if array[how])
+    size = array["size"] or array["submitted"]
+    left = "" if array["over"] else f"{size - sum(array[how] for how in ended)} yet to end"
+    return f"array of {size}: {', '.join(filter(None, (told, left)))}"
+
+
 def of_job(row: Row, now: float) -> list[text.Block]:
     """Return one job as labelled lines, then its earlier attempts."""
     because = f" ({reason(row)})" if reason(row) else ""

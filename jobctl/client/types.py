@@ -171,9 +171,13 @@ class QueueState(TypedDict):
 
 
 class QueueInfo(QueueState):
-    """A queue; ``oldest_at`` is when the oldest job that waits in it was submitted."""
+    """A queue; ``oldest_at`` is when the oldest job that waits in it was submitted.
+
+    ``parked`` jobs, which are not among the ``queued``, wait for a place of their concurrency key.
+    """
 
     queued: int
+    parked: int
     oldest_at: str | None
     start_rate: Rate | None
     submit_rate: Rate | None

@@ -30,11 +30,15 @@ class RateView(TypedDict):
 
 
 class QueueView(TypedDict):
-    """A queue; ``oldest_at`` is when the oldest job that waits in it was submitted."""
+    """A queue; ``oldest_at`` is when the oldest job that waits in it was submitted.
+
+    ``parked`` jobs, which are not among the ``queued``, wait for a place of their concurrency key.
+    """
 
     name: str
     state: str
     queued: int
+    parked: int
     oldest_at: str | None
     start_rate: RateView | None
     submit_rate: RateView | None
@@ -92,6 +96,7 @@ def queue_view(queue: QueueInfo) -> QueueView:
         "name": queue.name,
         "state": queue.state,
         "queued": queue.queued,
+        "parked": queue.parked,
         "oldest_at": iso(queue.oldest_at),
         "start_rate": _rate_view(queue.start_rate),
         "submit_rate": _rate_view(queue.submit_rate),

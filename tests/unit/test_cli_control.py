@@ -130,6 +130,7 @@ def test_queues_are_shown_and_held_up() -> None:
             "name": "big",
             "state": "paused",
             "queued": 12,
+            "parked": 3,
             "oldest_at": "2026-01-31T11:59:00.000Z",
             "start_rate": {"per_second": 10.0, "burst": 5},
             "submit_rate": None,
@@ -140,6 +141,7 @@ def test_queues_are_shown_and_held_up() -> None:
         "big",
         "paused",
         "12",
+        "3",
         "1m",
         "ago",
         *["10/s,", "burst", "5"],
@@ -167,7 +169,8 @@ def test_holding_up_a_queue_that_nobody_knows_says_so() -> None:
 
 
 def idle(name: str) -> dict[str, Any]:
-    nothing = {"queued": 0, "oldest_at": None, "start_rate": None, "submit_rate": None}
+    rates = {"start_rate": None, "submit_rate": None}
+    nothing = {"queued": 0, "parked": 0, "oldest_at": None, **rates}
     return {"name": name, "state": "open", **nothing}
 
 

@@ -287,6 +287,15 @@ def test_unknown_jobs_are_named(name: str) -> None:
         assert ran.out == ""
 
 
+def test_a_listing_of_an_array_says_how_far_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    ran = run("jobs", "--array", A)
+    assert ran.err == "array of 3: 1 succeeded, 2 cancelled\n"
+    counts = {"size": 5, "succeeded": 1, "failed": 1, "cancelled": 0, "over": False}
+    monkeypatch.setattr(FakeClient, "array", lambda _client, array_id: {"id": array_id, **counts})
+    ran = run("jobs", "--array", A)
+    assert ran.err == "array of 5: 1 succeeded, 1 failed, 3 yet to end\n"
+
+
 def test_an_array_that_is_not_there_is_not_one_without_jobs(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

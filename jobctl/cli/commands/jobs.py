@@ -60,7 +60,7 @@ def jobs(
         raise UsageError(f"There is no status {status!r}.", f"use one of {', '.join(STATUSES)}")
     if array is not None:
         # An array of no jobs and one that is not there would look the same.
-        session.client.array(array)
+        session.out.note(details.of_array(session.client.array(array)))
     wanted = {"status": status, "name": name, "array": array}
     pages = _pages(session, None if everything else limit, cursor, wanted)
     return _list(session, pages, JOBS, limit)

@@ -15,7 +15,8 @@ QueueName = Annotated[str, typer.Argument(metavar="QUEUE")]
 def queues(session: Session) -> None:
     """List the queues.
 
-    These are all that hold jobs, were held up, or have a rate in the cluster file.
+    These are all that hold jobs, were held up, or have a rate in the cluster file. Jobs that wait
+    for their --limit-key are not among the queued, but parked.
     """
     found = session.client.queues()
     rows = [
@@ -23,13 +24,14 @@ def queues(session: Session) -> None:
             queue["name"],
             queue["state"],
             str(queue["queued"]),
+            str(queue["parked"]),
             text.ago(queue["oldest_at"], session.now()),
             _rate(queue["start_rate"]),
             _rate(queue["submit_rate"]),
         )
         for queue in found
     ]
-    columns = ("queue", "state", "queued", "oldest", "start rate", "submit rate")
+    columns = ("queue", "state", "queued", "parked", "oldest", "start rate", "submit rate")
     session.out.result({"queues": found}, text.Table(columns, rows, "no queues"))
 
 
@@ -57,7 +59,8 @@ def _note_unused(session: Session, name: str) -> None:
     """Say so when a queue means nothing yet: queues need not be declared, so it may be a slip."""
     served = any(name in worker["queues"] for worker in session.client.workers())
     known = any(
-        queue["name"] == name and (queue["queued"] or queue["start_rate"] or queue["submit_rate"])
+        queue["name"] == name
+        and (queue["queued"] or queue["parked"] or queue["start_rate"] or queue["submit_rate"])
         for queue in session.client.queues()
     )
     if not served and not known:

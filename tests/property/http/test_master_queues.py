@@ -64,6 +64,17 @@ def test_a_queue_is_paused_drained_and_resumed(master: RunningMaster, http: http
     assert http.post("/queues/no name/pause").status_code == 422
 
 
+def test_a_queue_tells_of_those_that_wait_for_their_limit(
+    master: RunningMaster, http: httpx.Client
+) -> None:
+    worker = PlayedWorker(master)
+    for _ in range(3):
+        submit(http, concurrency={"key": "license", "limit": 1})
+    assert len(worker.queue.claim(worker.incarnation, 3, ["default"]).jobs) == 1
+    [row] = http.get("/queues").json()["queues"]
+    assert (row["name"], row["queued"], row["parked"]) == ("default", 0, 2)
+
+
 def test_a_client_that_is_too_fast_is_told_when_to_come_back(
     redis: RedisServer, tmp_path: Path
 ) -> None:
