@@ -23,8 +23,8 @@ def up(demo: ClusterInMemory, run: str = "host", rule: Any = RULE) -> None:
     demo.up({"controller": {"run": run}, "workers": {"default": {"autoscale": rule}}})
 
 
-def decided(until: float = NOW + 30) -> None:
-    pools = {"default": PoolState(4, "40 queued, 3 s each", None, False, NOW - 9)}
+def decided(until: float = NOW + 30, blocked_by: str | None = None) -> None:
+    pools = {"default": PoolState(4, "40 queued, 3 s each", blocked_by, False, NOW - 9)}
     folder = state.host_folder(PROJECT)
     state.write(folder, ControllerState(NOW - 9, until, "host:1", PROJECT, (), pools))
 
@@ -55,6 +55,18 @@ def test_what_was_decided_before_a_ruling_is_not_told_as_the_reason(
     assert run("autoscale", "status", parts=parts).out.split("paused")[1].strip() == (
         "nothing decided yet"
     )
+
+
+def test_bounds_that_are_not_the_files_and_a_full_host_are_told(
+    demo: ClusterInMemory, parts: FakeParts
+) -> None:
+    up(demo)
+    decided()
+    run("autoscale", "set", "worker", "--max", "9", parts=parts)
+    ran = run("autoscale", "status", parts=parts)
+    assert ("on, bounds set" in ran.out, ran.err) == (True, "")
+    decided(blocked_by="host")
+    assert "controller.cpu_overcommit" in run("autoscale", "status", parts=parts).err
 
 
 def test_a_silent_controller_is_told(demo: ClusterInMemory, parts: FakeParts) -> None:

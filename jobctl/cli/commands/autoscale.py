@@ -65,13 +65,15 @@ def status(session: Session) -> None:
                 str(low),
                 str(high),
                 pool.target(),
-                "paused" if pool.order.paused else "on",
+                _state(pool.order),
                 _why(pool, decided),
             )
         )
         found.append(_data(name, pool, decided))
     columns = ("pool", "workers", "wanted", "min", "max", "target", "state", "why")
     session.out.result({"pools": found}, text.Table(columns, rows))
+    if any(each["blocked_by"] == "host" for each in found):
+        session.out.note("what the host has room for: controller.cpu_overcommit in cluster.yaml")
     _note_silence(session, known)
 
 
@@ -165,6 +167,12 @@ def _pools(session: Session) -> tuple[dict[str, _Scaled], str]:
 
 def _up(seen: Any, pool: str) -> int:
     return sum(1 for row in seen.pool(pool).values() if row.state == "running")
+
+
+def _state(order: Order) -> str:
+    state = "paused" if order.paused else "on"
+    # An order outlives its reason: whoever looks is to see that these are not the file's.
+    return state if order.minimum is None and order.maximum is None else f"{state}, bounds set"
 
 
 def _why(pool: _Scaled, decided: PoolState | None) -> str:
