@@ -3,6 +3,7 @@
 import math
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from typing import Any
 from urllib.parse import quote
 
@@ -14,6 +15,7 @@ from jobctl.engine.model import Container, ContainerDetail, ContainerSpec, Execu
 _EXEC_POLL = 0.01  # s
 _SETTLING = 5.0  # s: far longer than removing a network takes
 _FREEZING = 20.0  # s
+_DYING = 60.0  # s: what was sent SIGKILL ends as soon as the host lets it
 
 
 class DockerContainers:
@@ -60,13 +62,27 @@ class DockerContainers:
 
     def stop(self, name: str, timeout: float) -> None:
         """Stop a container, by force after ``timeout`` seconds."""
-        with self._docker.doing(f"stop container {name}"):
-            self._docker.api.stop(name, timeout=math.ceil(timeout))
+        what, give_up = f"stop container {name}", time.monotonic() + _DYING
+        while True:
+            try:
+                with self._docker.doing(what):
+                    self._docker.api.stop(name, timeout=math.ceil(timeout))
+                return
+            except EngineError as error:
+                if not _is_dying(error) or time.monotonic() > give_up:
+                    raise
+            timeout = 0.0
+            time.sleep(_DYING / 100)
 
     def kill(self, name: str, signal: str = "SIGKILL") -> None:
         """Send a signal; note that the engine cancels the restart policy of what it kills."""
-        with self._docker.doing(f"kill container {name}"):
-            self._docker.api.kill(name, signal)
+        try:
+            with self._docker.doing(f"kill container {name}"):
+                self._docker.api.kill(name, signal)
+        except EngineError as error:
+            if not _is_dying(error):
+                raise
+            self.stop(name, 0.0)
 
     def pause(self, name: str) -> None:
         """Freeze all processes of a container."""
@@ -107,6 +123,12 @@ class DockerContainers:
             if "already in progress" not in str(error):
                 raise
             self._await_removal(name, what)
+        except EngineError as error:
+            if not _is_dying(error):
+                raise
+            with suppress(NotFound):
+                self.stop(name, 0.0)
+            self.remove(name, force=force)
 
     def _await_removal(self, name: str, what: str) -> None:
         try:
@@ -175,3 +197,11 @@ class DockerContainers:
                 )
         except NotFound:
             return None
+
+
+def _is_dying(error: EngineError) -> bool:
+    """Whether the engine has sent SIGKILL, and only waited in vain for the end of it.
+
+    On a busy host that takes longer than the engine waits. To ask again is to wait on.
+    """
+    return "did not receive an exit event" in str(error)
