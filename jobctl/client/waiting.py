@@ -89,7 +89,8 @@ def _touched(event: ServerEvent, pending: Iterable[str]) -> list[str]:
 def _ended(link: Link, pending: dict[str, None], candidates: Sequence[str]) -> Script[None]:
     for job_id, row in (yield from statuses(link, candidates)).items():
         if row is None:
-            raise UnknownJob(f"There is no job {job_id}.", "jobctl jobs", "unknown-job")
+            hint = "jobctl jobs; if it is an array: jobctl jobs --array ID"
+            raise UnknownJob(f"There is no job {job_id}.", hint, "unknown-job")
         if row["status"] in TERMINAL:
             del pending[job_id]
             yield Emit(row)

@@ -56,7 +56,7 @@ class InvalidSpec(QueueError, ValueError):
 class UnknownJob(QueueError):
     """No job has this id."""
 
-    hint = "jobctl jobs"
+    hint = "jobctl jobs; if it is an array: jobctl jobs --array ID"
 
     def __init__(self, job_id: str) -> None:
         super().__init__(f"There is no job {job_id}.")

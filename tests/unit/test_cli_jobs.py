@@ -287,6 +287,15 @@ def test_unknown_jobs_are_named(name: str) -> None:
         assert ran.out == ""
 
 
+def test_an_array_is_waited_for() -> None:
+    parts = with_jobs(job(B), job(A))
+    ran = run("wait", "--array", C, parts=parts)
+    assert ran.code == 0, ran.err
+    assert ("wait", [A, B], None) in parts.fake_client.calls
+    for argv in ([], [A, "--array", C]):
+        assert_usage(run("wait", *argv, parts=with_jobs(job(A))), "either jobs or an --array")
+
+
 def test_a_listing_of_an_array_says_how_far_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
     ran = run("jobs", "--array", A)
     assert ran.err == "array of 3: 1 succeeded, 2 cancelled\n"

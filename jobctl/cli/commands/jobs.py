@@ -100,6 +100,14 @@ def one_id(value: str) -> str:
     return value
 
 
+def members(session: Session, array: str) -> list[str]:
+    """Return the ids of an array's jobs, oldest first."""
+    if not session.client.array(array)["submitted"]:
+        raise CommandError(f"The array {array} has no jobs.", "jobctl jobs", "unknown-array")
+    pages = _pages(session, None, None, {"status": None, "name": None, "array": array})
+    return [row["id"] for rows, _ in pages for row in rows][::-1]
+
+
 def _pages(
     session: Session, limit: int | None, cursor: str | None, wanted: dict[str, Any]
 ) -> Pages:

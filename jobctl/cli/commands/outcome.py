@@ -6,10 +6,10 @@ from typing import Annotated
 import typer
 
 from jobctl.cli import specs
-from jobctl.cli.commands.jobs import one_id
+from jobctl.cli.commands.jobs import members, one_id
 from jobctl.cli.context import Session
 from jobctl.cli.ending import report_waited, wait_for
-from jobctl.cli.errors import CommandError
+from jobctl.cli.errors import CommandError, UsageError
 from jobctl.cli.registry import command
 from jobctl.client import JobFailed
 from jobctl.client.types import TERMINAL
@@ -22,14 +22,21 @@ Timeout = Annotated[
 
 def wait(
     session: Session,
-    ids: Annotated[list[str], typer.Argument(metavar="JOB", help="Ids of jobs.")],
+    ids: Annotated[list[str] | None, typer.Argument(metavar="JOB", help="Ids of jobs.")] = None,
+    array: Annotated[
+        str | None, typer.Option(metavar="ARRAY", help="All jobs of this array.")
+    ] = None,
     timeout: Timeout = None,
 ) -> int:
     """Wait until jobs ended.
 
     Each end is printed as it comes. When none of them runs, it is said why.
     """
-    wanted = list(dict.fromkeys(one_id(each) for each in ids))
+    if bool(ids) == (array is not None):
+        message = "Name either jobs or an --array to wait for."
+        raise UsageError(message, "jobctl wait --array ID")
+    wanted = members(session, array) if array is not None else [one_id(each) for each in ids or ()]
+    wanted = list(dict.fromkeys(wanted))
     seconds = None if timeout is None else specs.duration(timeout, "--timeout")
     ended = wait_for(session, wanted, seconds)
     return report_waited(session, ended, len(wanted), session.out.line)
