@@ -9,7 +9,6 @@ from bench.lab.engine import docker_cli, flags, last_json, remove
 from bench.lab.recordings import Recordings
 from bench.lab.rivals import Rival
 
-_NETWORK = "jobctl-bench"
 _APPS = Path(__file__).parent.resolve() / "apps"
 # What jobctl gives its own Redis, the other settings below too: worth a quarter more to some
 # rivals.
@@ -29,13 +28,15 @@ class RivalStage:
         self._redis = f"jobctl-bench-{rival.name}-redis"
         self._workers = [f"jobctl-bench-{rival.name}-w{n}" for n in range(1, workers + 1)]
         self._producer = f"jobctl-bench-{rival.name}-producer"
+        # One each: an engine makes two of the same name for two who ask at the same time.
+        self._network = f"jobctl-bench-{rival.name}"
 
     def open(self) -> None:
-        docker_cli("network", "create", _NETWORK, check=False)
+        docker_cli("network", "create", self._network, check=False)
         remove([self._redis, *self._workers, self._producer])
         self.recordings = Recordings(self.name)
         docker_cli(
-            *("run", "-d", "--name", self._redis, "--network", _NETWORK),
+            *("run", "-d", "--name", self._redis, "--network", self._network),
             *("--cpu-shares", _REDIS_WEIGHT, self._image),
             *("redis-server", "--appendonly", "yes", "--appendfsync", "everysec", "--save", ""),
             *("--auto-aof-rewrite-min-size", "256mb", "--latency-tracking", "no"),
@@ -65,7 +66,7 @@ class RivalStage:
 
     def close(self) -> None:
         remove([self._redis, *self._workers, self._producer])
-        docker_cli("network", "rm", _NETWORK, check=False)
+        docker_cli("network", "rm", self._network, check=False)
         self.recordings.clear()
 
     def _common(self) -> list[str]:
@@ -76,6 +77,6 @@ class RivalStage:
             **self.rival.environment,
         }
         return [
-            *("--network", _NETWORK, "-v", f"{_APPS}:/apps:ro", "-w", "/apps"),
+            *("--network", self._network, "-v", f"{_APPS}:/apps:ro", "-w", "/apps"),
             *("-v", f"{self.recordings.folder}:/rec", *flags(environment), self._image),
         ]
