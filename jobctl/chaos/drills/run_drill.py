@@ -18,7 +18,7 @@ from jobctl.chaos.drills.ledger import Ledger
 from jobctl.chaos.drills.loader import Loader
 from jobctl.chaos.drills.recorder import Recorder
 from jobctl.chaos.drills.remains import Claim
-from jobctl.chaos.drills.surroundings import Before, MarksFolder
+from jobctl.chaos.drills.surroundings import Before, MarksFolder, RefusedWrites
 from jobctl.chaos.drills.verdict import Verdict, judge
 from jobctl.chaos.drills.where import Glance, Where
 from jobctl.chaos.drills.workload import due_jobs, names_of, probe
@@ -76,26 +76,13 @@ def run_drill(name: str, drill: Drill, seed: int, where: Where, folder: Path) ->
                 interrupts=interrupts,
             ).go()
         finally:
-            _clear_up(where, client, marks, claim)
+            surroundings.clear_up(client, marks, claim, where.say)
             client.close()
 
 
 def _longest(drill: Drill) -> float:
     """Return more seconds than a drill lasts, whatever happens in it."""
     return 2 * (drill.lasts + drill.recover_within) + _BEYOND
-
-
-def _clear_up(where: Where, client: Client, marks: MarksFolder, claim: Claim) -> None:
-    """End what jobs have not ended, and remove what all left; say when that is not possible."""
-    try:
-        ended = remains.end_jobs(client, claim.names, marks.path)
-        marks.remove()
-    except (EngineError, ClusterError, ClientError) as error:
-        # With its folder it is found again.
-        where.say(f"Something of the drill is left: {error} Try: jobctl chaos heal")
-    else:
-        if ended:
-            where.say(f"jobs that had not ended were cancelled: {ended}")
 
 
 class _Run:
@@ -125,7 +112,8 @@ class _Run:
         jobs = due_jobs(drill, seed, marks.path)
         self._producer = where.connect()
         self._loader = Loader(self._producer, jobs, self._ledger.submits)
-        chaos = InCluster(where.engine, where.project, allowed_by(drill))
+        self._refused = RefusedWrites(where.project, time.time())
+        chaos = InCluster(where.engine, where.project, allowed_by(drill), self._refused.collect)
         faults = planned_faults(drill, seed)
         with interrupts.heard():
             chaos.prepare(faults)
@@ -232,18 +220,16 @@ class _Run:
         jobs = list(self._loader.ids)
         ended = time.time()
         breaks, listing = self._listing(jobs)
-        marks, refused = [], []
+        marks = []
         try:
             marks = self._marks.collect()
-            refused = surroundings.refused_writes(
-                self._where.engine, self._where.project, self._began
-            )
+            self._refused.collect(self._where.engine)
         except (EngineError, ClusterError) as error:
             breaks.append(f"what jobs and workers left could not be collected: {error}")
         breaks += self._catch_up()
         self._recorder.stop()
         self._ledger.events.close()
-        self._ledger.keep_marks(marks, refused)
+        self._ledger.keep_marks(marks, self._refused.found())
         self._ledger.keep_listing(listing)
         if self._loader.problem is not None:
             breaks.append(f"the load ended before its time: {self._loader.problem}")

@@ -11,6 +11,7 @@ from typing import Literal, cast
 from jobctl.chaos.drills import remains
 from jobctl.chaos.drills.history import Fleet, Mark, Refused
 from jobctl.chaos.inject import live_faults
+from jobctl.client.errors import ClientError
 from jobctl.cluster import labels
 from jobctl.cluster.archive import File, pack, unpack
 from jobctl.cluster.errors import ClusterError, NotUp
@@ -61,6 +62,21 @@ class MarksFolder:
         remains.remove(self._engine, self._project, self.path)
 
 
+def clear_up(
+    client: remains.Jobs, marks: MarksFolder, claim: remains.Claim, say: Callable[[str], None]
+) -> None:
+    """End what jobs have not ended, and remove what all left; say when that is not possible."""
+    try:
+        ended = remains.end_jobs(client, claim.names, marks.path)
+        marks.remove()
+    except (EngineError, ClusterError, ClientError) as error:
+        # With its folder it is found again.
+        say(f"Something of the drill is left: {error} Try: jobctl chaos heal")
+    else:
+        if ended:
+            say(f"jobs that had not ended were cancelled: {ended}")
+
+
 def _marks(text: bytes) -> Iterator[Mark]:
     """Read the lines of one file; one that breaks off is none."""
     for line in text.decode("ascii", "replace").splitlines():
@@ -75,21 +91,35 @@ def _marks(text: bytes) -> Iterator[Mark]:
             continue
 
 
-def refused_writes(engine: Engine, project: str, since: float) -> list[Refused]:
-    """Return the writes that the fence refused, as the workers' logs tell from an instant on.
+class RefusedWrites:
+    """The writes that the fence refused, as the workers' logs tell from an instant on.
 
-    Of a container that is gone the log is gone.
+    A container's log goes with it: who is about to remove one collects first. For two threads.
     """
-    found = []
-    for row in _workers(engine, project):
-        text = b"".join(engine.logs(row.id, since=since)).decode("utf-8", "replace")
-        for line in text.splitlines():
-            words = line.split(" ")
-            facts = dict(word.split("=", 1) for word in words[2:] if "=" in word)
-            if len(words) > 2 and words[1] in _STALE and facts.get("verdict") == "stale":
-                at = datetime.fromisoformat(words[0]).timestamp()
-                found.append(Refused(at, facts.get("job", ""), instance_of(row)))
-    return found
+
+    def __init__(self, project: str, since: float) -> None:
+        self._project = project
+        self._since = since
+        self._found: dict[Refused, None] = {}
+
+    def collect(self, engine: Engine) -> None:
+        """Read the logs of all workers that are there; raises EngineError."""
+        for row in _workers(engine, self._project):
+            text = b"".join(engine.logs(row.id, since=self._since)).decode("utf-8", "replace")
+            self._found |= dict.fromkeys(_refused(text, instance_of(row)))
+
+    def found(self) -> list[Refused]:
+        """Return what was collected, each once."""
+        return list(self._found)
+
+
+def _refused(text: str, worker: str) -> Iterator[Refused]:
+    for line in text.splitlines():
+        words = line.split(" ")
+        facts = dict(word.split("=", 1) for word in words[2:] if "=" in word)
+        if len(words) > 2 and words[1] in _STALE and facts.get("verdict") == "stale":
+            at = datetime.fromisoformat(words[0]).timestamp()
+            yield Refused(at, facts.get("job", ""), worker)
 
 
 @dataclass(frozen=True)
