@@ -151,6 +151,13 @@ def test_a_running_function_is_cancelled_and_the_next_one_runs(functions: LiveCl
     cluster = functions
     stuck = [cluster.submit("mypkg.tasks:stubborn", "--grace", "1s")[0] for _ in range(4)]
     [behind] = cluster.submit("mypkg.tasks:fetch", "--arg", "n=1")
+
+    def all_run() -> bool:
+        jobs = cluster.jobs(stuck)
+        assert [job for job in jobs if job["finished_at"]] == []
+        return {job["status"] for job in jobs} == {"running"}
+
+    eventually(all_run)
     cluster.run("cancel", *stuck)
     cluster.wait(*stuck, behind)
     assert [job["status"] for job in cluster.jobs(stuck)] == ["cancelled"] * 4

@@ -69,12 +69,12 @@ def bystander(cluster: LiveCluster, flag: str) -> str:
     return job_id
 
 
-def is_unharmed(cluster: LiveCluster, flag: str, job_id: str) -> bool:
-    """Give the flag, and tell whether who waits for it does as if nothing had happened."""
+def assert_unharmed(cluster: LiveCluster, flag: str, job_id: str) -> None:
+    """Give the flag: who waits for it does as if nothing had happened."""
     cluster.let_go(flag)
     cluster.wait(job_id)
     job = cluster.job(job_id)
-    return (job["status"], job["attempt"], job["result"]) == ("succeeded", 1, "unharmed")
+    assert (job["status"], job["attempt"], job["result"]) == ("succeeded", 1, "unharmed"), job
 
 
 def incarnations(cluster: LiveCluster) -> list[str]:
@@ -91,7 +91,7 @@ def test_a_fork_bomb_in_a_function_harms_neither_its_worker_nor_its_neighbour(
     bomb = call(cluster, "bomb", "--arg", f"kind={kind}", "--timeout", "2s", "--grace", "1s")
     cluster.wait(bomb)
     assert cluster.job(bomb)["status"] == "failed"
-    assert is_unharmed(cluster, kind, beside)
+    assert_unharmed(cluster, kind, beside)
     # In either slot, of the bomb nothing is left but the executor that says so.
     counts = [call(cluster, "processes") for _ in range(4)]
     cluster.wait(*counts)
@@ -115,4 +115,4 @@ def test_a_process_that_a_function_started_and_memory_ended(functions: LiveClust
     guilty = call(cluster, "starts_a_hog", "--arg", "heed=true")
     cluster.wait(guilty)
     assert cluster.job(guilty)["cause"] == "oom"
-    assert is_unharmed(cluster, "hog", beside)
+    assert_unharmed(cluster, "hog", beside)
