@@ -147,6 +147,11 @@ class OurStage:
         return max(ends) - min(_seconds(row["started_at"]) for row in rows)
 
     @property
+    def folder(self) -> Path:
+        """Where its cluster.yaml is; emptied when a stage of this name is made again."""
+        return self._folder
+
+    @property
     def master(self) -> str:
         """The master's container."""
         return f"{self._project}-master-1"

@@ -1,4 +1,4 @@
-"""`./script/bench queue [PAIRS] [SECTION…]`; sections: drain, commands, http, backlog, lasting.
+"""`./script/bench queue [PAIRS] [SECTION…]`: drain, commands, http, listing, backlog, lasting.
 
 The last line is ``queue ratio=R``: jobctl at ``durability: strict`` over the fastest rival.
 """
@@ -12,12 +12,12 @@ from bench.lab.engine import Gauge
 from bench.lab.our_stage import OurStage
 from bench.lab.rival_stage import RivalStage
 from bench.lab.rivals import THROUGHPUT
-from bench.queue import backlog, commands, http, lasting, throughput
+from bench.queue import backlog, commands, http, lasting, listing, throughput
 from bench.report import machine
 
 _OUR_JOBS = 300_000
 STRICT, FAST = "jobctl strict", "jobctl fast"
-SECTIONS = ("drain", "commands", "http", "backlog", "lasting")
+SECTIONS = ("drain", "commands", "http", "listing", "backlog", "lasting")
 
 
 def main() -> int:
@@ -37,6 +37,8 @@ def main() -> int:
         print(commands.run(work, gauge, rivals, pairs), end="\n\n", flush=True)
     if "http" in wanted:
         print(http.run(work, gauge), end="\n\n", flush=True)
+    if "listing" in wanted:
+        print(listing.run(work, gauge), end="\n\n", flush=True)
     if "backlog" in wanted:
         print(backlog.run(work, gauge), end="\n\n", flush=True)
     if "lasting" in wanted:

@@ -1,0 +1,89 @@
+"""What a page of a filtered listing costs: with a million ended jobs, and with a thousand."""
+
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from bench.lab.engine import Gauge
+from bench.lab.our_stage import OurStage
+from jobctl.client import Client
+from jobctl.queue import new_id
+from jobctl.queue.backup import BackupWriter
+
+_FEW, _MANY, _BATCH = 1_000, 1_000_000, 1_000
+_PAGES = 300
+_FILTERS: Mapping[str, Mapping[str, str]] = {
+    "of all": {},
+    "by status": {"status": "succeeded"},
+    "by name": {"name": "n3"},
+    "by status and name": {"status": "failed", "name": "n7"},
+    "by cause (every hundredth has it)": {"status": "failed", "cause": "oom"},
+}
+
+
+def run(work: Path, gauge: Gauge) -> str:
+    """Return the report: CPU of master and Redis for a page of 50, over HTTP."""
+    stage = OurStage(work, "strict", port=18481, label="listing", keep=2 * _MANY)
+    stage.open()
+    try:
+        few = _measure(stage, gauge, _FEW)
+        many = _measure(stage, gauge, _MANY - _FEW)
+    finally:
+        stage.close()
+    lines = [f"CPU ms a page of 50, with {_FEW:,} and with {_MANY:,} ended jobs:"]
+    for name in _FILTERS:
+        told = f"{few[name]:.2f} and {many[name]:.2f} ({many[name] / few[name]:.2f})"
+        lines.append(f"- {name}: {told}")
+    return "\n".join(lines)
+
+
+def _measure(stage: OurStage, gauge: Gauge, more: int) -> dict[str, float]:
+    """Add jobs, and return the CPU ms of a page by filter."""
+    services = {"redis": stage.containers()["redis"], "master": stage.master}
+    file = stage.folder / "ended.gz"
+    with file.open("wb") as out:
+        out.writelines(_backup(more))
+    costs = {}
+    with stage.client() as client:
+        client.restore(file)
+        for name, filters in _FILTERS.items():
+            _page(client, filters)
+            before = gauge.cpu(services)
+            for _ in range(_PAGES):
+                _page(client, filters)
+            after = gauge.cpu(services)
+            costs[name] = sum(after[one] - before[one] for one in services) / _PAGES * 1000
+    return costs
+
+
+def _page(client: Client, filters: Mapping[str, Any]) -> None:
+    client.jobs(**filters, limit=50)
+
+
+def _backup(jobs: int) -> Iterator[bytes]:
+    """Make a backup of ended jobs: of ten names, every tenth failed, every hundredth for memory."""
+    now = time.time_ns() // 1_000_000
+    writer = BackupWriter("listing", now)
+    for start in range(0, jobs, _BATCH):
+        yield writer.add(_ended(number, now) for number in range(start, start + _BATCH))
+    yield writer.end()
+
+
+def _ended(number: int, now: int) -> dict[str, Any]:
+    failed, starved = number % 10 == 7, number % 100 == 17
+    how = {"status": "succeeded", "exit_code": "0"}
+    if failed:
+        how = {"status": "failed", "cause": "oom" if starved else "exit", "exit_code": "1"}
+    fields = {
+        "id": new_id(),
+        "function": "tasks:noop",
+        "name": f"n{number % 10}",
+        "extras": "n",
+        "queue": "default",
+        "attempt": "1",
+        "accepted": "1",
+        **how,
+        **dict.fromkeys(("submitted_at", "claimed_at", "started_at", "finished_at"), str(now)),
+    }
+    return {"kind": "job", "fields": fields}
