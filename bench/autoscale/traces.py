@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from bench.autoscale.make_trace import BIN, TRACE
 from bench.autoscale.pool import Host
+from bench.autoscale.recorded import QUIET, batches
 from bench.autoscale.work import Service, poisson
 
 
@@ -132,6 +133,21 @@ def _workday() -> Trace:
     )
 
 
+def recorded() -> Trace:
+    """Return the uploads of a month of releases."""
+    made = batches()
+    return Trace(
+        name="uploads (recorded)",
+        seconds=max(made) + QUIET,
+        service=Service(3.0, 1.0),
+        tick=0.5,
+        minimum=0,
+        maximum=80,
+        rate=lambda _: 0.0,
+        batches=made,
+    )
+
+
 def traces() -> list[Trace]:
     """Return all of them."""
-    return [*_synthetic(), _workday()]
+    return [*_synthetic(), _workday(), recorded()]

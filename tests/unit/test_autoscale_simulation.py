@@ -2,15 +2,21 @@
 
 import math
 import random
+from dataclasses import replace
+from itertools import pairwise
 from xml.etree import ElementTree
 
 import pytest
 
 from bench.autoscale.make_trace import BIN, TRACE, counts
 from bench.autoscale.pool import Host, Pool
+from bench.autoscale.recorded import QUIET, uploads
+from bench.autoscale.rules import decided
 from bench.autoscale.svg import Panel, chart
-from bench.autoscale.trial import turns
+from bench.autoscale.traces import recorded
+from bench.autoscale.trial import run, turns
 from bench.autoscale.work import Service, poisson
+from jobctl.control.autoscale_policy import Policy
 
 
 def erlang_c(servers: int, load: float) -> float:
@@ -72,6 +78,26 @@ def test_the_trace_is_what_its_script_draws() -> None:
     assert [(int(second), int(jobs)) for second, jobs in rows] == [
         (number * BIN, jobs) for number, jobs in enumerate(counts())
     ]
+
+
+@pytest.mark.parametrize("rule", ["target_wait", "target_backlog_per_worker"])
+def test_recorded_arrivals_are_served_in_time_without_flapping(rule: str) -> None:
+    trace = recorded()
+    bounds = Policy(minimum=trace.minimum, maximum=trace.maximum, target_wait=trace.wait)
+    by_backlog = replace(bounds, target_wait=None, target_backlog_per_worker=trace.backlog)
+    trial = run(trace, decided(bounds if rule == "target_wait" else by_backlog))
+    assert sum(trial.waits.values()) == sum(trace.batches.values()), "all of it is done"
+    assert min(trial.wanted) >= trace.minimum
+    assert max(trial.wanted) <= trace.maximum
+    assert trial.backlog[-1][1] == trial.workers[-1][1] == 0
+    assert trial.told_busy == 0
+    # What finds nobody there waits for the first workers to start; the rest for the target at most.
+    assert trial.wait(50) <= trace.wait / 2
+    assert trial.wait(100) <= 2 * trace.wait
+    # Up and down once for each burst of uploads; for a long one now and then once more.
+    instants = [second for second, _ in uploads()]
+    bursts = 1 + sum(after - before >= QUIET for before, after in pairwise(instants))
+    assert 2 * bursts <= trial.turns <= 2.5 * bursts
 
 
 def test_a_chart_is_a_document_with_every_line_and_no_peak_lost() -> None:
