@@ -49,6 +49,7 @@ _PARTS = (
     "backup",
     "restore",
     "reads",
+    "listing",
     "migrate",
 )
 

@@ -23,7 +23,8 @@ BATCH = 250
 PAGE = 50
 END = "that-was-the-page"
 INDEX = "zrevrangebylex"
-READS = {"fcall", "time", "hmget", "hgetall", "zrange", INDEX}
+LOOK = 1_000
+READS = {"fcall", "time", "hget", "hmget", "hgetall", "zrange", INDEX}
 STARVED = Outcome(False, Cause.OOM)
 ENDS = {"odd": FAILED, "even": OK, "starved": STARVED}
 LISTINGS = {
@@ -31,6 +32,7 @@ LISTINGS = {
     "by status": {"status": Status.SUCCEEDED},
     "by name": {"name": "even"},
     "by status and name": {"status": Status.FAILED, "name": "odd"},
+    "by cause": {"cause": Cause.OOM},
     "that nothing fits": {"status": Status.CANCELLED, "name": "odd"},
 }
 
@@ -84,8 +86,50 @@ def test_a_page_costs_the_same_however_many_jobs_have_ended(crowded: Lab) -> Non
     many = [cost(page(crowded, queue, cursor, listing)) for listing, cursor in places]
     assert queue.counts()[Status.SUCCEEDED] > MANY // 4
     assert many == few
-    # One job, one clock, the few that workers hold; of an index no more than a page and the next.
+    # One job, one clock, the few that workers hold; of an index no more than a page and the next,
+    # or what is looked at for a cause.
     assert {name for ran in many for name, _ in ran} <= READS
-    assert {most for ran in many for name, most in ran if name == INDEX} == {str(PAGE + 1)}
+    limits = {most for ran in many for name, most in ran if name == INDEX}
+    assert limits == {str(PAGE + 1), str(LOOK + 1)}
     # A page was read at all: a cost that is always nothing would prove nothing.
     assert sum(name == "hgetall" for name, _ in many[0]) >= PAGE
+
+
+@pytest.mark.parametrize("status", [None, Status.FAILED, Status.SUCCEEDED])
+@pytest.mark.parametrize("limit", [7, 500])
+def test_pages_of_a_cause_hold_all_that_ended_so(
+    crowded: Lab, status: Status | None, limit: int
+) -> None:
+    """Also when a page comes to nothing: thousands of another cause lie between two."""
+    starved = [crowded_by(crowded, "starved") for _ in range(2)]
+    fill(crowded, FEW)
+    for _ in range(6):
+        crowded_by(crowded, "odd")
+    starved.append(crowded_by(crowded, "starved"))
+    wanted = {id_ for ids in starved for id_ in ids}
+    found, cursor, short = [], None, False
+    while True:
+        got = crowded.queue.list(status, limit=limit, cursor=cursor, cause=Cause.OOM)
+        assert len(got.jobs) <= limit
+        assert {job.cause for job in got.jobs} <= {Cause.OOM}
+        found += [job.id for job in got.jobs]
+        cursor = got.cursor
+        if cursor is None:
+            break
+        short |= len(got.jobs) < limit
+    if status is Status.SUCCEEDED:
+        assert found == []
+        return
+    assert short
+    assert found == sorted(found, reverse=True)
+    assert wanted < set(found)
+    assert len(found) == len(set(found)) == 3 * BATCH + FEW // BATCH * (BATCH // len(ENDS))
+
+
+def crowded_by(lab: Lab, name: str) -> list[str]:
+    """Let a batch of one kind end."""
+    specs = [JobSpec(id=new_id(), function="tasks:noop", name=name) for _ in range(BATCH)]
+    lab.queue.submit(specs)
+    claimed = lab.queue.claim("inc-1", BATCH, ["default"]).jobs
+    lab.queue.finish("inc-1", [Finish(job.id, job.attempt, ENDS[name]) for job in claimed])
+    return [spec.id for spec in specs]

@@ -13,15 +13,10 @@ from jobctl.master.models import DeadIn, IdsIn
 from jobctl.master.reply import Json
 from jobctl.master.service import JobId, Service, ServiceDep
 from jobctl.master.views import JobRow, JobView, job_row, job_view
-from jobctl.queue import AsyncQueue, Cause, Job, Page, Status
+from jobctl.queue import Cause, Job, Status
 from jobctl.queue.explain import explain
-from jobctl.queue.spec import MAX_BATCH
 
 router = APIRouter(tags=["jobs"])
-
-
-_LOOK = 1000
-"""Among how many jobs those of a cause are looked for, for one page: it costs no more than that."""
 
 
 class PageView(TypedDict):
@@ -81,27 +76,11 @@ class _Filters(BaseModel):
 @router.get("/jobs", response_model=PageView)
 async def listing(service: ServiceDep, filters: Annotated[_Filters, Query()]) -> Json:
     """List jobs, newest first. A page may be short although more follows: go by ``cursor``."""
-    page = await _page(service.queue, filters, service.settings.limits.page)
+    limit = min(filters.limit, service.settings.limits.page)
+    page = await service.queue.list(
+        filters.status, filters.name, limit, filters.cursor, filters.array, cause=filters.cause
+    )
     return Json({"jobs": [job_view(job) for job in page.jobs], "cursor": page.cursor})
-
-
-async def _page(queue: AsyncQueue, filters: _Filters, most: int) -> Page:
-    """Find one page of those listed; jobs are not indexed by cause, so these are looked for."""
-    limit = min(filters.limit, most)
-    size, looks = limit, 1
-    if filters.cause is not None:
-        size = min(most, MAX_BATCH)
-        looks = max(1, _LOOK // size)
-    found: list[Job] = []
-    cursor = filters.cursor
-    for _ in range(looks):
-        page = await queue.list(filters.status, filters.name, size, cursor, filters.array)
-        cursor = page.cursor
-        found += (job for job in page.jobs if filters.cause in (None, job.cause))
-        if cursor is None or len(found) >= limit:
-            break
-    # A cursor is the id of the last job that was seen: going on from any job is exact.
-    return Page(found[:limit], found[limit - 1].id if len(found) > limit else cursor)
 
 
 @router.get("/jobs/{job_id}", response_model=JobView)

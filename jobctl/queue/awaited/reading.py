@@ -11,7 +11,7 @@ from ..events import Event
 from ..fleet import Worker
 from ..model import Job, Page
 from ..rules import ArrayInfo, Facts, QueueInfo
-from ..status import Status
+from ..status import Cause, Status
 from .sender import Sender
 
 
@@ -33,9 +33,11 @@ class Reading(Sender):
         limit: int = 50,
         cursor: str | None = None,
         array: str | None = None,
+        *,
+        cause: Cause | None = None,
     ) -> Page:
         """See `Queue.list`."""
-        return await self._call(calls.listing(status, name, limit, cursor, array))
+        return await self._call(calls.listing(status, name, limit, cursor, array, cause=cause))
 
     async def counts(self) -> dict[Status, int]:
         """See `Queue.counts`."""

@@ -11,7 +11,7 @@ from ..events import Event
 from ..fleet import Worker
 from ..model import Job, Page
 from ..rules import ArrayInfo, Facts, QueueInfo
-from ..status import Status
+from ..status import Cause, Status
 from .sender import Sender
 
 
@@ -33,12 +33,14 @@ class Reading(Sender):
         limit: int = 50,
         cursor: str | None = None,
         array: str | None = None,
+        *,
+        cause: Cause | None = None,
     ) -> Page:
-        """A page of at most 500 jobs, newest first, by status, exact name and array.
+        """A page of at most 500 jobs, newest first, by status, exact name, array and cause.
 
         A page may be short, or empty, and yet have a cursor: go on until it has none.
         """
-        return self._call(calls.listing(status, name, limit, cursor, array))
+        return self._call(calls.listing(status, name, limit, cursor, array, cause=cause))
 
     def counts(self) -> dict[Status, int]:
         """How many jobs have each status."""

@@ -12,7 +12,7 @@ from ..fleet import Worker
 from ..model import Job, Page
 from ..rules import ArrayInfo, Facts, QueueInfo
 from ..spec import MAX_BATCH
-from ..status import Status
+from ..status import Cause, Status
 from .shapes import block, one_job
 
 
@@ -32,6 +32,8 @@ def listing(
     limit: int,
     cursor: str | None,
     array: str | None = None,
+    *,
+    cause: Cause | None = None,
 ) -> Call[Page]:
     """A page of jobs, newest (highest id) first."""
     if status is None:
@@ -42,9 +44,15 @@ def listing(
         wanted = tuple(status)
     bounded = max(1, min(limit, MAX_BATCH))
     args: tuple[Arg, ...] = (codec.text(name or ""), array or "", bounded, cursor or "")
-    return Call(
-        "list", (*args, *wanted), lambda reply: Page(codec.jobs(reply[1]), reply[0] or None)
-    )
+    if cause is not None:
+        # A success has none: with those left out, pages with few failures reach further.
+        wanted = tuple(one for one in wanted if one is not Status.SUCCEEDED)
+        return Call("list_by_cause", (cause, *args, *wanted), _page)
+    return Call("list", (*args, *wanted), _page)
+
+
+def _page(reply: Any) -> Page:
+    return Page(codec.jobs(reply[1]), reply[0] or None)
 
 
 def counts() -> Call[dict[Status, int]]:
