@@ -68,18 +68,37 @@ class Book:
             except OSError as error:
                 self._say("not-kept", reason=str(error))
 
+    def given_up(self) -> list[Incident]:
+        """Return what an earlier controller gave up, the last incident of each container."""
+        last: dict[str, Incident] = {}
+        try:
+            for each in self._kept.newest():
+                last.setdefault(each.instance, each)
+        except OSError as error:
+            self._say("not-kept", reason=str(error))
+        return [each for each in last.values() if each.outcome == "gave-up"]
+
+    def resume(self, incident: Incident) -> None:
+        """Go on with what an earlier controller gave up for a check that fails."""
+        with self._lock:
+            self._open.setdefault(incident.instance, _Open(incident, {"checks"}, {"checks"}))
+
     def resumes(self, instance: str, check: str, at: float) -> bool:
         """Go on with what an earlier controller gave up for a condition; False: it is news."""
         with self._lock:
-            if instance in self._open:
-                return False
-            mine = (each for each in self._kept.newest() if each.instance == instance)
-            last = next(mine, None)
+            held = self._open.get(instance)
+            if held is None:
+                mine = (each for each in self.given_up() if each.instance == instance)
+                last = next(mine, None)
+            else:
+                last = held.incident
             if last is None or last.outcome != "gave-up":
                 return False
             if not any(f.check == check and abs(f.at - at) < _SAME for f in last.findings):
                 return False
-            self._open[instance] = _Open(last, {"condition"}, {"condition", _SHORT[last.kind]})
+            held = self._open.setdefault(instance, _Open(last, set(), {_SHORT[last.kind]}))
+            held.troubles.add("condition")
+            held.known.add("condition")
             return True
 
     def forget(self) -> None:

@@ -24,6 +24,7 @@ from jobctl.control.watchdog import decide
 from jobctl.control.watchdog_acts import Acts
 from jobctl.control.watchdog_aftermath import Aftermath
 from jobctl.control.watchdog_deaths import Deaths
+from jobctl.control.watchdog_inherited import inherited
 from jobctl.control.watchdog_model import Seen, State
 from jobctl.control.watchdog_targets import (
     View,
@@ -156,7 +157,7 @@ class Watching:
         """Begin what is due, decide from what was found; return in how many seconds to go on."""
         if not self._watched:
             self._watched = True
-            self._book.end_left_open()
+            self._take_over(view)
         watchdog = view.config.watchdog
         self._posting.use(watchdog.webhook, self._place.signing(view.seen))
         self._acts.view = view
@@ -168,6 +169,17 @@ class Watching:
         more = self._aftermath.tell(view, self._deaths.due(now, waited_for), started)
         ends = (self._probing.next_deadline(), self._deaths.next_due(), more)
         return max(0.0, min(_LONGEST, pause, *(end - now for end in ends if end is not None)))
+
+    def _take_over(self, view: View) -> None:
+        """Go on from what an earlier controller has kept."""
+        self._book.end_left_open()
+        if view.config.watchdog.enabled:
+            given_up = self._book.given_up()
+            records = inherited(view, given_up)
+            self._state = State(records)
+            for incident in given_up:
+                if incident.instance in records:
+                    self._book.resume(incident)
 
     def _watch(self, view: View, now: float) -> float:
         """Try what is due and act on what was found; return when (s) the next try is due."""
