@@ -28,15 +28,17 @@ class Buffer:
         self._waiting.extendleft(reversed(attempts))
 
     def take(self, free: int, per_job: float | None) -> list[Attempt]:
-        """The next batch for one of `free` slots: one command, or functions; [] if empty."""
+        """The next batch for one of `free` slots: commands, or functions; [] if empty."""
         waiting = self._waiting
         if not waiting:
             return []
         batch = [waiting.popleft()]
-        if batch[0].job.function:
-            count = prefetch.share(len(waiting) + 1, free, per_job)
-            while len(batch) < count and waiting[0].job.function:
-                batch.append(waiting.popleft())
+        function = bool(batch[0].job.function)
+        count = prefetch.share(len(waiting) + 1, free, per_job)
+        if not function:
+            count = min(count, prefetch.commands_at_once(len(waiting) + 1))
+        while len(batch) < count and bool(waiting[0].job.function) is function:
+            batch.append(waiting.popleft())
         return batch
 
     def drop_ordered(self) -> list[Ended]:

@@ -1,9 +1,10 @@
-"""The lane for commands: one attempt at a time, from its folder to its outcome."""
+"""The lane for commands: one attempt after the other, from its folder to its outcome."""
 
 from __future__ import annotations
 
 import errno
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -20,7 +21,7 @@ from .folders import (
     remove_if_empty,
     seal,
 )
-from .lane import Done, Result, Shop
+from .lane import UNSTARTED, Done, Ended, Result, Shop, unstarted
 from .launch import job_environment, pool_environment
 from .logsink import FileLog
 from .oom import OomKills
@@ -48,6 +49,12 @@ class CommandLane:
         self._station = Station(settings, slot)
         self._user = settings.command_user(slot)
         self._environment = pool_environment(settings.env)
+        # What is left of the batch, and what has ended of it and is not told yet.
+        self._waiting: deque[Attempt] = deque()
+        self._ended: list[Ended] = []
+        self._done: Done = _nobody
+        # The folder of the next attempt, if the one before could hand it on.
+        self._handed_on: str | None = None
         # Processes of a job that killed its launcher while others ran as the same user.
         self._left = False
         name = f"{settings.name}-{slot}"
@@ -63,8 +70,19 @@ class CommandLane:
 
     def run(self, batch: Sequence[Attempt], done: Done) -> None:
         """Runs them one after the other."""
-        for attempt in batch:
-            done([(attempt, self._run_one(attempt))])
+        self._waiting.extend(batch)
+        self._done = done
+        while self._waiting:
+            attempt = self._waiting.popleft()
+            result = self._run_one(attempt)  # which tells those before it
+            self._ended.append((attempt, result))
+        self._tell()
+
+    def _tell(self) -> None:
+        """Those that ended one right after the other together; before a longer one ends, too."""
+        if self._ended:
+            ended, self._ended = self._ended, []
+            self._done(ended)
 
     def close(self) -> None:
         """Ends the launcher; leaves no files of its own."""
@@ -76,7 +94,8 @@ class CommandLane:
     def _run_one(self, attempt: Attempt) -> Result:
         """Whatever goes wrong ends in a result, not in an exception."""
         if attempt.order is not None:
-            return _unstarted(attempt)
+            self._take_back(attempt)
+            return unstarted(attempt)
         activity = self._shop.activity
         activity.enter(attempt)
         attempt.on_order(self._station.ring)
@@ -107,7 +126,9 @@ class CommandLane:
         job_id, number = attempt.fence
         now = time.time_ns()
         folder = None
-        place = self._spare.take(job_id, number, now)
+        place, self._handed_on = self._handed_on, None
+        if place is None:
+            place = self._spare.take(job_id, number, now)
         if place is not None:
             output = f"{place}/output"
         else:
@@ -119,6 +140,7 @@ class CommandLane:
             attempt,
             self._station,
             lambda: self._log(f"{place}/log"),
+            on_wait=self._tell,
             on_start=self._started,
             on_report=self._shop.listener.note,
         )
@@ -127,14 +149,14 @@ class CommandLane:
             seen = self._follow(attempt, output, same, watch)
         finally:
             logged = watch.last_words()
-            if folder is not None or logged or not self._spare.take_back(place):
+            if folder is not None or logged or not self._leave(place):
                 self._seal(attempt, folder or AttemptFolder(Path(place), Path(output)))
             if self._left:
                 self._end_leftovers(attempt)
             if self._scratch is not None and self._scratch.changed():
                 self._clear_scratch(attempt, self._scratch)
         if seen is None:
-            return _unstarted(attempt)
+            return unstarted(attempt)
         if seen.code == 0 and seen.stopped is None:
             return Result(_SUCCEEDED, started_at)
         if seen.stopped in (Stop.TAKEN_OVER, Stop.HAND_BACK):
@@ -202,6 +224,10 @@ class CommandLane:
         job_id, number = attempt.fence
         self._shop.journal("job-started", job=job_id, attempt=number, slot=self._slot)
         self._shop.listener.started(attempt)
+        # Nobody knows how long it takes: others may run what is behind it.
+        if self._waiting:
+            self._done([(one, unstarted(one) if one.order else UNSTARTED) for one in self._waiting])
+            self._waiting.clear()
 
     def _prepare(self, attempt: Attempt) -> AttemptFolder:
         settings, (job_id, number) = self._shop.settings, attempt.fence
@@ -214,6 +240,18 @@ class CommandLane:
         self._shop.journal("no-room-for-output", job=job_id, attempt=number)
         path = paths.jobs / job_id / str(number)
         return prepare_without_room(path, paths.scratch[0], self._user)
+
+    def _leave(self, place: str) -> bool:
+        """Gives a folder that was not changed to the next attempt, or back; False: neither."""
+        if self._waiting:
+            self._handed_on = self._spare.hand_on(place, *self._waiting[0].fence)
+        return self._handed_on is not None or self._spare.take_back(place)
+
+    def _take_back(self, attempt: Attempt) -> None:
+        """Takes back what an attempt got handed on that is not to begin."""
+        place, self._handed_on = self._handed_on, None
+        if place is not None and not self._spare.take_back(place):
+            self._seal(attempt, AttemptFolder(Path(place), Path(f"{place}/output")))
 
     def _end_leftovers(self, attempt: Attempt) -> None:
         """Without its launcher: what is left of a job is known by its UID only."""
@@ -246,11 +284,8 @@ class CommandLane:
             self._shop.journal("scratch-not-cleared", job=attempt.job.id, reason=error)
 
 
-def _unstarted(attempt: Attempt) -> Result:
-    order = attempt.order
-    if order is not None and order.why is Stop.CANCEL:
-        return Result(Outcome(False, Cause.CANCELLED, reason="cancelled before it started"))
-    return Result(None)
+def _nobody(_ended: Sequence[Ended]) -> None:
+    """Before the first batch there is nothing to tell."""
 
 
 def _now_ms() -> int:

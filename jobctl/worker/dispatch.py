@@ -37,8 +37,10 @@ class Dispatch:
     @property
     def stocked(self) -> bool:
         """Whether all slots are at work and will be for a while, whatever the queue says."""
-        waiting = prefetch.lasts(len(self.buffer), self._pace.per_job, self._slots.count)
-        return not self._slots.free and waiting >= prefetch.ENOUGH
+        # What lanes have ahead counts as far as it can be commands; functions go too fast.
+        waiting = len(self.buffer) + min(self._slots.ahead, prefetch.MAX_COMMANDS)
+        lasts = prefetch.lasts(waiting, self._pace.per_job, self._slots.count)
+        return not self._slots.free and lasts >= prefetch.ENOUGH
 
     def ended(self, slot: Slot, ends: Sequence[Ended], now: float) -> Iterable[Ended]:
         """Takes what a lane says of its batch; returns what is to be told."""
@@ -46,7 +48,8 @@ class Dispatch:
         if not back:
             self._slots.progress(slot, len(ends), 0, now)
             return ends
-        if now - slot.since >= prefetch.LONG:
+        # The lane of commands told the end of the one before when this one was under way.
+        if now - slot.since >= 0.9 * prefetch.LONG:
             self._pace.surprise()
         told = [end for end in ends if not end[1].unstarted]
         if slot.ran == 0 and len(back) == slot.left:

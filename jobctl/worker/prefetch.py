@@ -17,6 +17,9 @@ MAX_AHEAD = 256
 MAX_BATCH = 128
 """The most jobs that one lane gets at once: half of that, so that two batches are in the air."""
 
+MAX_COMMANDS = 8
+"""The most commands that one lane gets at once: each is a process, and takes a millisecond."""
+
 PATIENCE = 1.0
 """What would wait longer than this before it starts is handed back."""
 
@@ -75,6 +78,11 @@ def share(waiting: int, free: int, per_job: float | None) -> int:
     worthwhile = int(_WORTH_A_SLOT / per_job)
     bearable = max(1, int(_AHEAD / per_job))
     return min(waiting, max(even, worthwhile), bearable, MAX_BATCH)
+
+
+def commands_at_once(waiting: int) -> int:
+    """The most of the waiting commands that one slot gets: the last ones go one by one."""
+    return max(1, min(MAX_COMMANDS, waiting // 4))
 
 
 def overdue(

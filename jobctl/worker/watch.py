@@ -68,7 +68,10 @@ class CannotStartError(Exception):
 
 
 class Watch:
-    """One thread, no buffers beyond a chunk: a job that writes fast waits for the log."""
+    """One thread, no buffers beyond a chunk: a job that writes fast waits for the log.
+
+    `on_wait` is called when the job does not end at once, `on_start` when it is no short one.
+    """
 
     __slots__ = (
         "_attempt",
@@ -78,6 +81,7 @@ class Watch:
         "_log",
         "_nudge_due",
         "_on_start",
+        "_on_wait",
         "_open_log",
         "_printed",
         "_report",
@@ -94,12 +98,14 @@ class Watch:
         station: Station,
         open_log: Callable[[], LogSink],
         *,
+        on_wait: Callable[[], None],
         on_start: Callable[[Attempt], None],
         on_report: Callable[[Attempt, Report], None],
     ) -> None:
         self._attempt = attempt
         self._station = station
         self._open_log = open_log
+        self._on_wait = on_wait
         self._on_start = on_start
         self._report = on_report
         self._log: LogSink | None = None
@@ -120,6 +126,7 @@ class Watch:
         ended = self._hear()
         if ended is not None:
             return ended
+        self._on_wait()
         station = self._station
         line, printed, wake = station.launcher.line, station.printed.fd, station.wake
         poll = station.poll()

@@ -2,15 +2,16 @@
 
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
-from jobctl.queue import ClaimedJob, Outcome
+from jobctl.queue import Cause, ClaimedJob, Outcome
 from jobctl.worker.attempt import Activity, Attempt
+from jobctl.worker.cause import Stop
 from jobctl.worker.command import CommandLane
-from jobctl.worker.lane import Ended, Result, Shop
+from jobctl.worker.lane import UNSTARTED, Ended, Result, Shop
 from jobctl.worker.settings import Settings
 from tests.support.worker_place import log_of, place, silent
 from tests.support.worker_queue import a_job
@@ -116,3 +117,76 @@ def test_a_fifo_that_cannot_be_opened_is_not_the_commands_fault(
     Path(lane._station.printed.path).unlink()
     # Nothing is said of the job: another worker may run it.
     assert run(a_job("true")).outcome is None
+
+
+def run_all(lane: CommandLane, *jobs: ClaimedJob) -> list[Ended]:
+    """Run these as one batch; their ends in the order in which they were told."""
+    ends: list[Ended] = []
+    attempts = [Attempt(job) for job in jobs]
+    lane.run(attempts, ends.extend)
+    for attempt in attempts:
+        attempt.close()
+    return ends
+
+
+@pytest.mark.usefixtures("settled")
+def test_a_batch_hands_its_folder_on_from_job_to_job(lane: CommandLane, settings: Settings) -> None:
+    made = lane._spare.number
+    say = ("/bin/sh", "-c", "readlink /proc/self/cwd; test -d $JOBCTL_OUTPUT")
+    jobs = [a_job("true"), a_job("true"), a_job(*say), a_job("true"), a_job("touch", "here")]
+    jobs += [a_job("true"), a_job(*say)]
+    assert [result.outcome for _, result in run_all(lane, *jobs)] == [OK] * len(jobs)
+    for job in (jobs[2], jobs[-1]):
+        own = settings.paths.jobs / job.id / "1" / "output"
+        assert log_of(settings, job).decode().strip() == str(own)
+    # What left nothing left no folder; what touched its own took it out of use.
+    left = {entry.name for entry in settings.paths.jobs.iterdir() if entry.name[0] != "."}
+    assert left == {jobs[2].id, jobs[4].id, jobs[-1].id}
+    assert lane._spare.number > made
+
+
+@pytest.mark.usefixtures("settled")
+@pytest.mark.parametrize("why", [Stop.CANCEL, Stop.HAND_BACK])
+def test_who_was_handed_a_folder_and_may_not_begin_leaves_none(
+    lane: CommandLane, settings: Settings, monkeypatch: pytest.MonkeyPatch, why: Stop
+) -> None:
+    first, second = Attempt(a_job("true")), Attempt(a_job("true"))
+    hand_on = lane._spare.hand_on
+
+    def ordered_meanwhile(place: str, job_id: str, number: int) -> str | None:
+        second.end(why, 0)
+        return hand_on(place, job_id, number)
+
+    monkeypatch.setattr(lane._spare, "hand_on", ordered_meanwhile)
+    ends: list[Ended] = []
+    lane.run([first, second], ends.extend)
+    assert ends[0][1].outcome == OK
+    assert ends[1][1].outcome is None or ends[1][1].outcome.cause is Cause.CANCELLED
+    assert [entry.name[0] for entry in settings.paths.jobs.iterdir()] == ["."]
+    assert run_all(lane, a_job("true"))[0][1].outcome == OK
+
+
+@pytest.mark.usefixtures("settled")
+def test_what_is_behind_a_long_command_is_given_back(lane: CommandLane) -> None:
+    told: list[list[Ended]] = []
+    gate = Attempt(a_job("/bin/sh", "-c", "mkfifo gate; read line < gate"))
+    behind, cancelled = Attempt(a_job("true")), Attempt(a_job("true"))
+    cancelled.end(Stop.CANCEL, 1)
+
+    def done(ends: Sequence[Ended]) -> None:
+        told.append(list(ends))
+        if len(told) == 2:
+            gate.end(Stop.CANCEL, grace=0)
+
+    short = Attempt(a_job("true"))
+    lane.run([short, gate, behind, cancelled], done)
+    # The short one's end does not wait for the long one's, nor do those behind.
+    assert [[attempt for attempt, _ in ends] for ends in told] == [
+        [short],
+        [behind, cancelled],
+        [gate],
+    ]
+    [(_, given_back), (_, over)] = told[1]
+    assert given_back == UNSTARTED
+    assert over.outcome is not None
+    assert over.outcome.cause is Cause.CANCELLED

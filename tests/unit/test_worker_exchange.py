@@ -14,6 +14,7 @@ from jobctl.worker.cause import Stop
 from jobctl.worker.delivery import Delivery
 from jobctl.worker.exchange import Exchange
 from jobctl.worker.lane import UNSTARTED, Result
+from jobctl.worker.prefetch import MAX_COMMANDS
 from jobctl.worker.reporter import Reporter
 from jobctl.worker.slots import Slots
 from tests.support.eventually import eventually
@@ -151,12 +152,25 @@ def test_long_jobs_are_never_held_in_advance(queue: MemoryQueue) -> None:
     assert [claim[:2] for claim in queue.claims] == [(2, 0), (1, 0)]
 
 
-def test_commands_run_one_at_a_time_however_short(queue: MemoryQueue) -> None:
+def test_a_few_short_commands_go_to_a_slot_at_once(queue: MemoryQueue) -> None:
+    queue.waiting = [a_job("true") for _ in range(40)]
+    bench = Bench(queue)
+    batches = [running := bench.warmed_up()]
+    while running := bench.end(running, after=0.0001):
+        batches.append(running)
+    sizes = [len(batch) for batch in batches]
+    assert sizes == sorted(sizes, reverse=True)
+    assert sizes[0] == MAX_COMMANDS
+    # The last ones, which another slot could run, wait behind nothing.
+    assert sizes[-4:] == [1] * 4
+    assert [one for batch in batches for one in ids(batch)] == list(queue.finished)[1:]
+
+
+def test_commands_of_unknown_length_go_to_a_slot_one_by_one(queue: MemoryQueue) -> None:
     queue.waiting = [a_job("true") for _ in range(20)]
     bench = Bench(queue)
-    running = bench.warmed_up()
-    assert len(running) == 1
-    assert len(bench.end(running, after=0.0001)) == 1
+    bench.exchange.begin()
+    assert len(bench.batch()) == 1
 
 
 def test_a_batch_is_of_one_kind(queue: MemoryQueue) -> None:
