@@ -215,8 +215,7 @@ class LiveCluster:
 
     def close(self) -> None:
         """Remove everything of this project from the engine."""
-        while not self._removed():
-            pass
+        eventually(self._removed)
         self.engine.close()
         for client in self._clients.values():
             client.close()

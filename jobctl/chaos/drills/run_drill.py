@@ -115,6 +115,7 @@ class _Run:
         self._refused = RefusedWrites(where.project, time.time())
         chaos = InCluster(where.engine, where.project, allowed_by(drill), self._refused.collect)
         faults = planned_faults(drill, seed)
+        where.say("what the faults are made with is built where it is missing")
         with interrupts.heard():
             chaos.prepare(faults)
         self._faulting = Faulting(
