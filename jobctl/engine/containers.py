@@ -197,6 +197,9 @@ class DockerContainers:
                 )
         except NotFound:
             return None
+        except ValueError:
+            # Of one that is just being removed the engine answers well, and with nothing.
+            return None
 
 
 def _is_dying(error: EngineError) -> bool:

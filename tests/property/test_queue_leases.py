@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from jobctl.queue import (
@@ -159,6 +161,26 @@ def test_a_renewed_lease_does_not_end(lab: Lab, queue: Queue) -> None:
     assert queue.renew("inc-1", [lease]) == ([Verdict.OK], False, True)
     assert queue.tick().moved == 0
     assert queue.get(lease[0]).status is Status.RUNNING
+
+
+def test_a_longer_lease_is_longer_at_once_for_who_has_one(lab: Lab, queue: Queue) -> None:
+    """In a new cluster the worker is often there before the master that sets the lease."""
+    lab.running("inc-1")
+    lab.submit()
+    assert lab.claim(lab.worker("inc-2", name="worker-2"))
+    lab.expire("inc-2")
+
+    def left() -> float:
+        ends: Any = lab.redis.zscore(f"{lab.prefix}leases", "inc-1")
+        return float(ends) - lab.now_ms()
+
+    assert left() <= LEASE * 1000
+    queue.configure(lease=10 * LEASE)
+    assert left() > 9 * LEASE * 1000
+    # Nobody gets back what has ended, and a shorter one counts from the next renewal on.
+    assert queue.tick().moved == 1
+    queue.configure(lease=LEASE)
+    assert left() > 9 * LEASE * 1000
 
 
 def test_a_claim_lost_with_its_reply_comes_back_at_no_cost(lab: Lab, queue: Queue) -> None:

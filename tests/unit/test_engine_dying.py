@@ -1,5 +1,6 @@
 """What was killed on a busy host: the engine says that it does not end, and it ends soon after."""
 
+import json
 from contextlib import nullcontext
 from functools import partial
 from types import SimpleNamespace
@@ -75,3 +76,11 @@ def test_what_never_ends_and_any_other_failure_is_said() -> None:
         with pytest.raises(EngineError, match="500"):
             act("c")
         assert len(engine.calls) == 1
+
+
+def test_what_is_just_being_removed_has_no_statistics() -> None:
+    def nothing(*_: object, **__: object) -> object:
+        return json.loads("")
+
+    engine = SimpleNamespace(stats=nothing)
+    assert on(engine).stats("c") is None  # type: ignore[arg-type]

@@ -215,9 +215,18 @@ define('trial', SHRINKS, function(ctx, args)
   return 1
 end)
 
--- lease in ms, then the rates (see set_rates)
+-- lease in ms, then the rates (see set_rates). A longer lease counts at once for all that have
+-- not ended: in a new cluster workers are often quicker than the master that configures it.
 define('configure', SHRINKS, function(ctx, args)
+  local lease = tonumber(args[1])
   redis.call('HSET', ctx.p .. 'meta', 'lease', args[1])
+  if lease > ctx.lease then
+    ctx.lease = lease
+    for _, incarnation in ipairs(
+      redis.call('ZRANGEBYSCORE', ctx.p .. 'leases', '(' .. ctx.at, '+inf')) do
+      extend(ctx, incarnation)
+    end
+  end
   set_rates(ctx, args[2], args[3])
   return 1
 end)
