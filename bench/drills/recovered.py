@@ -52,9 +52,12 @@ def _waits_before(seen: Seen, ran: Mapping[str, Sequence[Execution]]) -> Iterato
 
 
 def _hit(one: Execution, seen: Seen) -> bool:
-    """Whether it ran on the victim when the fault came: a kill ends it, a pause holds it up."""
+    """Whether it ran on the victim when the fault came: a kill ends it, a pause holds it up.
+
+    What is let go ends before whoever let it go is told so: hence not by the fault's own end.
+    """
     fault = seen.fault
-    over = one.ended is None or one.ended > fault.ended
+    over = one.ended is None or one.ended > (fault.began + fault.ended) / 2
     return one.worker == fault.instance and one.began <= fault.ended and over
 
 
