@@ -146,6 +146,8 @@ def test_what_is_held_up_long_after_all_was_well_is_not_the_faults_doing() -> No
 def test_a_paused_worker_that_nobody_relieves_has_its_work_in_hand_at_its_end() -> None:
     frozen = Execution("job", "x", "a", 9.5, 41.0)
     assert recovery(seen(frozen, fault=PAUSE)) == pytest.approx(31.0)
+    other = Execution("job", "y", "b", 14.0, 14.1)
+    assert recovery(seen(frozen, other, fault=PAUSE)) == pytest.approx(4.0)
 
 
 def test_who_is_let_go_may_end_before_that_is_told() -> None:
@@ -153,8 +155,6 @@ def test_who_is_let_go_may_end_before_that_is_told() -> None:
     assert recovery(seen(frozen, again, fault=PAUSE)) == pytest.approx(23.0)
     # What ended just as it was to be frozen was not.
     assert recovery(seen(Execution("job", "x", "a", 9.5, 10.01), fault=PAUSE)) == 0
-    other = Execution("job", "y", "b", 14.0, 14.1)
-    assert recovery(seen(frozen, other, fault=PAUSE)) == pytest.approx(4.0)
 
 
 def test_what_runs_through_a_pause_on_another_worker_is_not_held_up() -> None:
