@@ -22,7 +22,7 @@ from bench.drills.drill import Course, Drill
 from bench.drills.load import BOUND, EVERY, KILL, LASTING, PAUSE, PLACES, RATE, TAKES, TERMS, Plan
 from bench.drills.our_word import OurWord
 from bench.drills.recovered import recovery
-from bench.drills.result import HEAD, Result, best_rival, worst
+from bench.drills.result import HEAD, Result, best_rival, ratio, worst
 from bench.lab import image
 from bench.lab.engine import Gauge
 from bench.lab.our_stage import OurStage
@@ -71,14 +71,14 @@ def _sum_up(results: Sequence[Result], tuned: Sequence[str]) -> int:
     print()
     for plan in _PLANS:
         if name := best_rival(results, tuned, plan.kind):
-            share = worst(results, "jobctl", plan.kind) / worst(results, name, plan.kind)
+            share = ratio(worst(results, "jobctl", plan.kind), worst(results, name, plan.kind))
             print(f"{plan.kind}: jobctl as it comes / {name}: {share:.3f}")
     failings = [text for one in results if _is_ours(one) for text in one.failings()]
     print("jobctl:", "; ".join(failings) or "0 lost, 0 stuck, 0 accepted twice, its record whole")
     best = best_rival(results, tuned)
-    ratio = worst(results, "jobctl-tuned") / worst(results, best) if best else math.nan
+    share = ratio(worst(results, "jobctl-tuned"), worst(results, best)) if best else math.nan
     print(f"the best tuned rival: {best or 'none: each left some undone'}")
-    print(f"drills ratio={ratio:.3f}")
+    print(f"drills ratio={share:.3f}")
     return 1 if failings else 0
 
 

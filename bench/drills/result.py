@@ -87,3 +87,8 @@ def best_rival(results: Sequence[Result], rivals: Sequence[str], kind: Kind | No
     times = {name: worst(results, name, kind) for name in rivals}
     found = min(times, key=lambda name: times[name], default="")
     return found if found and not math.isinf(times[found]) else ""
+
+
+def ratio(ours: float, theirs: float) -> float:
+    """Return one recovery over another; nan where the other is none, which compares nothing."""
+    return ours / theirs if theirs else math.nan

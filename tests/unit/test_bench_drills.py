@@ -11,7 +11,7 @@ from bench.drills.contestants import DEFAULT, TUNED, chosen
 from bench.drills.effects import Execution, Marks, submits
 from bench.drills.load import BOUND, TERMS, Kind
 from bench.drills.recovered import recovery
-from bench.drills.result import Result, best_rival, worst
+from bench.drills.result import Result, best_rival, ratio, worst
 from jobctl.chaos.drills.checker import Findings, check
 from jobctl.chaos.drills.history import Acknowledged, FaultSeen
 
@@ -214,6 +214,8 @@ def test_the_best_rival_is_the_one_whose_worst_is_shortest_and_left_nothing() ->
     ]
     assert best_rival(results, ["a", "b"]) == "b"
     assert best_rival(results, ["a", "b"], "kill-worker") == "a"
+    assert ratio(1.0, 4.0) == 0.25
+    assert math.isnan(ratio(1.0, 0.0))
     assert best_rival(results, ["a"]) == ""
     assert worst(results, "b") == 5.0
 
