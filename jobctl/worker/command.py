@@ -76,6 +76,8 @@ class CommandLane:
             attempt = self._waiting.popleft()
             result = self._run_one(attempt)  # which tells those before it
             self._ended.append((attempt, result))
+            if result.outcome is None or not result.outcome.succeeded:
+                self._tell()  # others may hang on it: retries, an array that gives up
         self._tell()
 
     def _tell(self) -> None:

@@ -162,7 +162,7 @@ def test_who_was_handed_a_folder_and_may_not_begin_leaves_none(
     lane.run([first, second], ends.extend)
     assert ends[0][1].outcome == OK
     assert ends[1][1].outcome is None or ends[1][1].outcome.cause is Cause.CANCELLED
-    assert [entry.name[0] for entry in settings.paths.jobs.iterdir()] == ["."]
+    assert all(entry.name[0] == "." for entry in settings.paths.jobs.iterdir())
     assert run_all(lane, a_job("true"))[0][1].outcome == OK
 
 
@@ -190,3 +190,17 @@ def test_what_is_behind_a_long_command_is_given_back(lane: CommandLane) -> None:
     assert given_back == UNSTARTED
     assert over.outcome is not None
     assert over.outcome.cause is Cause.CANCELLED
+
+
+@pytest.mark.usefixtures("settled")
+def test_a_failure_is_told_before_the_next_command_begins(lane: CommandLane) -> None:
+    """An array that gives up after some failures hears of each as it happens."""
+    told: list[list[str]] = []
+
+    def done(ends: Sequence[Ended]) -> None:
+        told.append([attempt.job.argv[0] for attempt, _ in ends])
+
+    names = ("true", "false", "false", "true", "true")
+    lane.run([Attempt(a_job(name)) for name in names], done)
+    assert [name for group in told for name in group] == list(names)
+    assert all(name != "false" for group in told for name in group[:-1])
