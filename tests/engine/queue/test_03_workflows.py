@@ -44,7 +44,7 @@ def test_a_flow_releases_or_cancels_its_children(standing: LiveCluster) -> None:
 
 def test_an_array_gives_up_after_its_failures_and_calls_back(lone: LiveCluster) -> None:
     cluster = lone
-    said = cluster.json("submit", "--array", "300", "--max-fails", "3", "--", "false")
+    said = cluster.json("submit", "--array", "900", "--max-fails", "3", "--", "false")
     array = said["array"]
     [after] = cluster.submit("--after", array, "--after-finished", "--", "true")
     cluster.wait(after)
@@ -52,5 +52,5 @@ def test_an_array_gives_up_after_its_failures_and_calls_back(lone: LiveCluster) 
     told = cluster.client.array(array)
     assert told["over"]
     assert told["failed"] >= 4
-    assert told["failed"] + told["cancelled"] == 300
-    assert told["cancelled"] > 200
+    assert told["failed"] + told["cancelled"] == 900
+    assert told["cancelled"] > 600
