@@ -13,6 +13,7 @@ from docker.errors import APIError
 from bench.drills.effects import Marks, submits
 from bench.drills.load import BOUND, EVERY, LASTING, RATE, TAKES, Plan
 from bench.lab.contestant import Contestant
+from bench.lab.engine import hosts
 from jobctl.chaos.drills.history import Acknowledged, FaultSeen
 
 _SETTLE = 5.0
@@ -47,7 +48,7 @@ class Drill:
 
     def run(self) -> Course:
         """Feed, make the fault, wait until all have run or the bound is over."""
-        workers = self._workers()
+        workers = hosts(self._engine, self._stage.containers())
         time.sleep(_SETTLE)
         feeder = threading.Thread(target=self._feed, name="feed", daemon=True)
         feeder.start()
@@ -73,15 +74,6 @@ class Drill:
             self._stage.produce("drill", plan.lasts, RATE, TAKES, EVERY, LASTING)
         except RuntimeError as error:
             self._problems.append(str(error))
-
-    def _workers(self) -> dict[str, str]:
-        """Container ids by host name, which is what the jobs sign with."""
-        found = {}
-        for key, name in self._stage.containers().items():
-            if key != "redis":
-                detail = self._engine.inspect_container(name)
-                found[detail["Config"]["Hostname"]] = detail["Id"]
-        return found
 
     def _make(self, workers: dict[str, str]) -> FaultSeen:
         """Make the fault where it hurts: a long job and one more run on the victim."""

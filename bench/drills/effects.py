@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from bench.lab.tail import Tail
 from jobctl.chaos.drills.history import Acknowledged
 
 
@@ -26,21 +27,14 @@ class Marks:
     """All executions so far, in the order they were read; `look` takes in what came since."""
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._read: dict[Path, int] = {}
+        self._tail = Tail(folder, "drill.")
         self._open: dict[tuple[str, str], Execution] = {}
         self.executions: list[Execution] = []
 
     def look(self) -> None:
-        """Read on. The last line of a file may lack its end."""
-        for file in sorted(self._folder.glob("drill.*")):
-            with file.open("rb") as opened:
-                opened.seek(self._read.get(file, 0))
-                whole, _, _ = opened.read().rpartition(b"\n")
-            if whole:
-                self._read[file] = self._read.get(file, 0) + len(whole) + 1
-                for line in whole.decode().split("\n"):
-                    self._take(file.name.removeprefix("drill."), line)
+        """Read on."""
+        for worker, line in self._tail.lines():
+            self._take(worker, line)
 
     def running(self, worker: str) -> list[Execution]:
         """What began on a worker and has not ended; also what never will."""

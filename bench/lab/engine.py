@@ -29,6 +29,16 @@ def flags(environment: Mapping[str, str | int]) -> list[str]:
     return [word for name, value in environment.items() for word in ("-e", f"{name}={value}")]
 
 
+def hosts(api: docker.APIClient, containers: Mapping[str, str]) -> dict[str, str]:
+    """Return the ids of a contestant's workers by host name, which is what their jobs sign with."""
+    found = {}
+    for key, name in containers.items():
+        if key != "redis":
+            detail = api.inspect_container(name)
+            found[detail["Config"]["Hostname"]] = detail["Id"]
+    return found
+
+
 class Gauge:
     """Reads containers' CPU from the kernel, at once, and their memory as the engine tells it."""
 

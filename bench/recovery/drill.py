@@ -9,6 +9,7 @@ from typing import Any
 import docker
 
 from bench.lab.contestant import Contestant
+from bench.lab.engine import hosts
 from bench.recovery.log import Log
 from bench.recovery.verdict import Kill, Verdict, judge, killed_by
 
@@ -45,7 +46,7 @@ class Drill:
 
     def run(self, kills: int) -> Verdict:
         """Feed, kill that often, let everything end; what became of the jobs."""
-        workers = self._workers()
+        workers = hosts(self._engine, self._stage.containers())
         feeder = threading.Thread(target=self._feed, name="feed", daemon=True)
         time.sleep(_SETTLE)
         feeder.start()
@@ -67,15 +68,6 @@ class Drill:
 
     def _feed(self) -> None:
         self._sent = self._stage.produce("feed", RATE, SECONDS)
-
-    def _workers(self) -> dict[str, str]:
-        """Container ids by host name, which is what the jobs sign with."""
-        found = {}
-        for key, name in self._stage.containers().items():
-            if key != "redis":
-                detail = self._engine.inspect_container(name)
-                found[detail["Config"]["Hostname"]] = detail["Id"]
-        return found
 
     def _kill(self, host: str, container: str) -> None:
         self._until(lambda: self._busy(host), f"jobs on {host}")

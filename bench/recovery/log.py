@@ -4,6 +4,8 @@ from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
 
+from bench.lab.tail import Tail
+
 
 @dataclass
 class Execution:
@@ -18,21 +20,14 @@ class Log:
     """All executions so far, by job; `look` takes in what was written since."""
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._read: dict[Path, int] = {}
+        self._tail = Tail(folder, "run.")
         self._running: dict[tuple[str, int], Execution] = {}
         self.executions: defaultdict[int, list[Execution]] = defaultdict(list)
 
     def look(self) -> None:
-        """Read on. The last line of a file may lack its end."""
-        for file in self._folder.glob("run.*"):
-            with file.open("rb") as opened:
-                opened.seek(self._read.get(file, 0))
-                whole, _, _ = opened.read().rpartition(b"\n")
-            if whole:
-                self._read[file] = self._read.get(file, 0) + len(whole) + 1
-                for line in whole.decode().split("\n"):
-                    self._take(file.name.removeprefix("run."), line)
+        """Read on."""
+        for worker, line in self._tail.lines():
+            self._take(worker, line)
 
     def running(self, worker: str) -> dict[int, Execution]:
         """What began on a worker and has not ended, by job; also what never will."""
