@@ -9,9 +9,14 @@ import shutil
 import signal
 import subprocess
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
+
+from jobctl.cluster.image_tags import image_tags
+from jobctl.config import Config
 from tests.support.eventually import eventually
 
 
@@ -82,3 +87,16 @@ class SecondEngine:
                 stderr=log,
                 start_new_session=True,
             )
+
+
+@contextmanager
+def second_engine(subnet: str, patch: pytest.MonkeyPatch) -> Iterator[SecondEngine]:
+    """One that commands find as theirs, with the images that `up` made on the machine's engine."""
+    engine = SecondEngine(subnet)
+    try:
+        engine.start()
+        engine.take(image_tags(Config(name="any")).values())
+        patch.setenv("DOCKER_HOST", engine.url)
+        yield engine
+    finally:
+        engine.close()

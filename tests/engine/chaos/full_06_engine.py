@@ -12,13 +12,11 @@ from pathlib import Path
 import pytest
 import yaml
 
-from jobctl.cluster.image_tags import image_tags
-from jobctl.config import Config
 from jobctl.engine import open_engine
 from tests.engine.chaos.test_01_drills import PATIENT, leaves_no_marks, open_jobs, state
 from tests.support.eventually import eventually
 from tests.support.live import LiveCluster
-from tests.support.second_engine import SecondEngine
+from tests.support.second_engine import SecondEngine, second_engine
 
 SUBNET = "172.31.78.0/24"
 
@@ -27,14 +25,8 @@ SUBNET = "172.31.78.0/24"
 def own_engine(monkeypatch: pytest.MonkeyPatch, standing: LiveCluster) -> Iterator[SecondEngine]:
     """An engine of this test's own, with the images that the machine's engine has."""
     assert standing.url  # `up` made them
-    engine = SecondEngine(SUBNET)
-    try:
-        engine.start()
-        engine.take(image_tags(Config(name="any")).values())
-        monkeypatch.setenv("DOCKER_HOST", engine.url)
+    with second_engine(SUBNET, monkeypatch) as engine:
         yield engine
-    finally:
-        engine.close()
 
 
 @pytest.fixture

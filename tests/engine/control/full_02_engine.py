@@ -11,12 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from jobctl.cluster.image_tags import image_tags
-from jobctl.config import Config
 from jobctl.engine import open_engine
 from tests.support.eventually import eventually
 from tests.support.live import LiveCluster
-from tests.support.second_engine import SecondEngine
+from tests.support.second_engine import SecondEngine, second_engine
 
 SUBNET = "172.31.77.0/24"
 PARTS = ("redis-1", "master-1", "controller-1", "worker-1", "worker-2")
@@ -33,14 +31,8 @@ ENDS = (
 def own_engine(monkeypatch: pytest.MonkeyPatch, standing: LiveCluster) -> Iterator[SecondEngine]:
     """An engine of this test's own, with the images that the machine's engine has."""
     assert standing.url  # `up` made them
-    engine = SecondEngine(SUBNET)
-    try:
-        engine.start()
-        engine.take(image_tags(Config(name="any")).values())
-        monkeypatch.setenv("DOCKER_HOST", engine.url)
+    with second_engine(SUBNET, monkeypatch) as engine:
         yield engine
-    finally:
-        engine.close()
 
 
 def all_run(cluster: LiveCluster) -> bool:
