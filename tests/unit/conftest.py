@@ -6,9 +6,11 @@ from pathlib import Path
 import pytest
 
 from jobctl.cluster import owner
+from jobctl.engine.model import Executed
 from tests.support.cluster_in_memory import PROJECT, ClusterInMemory
 from tests.support.fake_master import FakeMaster
 from tests.support.memory_world import World
+from tests.support.watched import Clock, Watched
 
 
 @pytest.fixture
@@ -26,3 +28,15 @@ def demo(make: type[ClusterInMemory]) -> Iterator[ClusterInMemory]:
     world = World()
     with FakeMaster(world, PROJECT) as master:
         yield make(world, master)
+
+
+@pytest.fixture
+def watched(make: type[ClusterInMemory], tmp_path: Path) -> Iterator[Watched]:
+    """A watchdog over a cluster in memory, with a program of the name ``check``."""
+    clock = Clock()
+    world = World(clock)
+    with FakeMaster(world, PROJECT) as master:
+        cluster = make(world, master)
+        world.add_image("some:1")
+        world.programs["check"] = lambda _name, _argv: Executed(0, b"")
+        yield Watched(cluster, tmp_path / "kept", clock)

@@ -1,11 +1,7 @@
 """What the next controller makes of what an earlier one gave up."""
 
-from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
-
-import pytest
 
 from jobctl.cluster.observed import observe
 from jobctl.config import Config
@@ -15,11 +11,9 @@ from jobctl.control.watchdog_inherited import inherited
 from jobctl.control.watchdog_model import Record
 from jobctl.control.watchdog_targets import View
 from jobctl.engine.model import Executed
-from tests.support.cluster_in_memory import PROJECT, ClusterInMemory
+from tests.support.cluster_in_memory import PROJECT
 from tests.support.eventually import eventually
-from tests.support.fake_master import FakeMaster
-from tests.support.memory_world import World
-from tests.support.watched import TIMES, Clock, Watched, at_work
+from tests.support.watched import TIMES, Watched, at_work
 
 CHECK = {"check": {"command": ["check"]}, "restart": "force"}
 WELL, ILL = Executed(0, b""), Executed(3, b"no answer")
@@ -41,17 +35,6 @@ class Check:
         """Wait until it was asked so often that something would have come of it."""
         until = self._asked + 6
         eventually(lambda: self._asked >= until)
-
-
-@pytest.fixture
-def watched(make: type[ClusterInMemory], tmp_path: Path) -> Iterator[Watched]:
-    clock = Clock()
-    world = World(clock)
-    with FakeMaster(world, PROJECT) as master:
-        cluster = make(world, master)
-        world.add_image("some:1")
-        world.programs["check"] = lambda _name, _argv: Executed(0, b"")
-        yield Watched(cluster, tmp_path / "kept", clock)
 
 
 def up(watched: Watched, **watchdog: Any) -> None:

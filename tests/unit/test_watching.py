@@ -2,9 +2,7 @@
 
 import json
 import threading
-from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,11 +12,9 @@ from jobctl.control.healing import Condition
 from jobctl.control.incidents import Incidents
 from jobctl.engine.model import EngineEvent, Executed
 from jobctl.queue import Cause
-from tests.support.cluster_in_memory import PROJECT, ClusterInMemory
+from tests.support.cluster_in_memory import PROJECT
 from tests.support.eventually import eventually
-from tests.support.fake_master import FakeMaster
 from tests.support.memory_engine import MemoryEngine
-from tests.support.memory_world import World
 from tests.support.watched import TIMES, Clock, Watched, at_work
 from tests.support.webhook_receiver import WebhookReceiver
 
@@ -29,17 +25,6 @@ API = {
 }
 
 BUSY = "Redis cannot serve now: BUSY Redis is busy running a script."
-
-
-@pytest.fixture
-def watched(make: type[ClusterInMemory], tmp_path: Path) -> Iterator[Watched]:
-    clock = Clock()
-    world = World(clock)
-    with FakeMaster(world, PROJECT) as master:
-        cluster = make(world, master)
-        world.add_image("some:1")
-        world.programs["check"] = lambda _name, _argv: Executed(0, b"")
-        yield Watched(cluster, tmp_path / "kept", clock)
 
 
 def up(watched: Watched, **watchdog: Any) -> None:
