@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from jobctl.cluster import Manner, UpdateFailed, owner, proving
+from jobctl.cluster import Manner, UpdateFailed, owner, proving, ready
 from jobctl.cluster.errors import ClusterError, Overtaken
 from jobctl.cluster.events import Event
 from jobctl.engine.errors import EngineError, EngineUnreachable
@@ -331,8 +331,9 @@ def test_an_engine_that_cannot_be_reached_says_nothing_of_the_workers(
 
 
 def test_services_that_do_not_come_up_are_no_reason_to_touch_a_worker(
-    demo: ClusterInMemory,
+    demo: ClusterInMemory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(ready, "MENDED_WITHIN", 0.0)  # nobody here brings it back
     demo.up()
 
     def started(name: str) -> None:
