@@ -2,6 +2,7 @@
 
 import json
 import re
+import socket
 import threading
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -67,7 +68,7 @@ class FakeMaster:
         self.port = self._server.server_port
 
     def __enter__(self) -> "FakeMaster":
-        threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
         return self
 
     def __exit__(
@@ -76,6 +77,8 @@ class FakeMaster:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        # Wakes the server, which would look for the order to end only twice a second.
+        self._server.socket.shutdown(socket.SHUT_RDWR)
         self._server.shutdown()
         self._server.server_close()
 
