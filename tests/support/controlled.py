@@ -6,15 +6,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
+from unittest.mock import patch
 
 from jobctl.chaos import records
 from jobctl.chaos.fault import LiveFault
 from jobctl.cluster.observed import Observed, observe
+from jobctl.control import autoscaling, feed, guard
 from jobctl.control.controller import Controller
+from jobctl.control.wishes import Wishes
 from jobctl.engine.protocol import Engine
 from jobctl.queue import Cause, Queue, QueueError, Worker, WorkerStatus
 from tests.support.cluster_in_memory import PROJECT, ClusterInMemory
-from tests.support.eventually import eventually
 
 # The world's clock jumps, so all checks would be due at once: see test_watching.py for these.
 QUICK = {
@@ -102,6 +104,7 @@ class Running:
     place: FakePlace
     said: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     rounds: int = 0
+    _ended: threading.Condition = field(default_factory=threading.Condition)
 
     @contextmanager
     def __call__(self) -> Iterator[None]:
@@ -113,26 +116,45 @@ class Running:
             clock=self.place.cluster.world.now,
         )
         thread = threading.Thread(target=controller.run)
-        thread.start()
-        try:
-            self.look_again()
-            yield
-        finally:
-            controller.stop()
-            thread.join(30)
-            assert not thread.is_alive()
+        with _in_a_hurry():
+            thread.start()
+            try:
+                self.look_again()
+                yield
+            finally:
+                controller.stop()
+                thread.join(30)
+                assert not thread.is_alive()
 
     def look_again(self, times: int = 1) -> None:
         """Wait until so many rounds more have ended."""
-        until = self.rounds + times
-        eventually(lambda: self.rounds >= until)
+        with self._ended:
+            until = self.rounds + times
+            assert self._ended.wait_for(lambda: self.rounds >= until, 60)
 
     def told(self, event: str) -> list[dict[str, Any]]:
         """Return the facts of all that was said of one kind."""
         return [facts for kind, facts in self.said if kind == event]
 
     def _alive(self) -> None:
-        self.rounds += 1
+        with self._ended:
+            self.rounds += 1
+            self._ended.notify_all()
+
+
+@contextmanager
+def _in_a_hurry() -> Iterator[None]:
+    """Have a controller look often: a look at a cluster in memory costs nothing.
+
+    Of cluster.yaml it would not take that, and for Redis and the engine it has no setting.
+    """
+    with (
+        patch.object(Wishes, "interval", 0.02),
+        patch.object(autoscaling, "_LOOK", 0.02),
+        patch.object(feed, "_AGAIN", 0.02),
+        patch.multiple(guard, _RENEW=0.1, _SILENT=0.02),
+    ):
+        yield
 
 
 def registered(name: str, container: str) -> Worker:

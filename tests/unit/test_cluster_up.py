@@ -235,8 +235,9 @@ def test_a_container_that_cannot_live_fails_it_with_its_last_words(
 
 @pytest.mark.parametrize("name", ["master-1", "redis-1", "worker-2"])
 def test_one_that_the_watchdog_restarts_meanwhile_is_waited_for(
-    demo: ClusterInMemory, name: str
+    demo: ClusterInMemory, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("jobctl.cluster.ready._WATCH_EVERY", 0.0)
     demo.up(wait=True)
     demo.master.unregistered = {"worker-3"}
     told, ended = wait_events(demo, "waiting for worker-3", f"waiting for {name}")

@@ -4,6 +4,8 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import pytest
+
 from jobctl.control.feed import Feed
 from jobctl.control.troubles import Troubles
 from jobctl.engine.model import EngineEvent
@@ -29,7 +31,10 @@ def listening(
         feed.stop()
 
 
-def test_a_cut_connection_neither_loses_nor_repeats_what_was_told() -> None:
+def test_a_cut_connection_neither_loses_nor_repeats_what_was_told(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("jobctl.control.feed._AGAIN", 0.02)
     # All at one instant: nothing but the events themselves tells them apart.
     world = World(clock=lambda: 1000.0)
     world.add_image("any")
