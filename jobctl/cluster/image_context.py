@@ -49,8 +49,14 @@ def digest(files: Mapping[str, bytes], *made_from: str) -> str:
     for source in made_from:
         total.update(f"from {source}\n".encode())
     for path, data in sorted(files.items()):
-        total.update(f"{path} {_FILE_MODE:o} {hashlib.sha256(data).hexdigest()}\n".encode())
+        total.update(_entry(path, data))
     return total.hexdigest()
+
+
+@cache
+def _entry(path: str, data: bytes) -> bytes:
+    """Return what a digest takes in of a file; worked out once, as the files are read once."""
+    return f"{path} {_FILE_MODE:o} {hashlib.sha256(data).hexdigest()}\n".encode()
 
 
 def image_tag(role: str, hex_digest: str) -> str:
