@@ -31,14 +31,23 @@ def cause_of_change(
 def _changed(
     old: Mapping[str, Any], new: Mapping[str, Any], sections: tuple[str, ...]
 ) -> list[str]:
-    before, after = dict(_leaves(old)), dict(_leaves(new))
+    before, after = _leaves_in(old, sections), _leaves_in(new, sections)
     return [
         f"{path} {_shown(before.get(path))} → {_shown(after.get(path))}"
         for path in sorted(before.keys() | after.keys())
-        if before.get(path) != after.get(path)
-        and any(path == section or path.startswith(f"{section}.") for section in sections)
-        and not path.endswith(".replicas")
+        if before.get(path) != after.get(path) and not path.endswith(".replicas")
     ]
+
+
+def _leaves_in(config: Mapping[str, Any], sections: tuple[str, ...]) -> dict[str, Any]:
+    """Return the settings of some sections by their path: most of a config is of other services."""
+    found: dict[str, Any] = {}
+    for section in sections:
+        above, _, name = section.rpartition(".")
+        around = (config.get(above) or {}) if above else config
+        if name in around:
+            found.update(_leaves(around[name], section))
+    return found
 
 
 def _leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
