@@ -2,14 +2,14 @@
 
 import json
 import re
-import socket
 import threading
 from datetime import UTC, datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from types import TracebackType
 from typing import Any
 
 from tests.support.memory_world import Box, World
+from tests.support.prompt_server import PromptServer
 
 _WORKER = re.compile(r"worker(-[a-z]+)?-\d+")
 
@@ -63,12 +63,11 @@ class FakeMaster:
             def log_message(self, *_args: Any) -> None:
                 return
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
+        self._server = PromptServer(Handler)
         self.port = self._server.server_port
 
     def __enter__(self) -> "FakeMaster":
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+        self._server.start()
         return self
 
     def __exit__(
@@ -77,10 +76,7 @@ class FakeMaster:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        # Wakes the server, which would look for the order to end only twice a second.
-        self._server.socket.shutdown(socket.SHUT_RDWR)
-        self._server.shutdown()
-        self._server.server_close()
+        self._server.stop()
 
     def running(self) -> dict[str, Box]:
         """Return the project's running containers by instance name."""

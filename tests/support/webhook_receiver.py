@@ -4,9 +4,11 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from email.message import Message
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from types import TracebackType
 from typing import Any
+
+from tests.support.prompt_server import PromptServer
 
 Answer = tuple[int, dict[str, str]]
 
@@ -47,12 +49,11 @@ class WebhookReceiver:
             def log_message(self, *_args: Any) -> None:
                 return
 
-        self._server = ThreadingHTTPServer((host, 0), Handler)
-        self._server.daemon_threads = True
+        self._server = PromptServer(Handler, host)
         self.url = f"http://{host}:{self._server.server_address[1]}/hooks/secret-part?team=a"
 
     def __enter__(self) -> "WebhookReceiver":
-        threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
+        self._server.start()
         return self
 
     def __exit__(
@@ -65,8 +66,7 @@ class WebhookReceiver:
 
     def close(self) -> None:
         """Be gone: whoever connects is refused."""
-        self._server.shutdown()
-        self._server.server_close()
+        self._server.stop()
 
     def note(self, delivery: Delivery) -> None:
         with self._changed:
