@@ -19,6 +19,8 @@ def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> type[ClusterInMemor
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
     # The world's clock is not ours: a lock of this moment must not look old.
     monkeypatch.setattr(owner, "STALE_AFTER", float("inf"))
+    # Whatever else changes the cluster has done so at once.
+    monkeypatch.setattr("jobctl.cluster.converge._PAUSE", 0.01)
     return ClusterInMemory
 
 

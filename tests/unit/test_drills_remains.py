@@ -130,8 +130,9 @@ def test_what_does_not_end_is_told() -> None:
 
 
 @pytest.fixture
-def folders(demo: ClusterInMemory) -> dict[str, str]:
+def folders(demo: ClusterInMemory, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     """The folders of drills on the volume, each with its claim."""
+    monkeypatch.setattr("jobctl.chaos.drills.remains._POLL", 0.0)  # jobs end as soon as asked for
     kept: dict[str, str] = {}
 
     def listed(_name: str, _argv: tuple[str, ...]) -> Executed:

@@ -33,6 +33,13 @@ def kept(tmp_path: Path) -> Iterator[Ledger]:
     made.close()
 
 
+@pytest.fixture(autouse=True)
+def _no_rest(monkeypatch: pytest.MonkeyPatch) -> None:
+    # What does not answer here does so when it is asked again.
+    monkeypatch.setattr("jobctl.chaos.drills.recorder._PAUSE", 0.0)
+    monkeypatch.setattr("jobctl.chaos.drills.loader._PAUSE", 0.0)
+
+
 def event(number: int, job: str, was: str | None, status: str, attempt: int = 0) -> Event:
     return {
         "id": f"{1000 + number}-0",
