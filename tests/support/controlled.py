@@ -149,8 +149,8 @@ def _in_a_hurry() -> Iterator[None]:
     Of cluster.yaml it would not take that, and for Redis and the engine it has no setting.
     """
     with (
-        patch.object(Wishes, "interval", 0.02),
-        patch.object(autoscaling, "_LOOK", 0.02),
+        patch.object(Wishes, "interval", 0.005),
+        patch.object(autoscaling, "_LOOK", 0.005),
         patch.object(feed, "_AGAIN", 0.02),
         patch.multiple(guard, _RENEW=0.1, _SILENT=0.02),
     ):
