@@ -96,14 +96,14 @@ class Attempt:
         close_all((self,))
 
 
-def on_orders(attempts: Iterable[Attempt], wake: Callable[[], None]) -> None:
+def on_orders(attempts: Iterable[Attempt], wake: Callable[[], None] | None) -> None:
     """`on_order` for all of them."""
     ordered = False
     with _ordering:
         for attempt in attempts:
             attempt._on_order = wake
             ordered = ordered or attempt.order is not None
-        if ordered:
+        if ordered and wake is not None:
             wake()
 
 

@@ -1,4 +1,4 @@
-"""The lane for commands: one attempt after the other, from its folder to its outcome."""
+"""The lane for commands: series of attempts, each from its folder to its outcome."""
 
 from __future__ import annotations
 
@@ -6,27 +6,20 @@ import errno
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
 from jobctl.queue import Cause, Outcome
 
-from .attempt import Attempt
+from .aftermath import Aftermath
+from .attempt import Attempt, on_orders
 from .cause import Ending, Stop, outcome_of
-from .cleanup import Scratch, end_all_of
-from .folders import (
-    AttemptFolder,
-    is_full,
-    prepare,
-    prepare_without_room,
-    remove_if_empty,
-    seal,
-)
 from .lane import UNSTARTED, Done, Ended, Result, Shop, unstarted
-from .launch import job_environment, pool_environment
+from .launcher import WELL, Answers
 from .logsink import FileLog
 from .oom import OomKills
 from .pauses import pauses
-from .spare import Spare
+from .places import Place, Places
+from .prefetch import MAX_COMMANDS
+from .starter import Begun, Starter
 from .station import Station
 from .watch import CannotStartError, Seen, Watch
 
@@ -37,7 +30,12 @@ _SUCCEEDED = Outcome(True, exit_code=0)
 
 
 class CommandLane:
-    """Runs commands in one slot. The end of each leaves nothing behind."""
+    """Runs commands in one slot. The end of each leaves nothing behind.
+
+    They run in series: the launcher goes from one to the next by itself for as long as each
+    ends at once, well, and leaves nothing to look at. The first one that does not ends the
+    series and is attended to, alone.
+    """
 
     def __init__(
         self, shop: Shop, slot: int, count_oom_kills: Callable[[], int] | None = None
@@ -47,20 +45,13 @@ class CommandLane:
         self._slot = slot
         self._count_oom_kills = count_oom_kills or OomKills()
         self._station = Station(settings, slot)
-        self._user = settings.command_user(slot)
-        self._environment = pool_environment(settings.env)
+        self._starter = Starter(self._station, settings.env)
+        self._places = Places(settings, slot, shop.journal)
+        self._aftermath = Aftermath(shop, settings.command_user(slot), self)
         # What is left of the batch, and what has ended of it and is not told yet.
         self._waiting: deque[Attempt] = deque()
         self._ended: list[Ended] = []
         self._done: Done = _nobody
-        # The folder of the next attempt, if the one before could hand it on.
-        self._handed_on: str | None = None
-        # Processes of a job that killed its launcher while others ran as the same user.
-        self._left = False
-        name = f"{settings.name}-{slot}"
-        self._spare = Spare(settings.paths.jobs, name, self._user, settings.reader_gid)
-        uid = None if self._user is None else self._user.uid
-        self._scratch = None if uid is None else Scratch(settings.paths.scratch, uid)
 
     def warm(self) -> None:
         """Does nothing: the launcher comes with the first command, as many workers get none."""
@@ -73,12 +64,77 @@ class CommandLane:
         self._waiting.extend(batch)
         self._done = done
         while self._waiting:
-            attempt = self._waiting.popleft()
-            result = self._run_one(attempt)  # which tells those before it
-            self._ended.append((attempt, result))
-            if result.outcome is None or not result.outcome.succeeded:
-                self._tell()  # others may hang on it: retries, an array that gives up
+            if series := self._series():
+                self._run(series)
+            else:
+                attempt = self._waiting.popleft()
+                self._end(attempt, unstarted(attempt))
         self._tell()
+
+    def close(self) -> None:
+        """Ends the launcher; leaves no files of its own."""
+        self._station.close()
+        self._places.close()
+        self._aftermath.close()
+
+    # -- a series
+
+    def _series(self) -> list[Attempt]:
+        """The first of those waiting that may begin; [] if the very first may not."""
+        series: list[Attempt] = []
+        aftermath = self._aftermath
+        if not aftermath.done:
+            aftermath.clear_up(self._waiting[0].job.id)
+        most = MAX_COMMANDS if aftermath.done else 1
+        for attempt in self._waiting:
+            # Data for stdin can be large: the launcher never holds that of two.
+            if attempt.order is not None or (series and attempt.job.stdin is not None):
+                break
+            series.append(attempt)
+            if len(series) == most:
+                break
+        return series
+
+    def _run(self, series: list[Attempt]) -> None:
+        """Runs at least the first of them to its end; those that did not begin still wait."""
+        try:
+            places = self._places.take(series)
+        except OSError as error:
+            attempt = self._waiting.popleft()
+            self._end(attempt, self._impossible(attempt, _trouble(error)))
+            return
+        activity = self._shop.activity
+        activity.enter(self)
+        try:
+            self._go(series[: len(places)], places)
+        finally:
+            activity.leave(self)
+
+    def _go(self, series: list[Attempt], places: list[Place]) -> None:
+        kills = self._count_oom_kills()
+        on_orders(series, self._station.ring)
+        try:
+            begun = self._starter.begin(series, places)
+        except CannotStartError:
+            begun = Begun()  # the first is tried again, alone
+        attended = None if begun.answers is WELL else series[begun.well]
+        # Those that have not begun can be another slot's soon.
+        on_orders((one for one in series if one is not attended), None)
+        for attempt, place in zip(series, places, strict=True):
+            if attempt is not attended:
+                self._places.leave(attempt, place)
+        for started_at in begun.times[: begun.well]:
+            self._ended.append((self._waiting.popleft(), Result(_SUCCEEDED, started_at)))
+        if attended is not None:
+            self._waiting.popleft()
+            result = self._attend(attended, places[begun.well], begun, kills)
+            on_orders((attended,), None)
+            self._end(attended, result)
+
+    def _end(self, attempt: Attempt, result: Result) -> None:
+        self._ended.append((attempt, result))
+        if result.outcome is None or not result.outcome.succeeded:
+            self._tell()  # others may hang on it: retries, an array that gives up
 
     def _tell(self) -> None:
         """Those that ended one right after the other together; before a longer one ends, too."""
@@ -86,32 +142,86 @@ class CommandLane:
             ended, self._ended = self._ended, []
             self._done(ended)
 
-    def close(self) -> None:
-        """Ends the launcher; leaves no files of its own."""
-        self._station.close()
-        self._spare.close()
-        if self._scratch is not None:
-            self._scratch.close()
+    # -- one that is attended to
 
-    def _run_one(self, attempt: Attempt) -> Result:
-        """Whatever goes wrong ends in a result, not in an exception."""
-        if attempt.order is not None:
-            self._take_back(attempt)
-            return unstarted(attempt)
-        activity = self._shop.activity
-        activity.enter(attempt)
-        attempt.on_order(self._station.ring)
+    def _attend(self, attempt: Attempt, place: Place, begun: Begun, kills: int) -> Result:
+        """Stays with it to its end. Whatever goes wrong is a result, not an exception.
+
+        `kills`: how often memory had run out before.
+        """
+        watch = Watch(
+            attempt,
+            self._station,
+            lambda: self._log(f"{place.path}/log"),
+            on_wait=self._tell,
+            on_start=self._started,
+            on_report=self._shop.listener.note,
+        )
         try:
-            return self._run(attempt)
+            try:
+                seen, started_at = self._follow(attempt, place, watch, begun)
+            finally:
+                logged = watch.last_words()
+                self._places.leave(attempt, place, logged=logged)
+                self._aftermath.clear_up(attempt.job.id)
         except CannotStartError as error:
             return self._impossible(attempt, error)
-        except (OSError, ValueError) as error:
-            number = (error.errno or 0) if isinstance(error, OSError) else errno.EINVAL
-            worker = isinstance(error, OSError)
-            return self._impossible(attempt, CannotStartError(number, str(error), worker=worker))
+        except OSError as error:
+            return self._impossible(attempt, _trouble(error))
+        if seen is None:
+            return unstarted(attempt)
+        if seen.stopped in (Stop.TAKEN_OVER, Stop.HAND_BACK):
+            return Result(None, started_at)
+        ending = Ending(
+            seen.code,
+            seen.stopped,
+            self._count_oom_kills() - kills,
+            self._shop.activity.was_alone(self),
+            attempt.job.timeout,
+            seen.launcher,
+        )
+        return Result(outcome_of(ending), started_at)
+
+    def _follow(
+        self, attempt: Attempt, place: Place, watch: Watch, begun: Begun
+    ) -> tuple[Seen | None, int | None]:
+        """How it ended, and when it began (ms); None if an order to end came before that."""
+        give_up = 0.0
+        waits = None
+        while True:
+            try:
+                if begun.answers is None:
+                    begun = self._starter.begin([attempt], [place])
+                return self._stay(attempt, watch, begun.answers or []), begun.times[-1]
+            except CannotStartError as error:
+                trouble = error
+            if (code := trouble.shell_code) is not None:
+                said = f"jobctl: {attempt.job.argv[0]}: {trouble}\n"
+                watch.print(said.encode("utf-8", "replace"))
+                return Seen(code, None, clean=True), begun.times[-1]
+            now = time.monotonic()
+            give_up = give_up or now + _START_PATIENCE
+            if not trouble.passing or now > give_up:
+                raise trouble
+            begun = Begun()
+            waits = waits or pauses()
+            time.sleep(next(waits))
+            if attempt.order is not None:
+                return None, None
+
+    def _stay(self, attempt: Attempt, watch: Watch, answers: Answers) -> Seen:
+        clean = False
+        try:
+            seen = watch.until_end(answers)
+            clean = seen.clean
+            return seen
+        except CannotStartError:
+            clean = True
+            raise
         finally:
-            attempt.on_order(None)
-            activity.leave(attempt)
+            if not clean:
+                self._station.launcher.end()
+                self._aftermath.end_processes(attempt.job.id)
 
     def _impossible(self, attempt: Attempt, error: CannotStartError) -> Result:
         self._shop.journal("job-not-started", job=attempt.job.id, reason=error)
@@ -124,104 +234,6 @@ class CommandLane:
         time.sleep(_REST_AFTER_TROUBLE)
         return Result(None)
 
-    def _run(self, attempt: Attempt) -> Result:
-        job_id, number = attempt.fence
-        now = time.time_ns()
-        folder = None
-        place, self._handed_on = self._handed_on, None
-        if place is None:
-            place = self._spare.take(job_id, number, now)
-        if place is not None:
-            output = f"{place}/output"
-        else:
-            folder = self._prepare(attempt)
-            place, output = str(folder.path), str(folder.output)
-        kills = self._count_oom_kills()
-        started_at = now // 1_000_000
-        watch = Watch(
-            attempt,
-            self._station,
-            lambda: self._log(f"{place}/log"),
-            on_wait=self._tell,
-            on_start=self._started,
-            on_report=self._shop.listener.note,
-        )
-        try:
-            same = self._spare.number if folder is None else 0
-            seen = self._follow(attempt, output, same, watch)
-        finally:
-            logged = watch.last_words()
-            if folder is not None or logged or not self._leave(place):
-                self._seal(attempt, folder or AttemptFolder(Path(place), Path(output)))
-            if self._left:
-                self._end_leftovers(attempt)
-            if self._scratch is not None and self._scratch.changed():
-                self._clear_scratch(attempt, self._scratch)
-        if seen is None:
-            return unstarted(attempt)
-        if seen.code == 0 and seen.stopped is None:
-            return Result(_SUCCEEDED, started_at)
-        if seen.stopped in (Stop.TAKEN_OVER, Stop.HAND_BACK):
-            return Result(None, started_at)
-        ending = Ending(
-            seen.code,
-            seen.stopped,
-            self._count_oom_kills() - kills,
-            self._shop.activity.was_alone(attempt),
-            attempt.job.timeout,
-            seen.launcher,
-        )
-        return Result(outcome_of(ending), started_at)
-
-    def _follow(self, attempt: Attempt, output: str, place: int, watch: Watch) -> Seen | None:
-        """Starts it and stays with it; None if an order to end came before the start."""
-        job, station = attempt.job, self._station
-        argv, stdin = job.argv, job.stdin
-        environment = job_environment(job, self._environment, output, station.reported.path)
-        give_up = 0.0
-        waits = None
-        while True:
-            try:
-                station.lend()
-                station.launcher.ask(output, argv, environment, stdin, place)
-            except OSError as error:
-                station.launcher.end()
-                trouble = CannotStartError(error.errno or 0, str(error), worker=True)
-            else:
-                try:
-                    return self._stay(attempt, watch)
-                except CannotStartError as error:
-                    trouble = error
-            if (code := trouble.shell_code) is not None:
-                watch.print(f"jobctl: {argv[0]}: {trouble}\n".encode("utf-8", "replace"))
-                return Seen(code, None, clean=True)
-            now = time.monotonic()
-            give_up = give_up or now + _START_PATIENCE
-            if not trouble.passing or now > give_up:
-                raise trouble
-            waits = waits or pauses()
-            time.sleep(next(waits))
-            if attempt.order is not None:
-                return None
-
-    def _stay(self, attempt: Attempt, watch: Watch) -> Seen:
-        clean = False
-        try:
-            seen = watch.until_end()
-            clean = seen.clean
-            return seen
-        except CannotStartError:
-            clean = True
-            raise
-        finally:
-            if not clean:
-                self._station.launcher.end()
-                self._end_leftovers(attempt)
-
-    def _log(self, path: str) -> FileLog:
-        gid = self._shop.settings.reader_gid
-        return FileLog(path, f"{path}.idx", reader_gid=gid, now_ms=_now_ms)
-
     def _started(self, attempt: Attempt) -> None:
         job_id, number = attempt.fence
         self._shop.journal("job-started", job=job_id, attempt=number, slot=self._slot)
@@ -231,59 +243,13 @@ class CommandLane:
             self._done([(one, unstarted(one) if one.order else UNSTARTED) for one in self._waiting])
             self._waiting.clear()
 
-    def _prepare(self, attempt: Attempt) -> AttemptFolder:
-        settings, (job_id, number) = self._shop.settings, attempt.fence
-        paths = settings.paths
-        try:
-            return prepare(paths.jobs, job_id, number, self._user, settings.reader_gid)
-        except OSError as error:
-            if not is_full(error):
-                raise
-        self._shop.journal("no-room-for-output", job=job_id, attempt=number)
-        path = paths.jobs / job_id / str(number)
-        return prepare_without_room(path, paths.scratch[0], self._user)
+    def _log(self, path: str) -> FileLog:
+        gid = self._shop.settings.reader_gid
+        return FileLog(path, f"{path}.idx", reader_gid=gid, now_ms=_now_ms)
 
-    def _leave(self, place: str) -> bool:
-        """Gives a folder that was not changed to the next attempt, or back; False: neither."""
-        if self._waiting:
-            self._handed_on = self._spare.hand_on(place, *self._waiting[0].fence)
-        return self._handed_on is not None or self._spare.take_back(place)
 
-    def _take_back(self, attempt: Attempt) -> None:
-        """Takes back what an attempt got handed on that is not to begin."""
-        place, self._handed_on = self._handed_on, None
-        if place is not None and not self._spare.take_back(place):
-            self._seal(attempt, AttemptFolder(Path(place), Path(f"{place}/output")))
-
-    def _end_leftovers(self, attempt: Attempt) -> None:
-        """Without its launcher: what is left of a job is known by its UID only."""
-        user, ended = self._user, False
-        if user is not None:
-            with self._shop.activity.pause_others(attempt) as alone:
-                # A shared UID is safe only while alone.
-                ended = (alone or not user.shared) and end_all_of(user)
-            self._left = not ended
-        if not ended:
-            uid = None if user is None else user.uid
-            self._shop.journal("processes-left", job=attempt.job.id, uid=uid)
-
-    def _seal(self, attempt: Attempt, folder: AttemptFolder) -> None:
-        """Takes the outputs from the job."""
-        if not folder.kept:
-            return
-        try:
-            seal(folder, self._shop.settings.reader_gid)
-            remove_if_empty(folder)
-        except OSError as error:
-            self._shop.journal("output-not-sealed", job=attempt.job.id, reason=error)
-
-    def _clear_scratch(self, attempt: Attempt, scratch: Scratch) -> None:
-        try:
-            with self._shop.activity.pause_others(attempt) as alone:
-                if alone or self._user is None or not self._user.shared:
-                    scratch.clear()
-        except OSError as error:
-            self._shop.journal("scratch-not-cleared", job=attempt.job.id, reason=error)
+def _trouble(error: OSError) -> CannotStartError:
+    return CannotStartError(error.errno or 0, str(error), worker=True)
 
 
 def _nobody(_ended: Sequence[Ended]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import marshal
 import os
 import select
@@ -10,45 +11,74 @@ import signal
 import socket
 import struct
 import sys
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
+from .channel import Channel
 from .settings import JobUser
 
 # As in launcher_main.py, which is never imported here: it would bring along `_ctypes`.
-LINE, END, KILL = 3, 40, 41
+LINE, BEGUN, PRINTED, REPORTED, END, KILL = 3, 4, 5, 6, 40, 41
 # Nobody's UID but the launchers' own; below those of the jobs.
 _UID = 19_999
 _START_SECONDS = 30.0
-PATIENCE = 0.005
-"""Seconds that `hear` waits. Most commands end sooner, and then nothing else is looked at."""
-WELL = [[b"E", b"0", b"0"]]
-"""What `hear` returns, itself, when a job ended well: nearly all do."""
-_WELL = b"E 0 0\n"
-_TIMEVAL = struct.pack("@ll", 0, int(PATIENCE * 1e6))
+_NUDGE_SECONDS = 0.1
+# It answers within milliseconds, but to start a program from a disk that is slow.
+_GIVE_UP_NUDGES = 600
+WELL: list[list[bytes]] = [[b"E", b"0", b"0", b"0"]]
+"""What `hear` returns, itself, when a job ended well and left nothing: nearly all do."""
+_WELL = b"E 0 0 0\n"
+_TIMEVAL = struct.pack("@ll", 0, int(_NUDGE_SECONDS * 1e6))
+# Below them are those that the launcher is given.
+_FIRST_FREE = 10
 # By import, not as a script: its compiled form is there already, and memory stays small. Not from
 # the package `jobctl`, which brings along `typing`.
 _BOOT = (
     "import sys; sys.path.append(sys.argv[1]); from worker.launcher_main import main; "
-    "main(*map(int, sys.argv[2:6]), sys.argv[6])"
+    "main(*map(int, sys.argv[2:6]), *sys.argv[6:])"
 )
 _HERE = str(Path(__file__).parents[1])
 
 
+Answers = list[list[bytes]]
+"""The words of each answer."""
+
+
+class Start(NamedTuple):
+    """What a job is started with, in the folder `output`.
+
+    A folder with a `place` (from 0) is used again and again under other names; one that takes
+    its place has another `number`. To go there by name would cost more than all else here.
+    """
+
+    output: str
+    argv: tuple[str, ...]
+    environ: dict[str, str]
+    stdin: bytes | None = None
+    place: int = -1
+    number: int = 0
+
+
 class Launcher:
-    """One process, started at need; its jobs run as `user` with the FIFO `printed` as stdout.
+    """One process, started at need; its jobs run as `user`, with the FIFO `printed` as stdout.
 
     What it answers is described in launcher_main.py.
     """
 
-    def __init__(self, user: JobUser | None, printed: str) -> None:
+    def __init__(
+        self, user: JobUser | None, printed: Channel, reported: Channel, scratch: Sequence[str]
+    ) -> None:
         self._user = user
-        self._printed = printed
+        self._channels = (printed, reported)
+        self._scratch = scratch
         self._partial = b""
-        # Where it was sent last, as `ask` has it.
-        self._place = 0
-        self._ends = self._kills = 0
+        # The number of the folder that it knows in each place.
+        self._places: dict[int, int] = {}
+        self._asked: Sequence[Start] = ()
+        self._ordered = False
+        self._begun = -1
         self.pid = 0
         """Its number while it runs, else 0."""
         self.line = -1
@@ -58,6 +88,8 @@ class Launcher:
         """Has it running; OSError if that is impossible now."""
         if self.pid:
             return
+        if self._begun < 0:
+            self._begun = _high(os.memfd_create("begun", os.MFD_CLOEXEC))
         ours, theirs = socket.socketpair()
         try:
             self.pid = self._spawn(theirs.fileno())
@@ -74,31 +106,41 @@ class Launcher:
             code = self.end()
             raise OSError(errno.ECHILD, f"the launcher did not start (exit code {code})")
 
-    def ask(
-        self,
-        output: str,
-        argv: tuple[str, ...],
-        environ: dict[str, str],
-        stdin: bytes | None,
-        place: int = 0,
-    ) -> None:
-        """Asks the started launcher to run a job; OSError if that is impossible now.
-
-        Folders of the same `place` are one, whatever it is called now: to go there again would
-        cost more than all else that is asked. 0: not known.
-        """
-        known = place and place == self._place
+    def ask(self, series: Sequence[Start]) -> None:
+        """Asks the started launcher to run a series of jobs; OSError if that is impossible now."""
+        self._asked = series
+        os.ftruncate(self._begun, 0)
         try:
-            self._request("" if known else output, argv, environ, stdin)
+            self._request(series)
         except (BrokenPipeError, ConnectionResetError):
             # It was ended while it had nothing to do. Nobody has read the request.
             self.end()
             self.start()
-            self._request(output, argv, environ, stdin)
-        self._place = place
+            self._request(series)
 
-    def hear(self) -> list[list[bytes]] | None:
-        """The words of each answer there is; [] if it has gone; None if PATIENCE has passed."""
+    def first(self) -> tuple[Answers, list[int]]:
+        """Waits for the first answers, as `hear`; and when each job began so far (ms since 1970).
+
+        All but the last of these have ended well and left nothing, and the others have not begun.
+        """
+        answers = self.hear()
+        for _ in range(_GIVE_UP_NUDGES):
+            if answers is not None:
+                break
+            self.wake()  # a job can have stopped it
+            answers = self.hear()
+        else:
+            os.kill(self.pid, signal.SIGKILL)
+        begun = os.pread(self._begun, 8 * len(self._asked), 0)
+        times = [time // 1_000_000 for time in memoryview(begun).cast("q")]
+        been = times[:-1] if answers and answers[0][0] == b"F" else times
+        for start, _ in zip(self._asked, been, strict=False):
+            if start.place >= 0:
+                self._places[start.place] = start.number
+        return answers or [], times
+
+    def hear(self) -> Answers | None:
+        """The words of each answer there is; [] if it has gone; None if there is none so far."""
         lines: list[bytes] = []
         while not lines:
             try:
@@ -112,20 +154,14 @@ class Launcher:
             if not chunk:
                 return []
             *lines, self._partial = (self._partial + chunk).split(b"\n")
-        if lines[-1][:1] == b"F":
-            self._place = 0  # it may not have got there
         return [line.split(b" ", 3) for line in lines]
 
     def order(self, number: int) -> None:
-        """Has it send SIGTERM or SIGKILL to the job's group."""
+        """Has it send SIGTERM or SIGKILL to the group of the job that it is at."""
         self.wake()
         with suppress(ProcessLookupError):
-            if number == signal.SIGKILL:
-                os.kill(self.pid, KILL)
-                self._kills += 1
-            else:
-                os.kill(self.pid, END)
-                self._ends += 1
+            os.kill(self.pid, KILL if number == signal.SIGKILL else END)
+        self._ordered = True
 
     def wake(self) -> None:
         """Lets it go on if a job has stopped it, which it can, as both share a UID."""
@@ -140,9 +176,17 @@ class Launcher:
             os.kill(self.pid, signal.SIGKILL)
         _, status = os.waitpid(self.pid, 0)
         os.close(self.line)
-        self.pid, self.line, self._partial, self._place = 0, -1, b"", 0
-        self._ends = self._kills = 0
+        self.pid, self.line, self._partial = 0, -1, b""
+        self._places.clear()
+        self._ordered = False
         return os.waitstatus_to_exitcode(status)
+
+    def close(self) -> None:
+        """Ends it and leaves nothing open."""
+        self.end()
+        if self._begun >= 0:
+            os.close(self._begun)
+            self._begun = -1
 
     def _spawn(self, theirs: int) -> int:
         user = self._user
@@ -150,22 +194,51 @@ class Launcher:
         if user is not None:
             who = (str(user.uid), str(user.gid), str(_UID), str(int(not user.shared)))
         flags = ("-I", "-S", "-X", "utf8")
-        words = [*flags, "-c", _BOOT, _HERE, *who, self._printed]
-        return os.posix_spawn(
-            sys.executable,
-            [sys.executable, *words],
-            {},
-            file_actions=[
-                (os.POSIX_SPAWN_OPEN, 0, "/dev/null", os.O_RDONLY, 0),
-                (os.POSIX_SPAWN_DUP2, theirs, LINE),
-            ],
-            setsid=True,
-        )
+        printed, reported = self._channels
+        words = [*flags, "-c", _BOOT, _HERE, *who, printed.path, *self._scratch]
+        given: dict[int, int] = {}
+        try:
+            given[LINE] = _high(os.dup(theirs))
+            given[BEGUN] = _high(os.dup(self._begun))
+            given[PRINTED] = _high(printed.look())
+            given[REPORTED] = _high(reported.look())
+            return os.posix_spawn(
+                sys.executable,
+                [sys.executable, *words],
+                {},
+                file_actions=[
+                    (os.POSIX_SPAWN_OPEN, 0, "/dev/null", os.O_RDONLY, 0),
+                    *((os.POSIX_SPAWN_DUP2, fd, known) for known, fd in given.items()),
+                ],
+                setsid=True,
+            )
+        finally:
+            for fd in given.values():
+                os.close(fd)
 
-    def _request(self, *job: Any) -> None:
-        # What was sent so far was for the jobs before this one.
-        request = marshal.dumps((*job, (self._ends, self._kills)))
+    def _request(self, series: Sequence[Start]) -> None:
+        places = self._places
+        jobs = [
+            (
+                start.place,
+                "" if places.get(start.place) == start.number else start.output,
+                start.argv,
+                start.environ,
+                start.stdin,
+            )
+            for start in series
+        ]
+        request = marshal.dumps((jobs, self._ordered))
         request = len(request).to_bytes(4, "little") + request
         sent = os.write(self.line, request)
         while sent < len(request):
             sent += os.write(self.line, memoryview(request)[sent:])
+        self._ordered = False
+
+
+def _high(fd: int) -> int:
+    """The same under a number that no descriptor given to the launcher has."""
+    try:
+        return fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, _FIRST_FREE)
+    finally:
+        os.close(fd)

@@ -11,15 +11,23 @@ A job can still kill it; the supervisor then starts another one.
 What it knows that nobody else can: it is the subreaper of all that the job starts, so when no
 child is left to wait for, no process of the job lives, however it left its group.
 
-    supervisor -> launcher   4 bytes of length, then marshal of (output, argv, environ, stdin, sent)
-                             with `output` empty if it is the folder of the job before, renamed,
-                             and `sent`, how often END and KILL were sent to this process so far
-    launcher -> supervisor   R                ready, once
-                             E code changed   the job has ended, nothing of it lives
-                             L code           its first process has ended, others are being ended
-                             F who errno why  it could not be started, for reasons of the
-                                              command or of the worker
-    signals                  END, KILL        to the job's group: SIGTERM, SIGKILL
+    supervisor -> launcher   4 bytes of length, then marshal of (series, late): jobs to run one
+                             after the other, each (place, output, argv, environ, stdin), and
+                             whether END or KILL were sent after the answer to the last request
+    launcher -> supervisor   R                   ready, once
+                             A                   the job takes longer
+                             L code              its first process has ended, others are being ended
+                             E code changed left the job has ended, nothing of it lives
+                             F who errno why     it could not be started, for reasons of the
+                                                 command or of the worker
+    signals                  END, KILL           to the job's group: SIGTERM, SIGKILL
+
+A series goes on only while each job ends at once, well, and leaves nothing that the supervisor
+would have to look at: what is said is said of the last one that began. When each began stands in
+the file BEGUN (ns since 1970, 8 bytes), written before its start, whatever becomes of this process.
+
+`place` numbers the folders that are used again under other names: `output` is empty where the
+launcher knows it, else it has come there for the first time. -1 is none of them.
 """
 
 from __future__ import annotations
@@ -30,11 +38,14 @@ import errno
 import gc
 import marshal
 import os
+import time
 
 from .launcher_spawn import Action, held, spawn
+from .launcher_traces import Traces
 
-LINE = 3
-"""The descriptor of the socket."""
+# The descriptors it is started with: the socket, the file, and the FIFOs of the slot, which are
+# only looked at. launcher.py has the same numbers.
+LINE, BEGUN, PRINTED, REPORTED = 3, 4, 5, 6
 
 # Signals as orders: only this process can know whether the job's number is still the job's.
 # Real-time ones, so that nobody sends them by accident. launcher.py has the same numbers.
@@ -42,11 +53,20 @@ END = 40
 KILL = 41
 _HEARD = (_signal.SIGCHLD, END, KILL)
 
+# A job that ends within this (s) is told of when it has ended, a longer one when it is that.
+_AT_ONCE = 0.005
+# A series is not gone on with after this (s): a worker that was stopped may have lost the rest.
+_SERIES = 0.1
+
 _PR_SET_DUMPABLE = 4
 _PR_SET_CHILD_SUBREAPER = 36
 # Also children that announce their end by another signal than SIGCHLD.
 _WALL = 0x40000000
 _READ = 16_384
+
+
+WELL = b"E 0 0 0\n"
+Job = tuple[int, str, tuple[str, ...], dict[str, str], bytes | None]
 
 
 class _Function(_ctypes.CFuncPtr):
@@ -63,14 +83,20 @@ class Launcher:
     """Starts jobs as `user` (uid, gid), or as whoever it is itself (None).
 
     `own` is the UID it has itself. `alone`: nobody outside the slot runs as that user, so that
-    all processes of the user may be ended at once. `printed` is the FIFO that is stdout.
+    all processes of the user may be ended at once. `printed` is the FIFO that is stdout, `traces`
+    sees what was written there and elsewhere.
     """
 
-    def __init__(self, user: tuple[int, int] | None, own: int, alone: bool, printed: str) -> None:
+    def __init__(
+        self, user: tuple[int, int] | None, own: int, alone: bool, printed: str, traces: Traces
+    ) -> None:
         self._user = user
         self._own = own
         self._alone = alone
         self._printed = printed
+        self._traces = traces
+        # The folders that are used again, wherever they are now.
+        self._places: dict[int, int] = {}
         # Opened in the child: here it would have to be closed again, for its end to be seen.
         self._streams: tuple[Action, ...] = (
             (os.POSIX_SPAWN_OPEN, 1, printed, os.O_WRONLY, 0),
@@ -78,9 +104,7 @@ class Launcher:
         )
         self._standing = _standing()
         self._supervisor = os.getppid()
-        self._heard = {END: 0, KILL: 0}
-        # How often both had been sent when the last job came: no more, nothing can be late.
-        self._sent = (0, 0)
+        self._told = False
 
     def settle(self) -> None:
         """From root to what it is from now on. Loses all capabilities."""
@@ -95,24 +119,33 @@ class Launcher:
         os.open("/dev/null", os.O_RDONLY)
         os.setresuid(self._own, self._own, uid)
 
-    def run(
+    def run(self, series: list[Job], late: bool) -> bytes:
+        """Runs a series as far as it goes; the answer to the supervisor."""
+        while late and _signal.sigtimedwait((END, KILL), 0) is not None:
+            pass
+        self._traces.note()
+        self._told = False
+        until = time.monotonic() + _SERIES
+        for number, job in enumerate(series):
+            os.pwrite(BEGUN, time.time_ns().to_bytes(8, "little"), 8 * number)
+            answer = self._run(*job)
+            if answer is not WELL or time.monotonic() > until:
+                break
+        return answer
+
+    def _run(
         self,
+        place: int,
         output: str,
         argv: tuple[str, ...],
         environ: dict[str, str],
         stdin: bytes | None,
-        sent: tuple[int, int],
     ) -> bytes:
-        """Runs one job to the end of all its processes; the answer to the supervisor."""
-        if sent != self._sent:
-            self._drop_late(END, sent[0])
-            self._drop_late(KILL, sent[1])
-            self._sent = sent
+        """Runs one job to the end of all its processes; what there is to say of it."""
         who, given = b"worker", -1
         self._become_job()
         try:
-            if output:
-                os.chdir(output)
+            self._enter(place, output)
             actions = self._streams
             if stdin is not None:
                 given = held(stdin)
@@ -132,19 +165,26 @@ class Launcher:
         code = self._wait(first)
         self._end_others(code)
         # A job can renice this process in the blink in which it has the job's UID.
-        return b"E %d %d\n" % (code, _standing() != self._standing)
+        changed = _standing() != self._standing
+        left = self._told or not self._traces.none()
+        if code or changed or left:
+            return b"E %d %d %d\n" % (code, changed, left)
+        return WELL
 
-    def _drop_late(self, order: int, sent: int) -> None:
-        """Forgets orders that came too late for the last job.
+    def _enter(self, place: int, output: str) -> None:
+        if place < 0:
+            os.chdir(output)
+            return
+        if output:
+            former = self._places.pop(place, -1)
+            if former >= 0:
+                os.close(former)
+            self._places[place] = os.open(output, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW)
+        os.chdir(self._places[place])
 
-        Not those that came so early for this one that it is not yet started.
-        """
-        while self._heard[order] < sent:
-            info = _signal.sigtimedwait((order,), 0)
-            if info is None:
-                break
-            self._heard[order] += info.si_pid == self._supervisor
-        self._heard[order] = sent
+    def _tell(self, said: bytes) -> None:
+        os.write(LINE, said)
+        self._told = True
 
     def _become_job(self) -> None:
         if self._user is not None:
@@ -165,20 +205,25 @@ class Launcher:
 
     def _wait(self, first: int) -> int:
         """Waits for the first process, carrying out orders; its exit code as in subprocess."""
+        until = time.monotonic() + _AT_ONCE
+        info = _signal.sigtimedwait(_HEARD, _AT_ONCE)
         while True:
-            info = _signal.sigwaitinfo(_HEARD)
-            heard = info.si_signo
-            if heard != _signal.SIGCHLD:
-                if info.si_pid == self._supervisor:
-                    self._heard[heard] += 1
-                    self._signal_group(first, _signal.SIGTERM if heard == END else _signal.SIGKILL)
-                continue
-            # One SIGCHLD may stand for many; orphans end up here too.
-            pid = -1
-            while pid:
-                pid, status = os.waitpid(-1, os.WNOHANG | _WALL)
-                if pid == first:
-                    return os.waitstatus_to_exitcode(status)
+            if info is None:
+                self._tell(b"A\n")
+            elif info.si_signo == _signal.SIGCHLD:
+                # One may stand for many; orphans end up here too.
+                pid = -1
+                while pid:
+                    pid, status = os.waitpid(-1, os.WNOHANG | _WALL)
+                    if pid == first:
+                        return os.waitstatus_to_exitcode(status)
+            elif info.si_pid == self._supervisor:
+                number = _signal.SIGTERM if info.si_signo == END else _signal.SIGKILL
+                self._signal_group(first, number)
+            if self._told:
+                info = _signal.sigwaitinfo(_HEARD)
+            else:
+                info = _signal.sigtimedwait(_HEARD, max(0.0, until - time.monotonic()))
 
     def _signal_group(self, first: int, number: int) -> None:
         self._become_job()
@@ -200,7 +245,7 @@ class Launcher:
             if pid:
                 continue
             if not told:
-                os.write(LINE, b"L %d\n" % code)
+                self._tell(b"L %d\n" % code)
             told = True
             self._kill_others()
             _waitpid(-1, None, _WALL)
@@ -267,16 +312,18 @@ def _protect() -> None:
             raise OSError(f"prctl {option} failed")
 
 
-def main(uid: int, gid: int, own: int, alone: int, printed: str) -> None:
+def main(uid: int, gid: int, own: int, alone: int, printed: str, *scratch: str) -> None:
     """Serves the supervisor until it has gone."""
     gc.disable()  # nothing here makes cycles
-    os.set_inheritable(LINE, False)
+    for given in (LINE, BEGUN, PRINTED, REPORTED):
+        os.set_inheritable(given, False)
     os.umask(0o022)
     _signal.pthread_sigmask(_signal.SIG_BLOCK, _signal.valid_signals())
     for ignored in (_signal.SIGPIPE, _signal.SIGXFSZ):  # by Python, but not for jobs
         _signal.signal(ignored, _signal.SIG_DFL)
     _protect()
-    launcher = Launcher((uid, gid) if uid >= 0 else None, own, bool(alone), printed)
+    traces = Traces((PRINTED, REPORTED), scratch)
+    launcher = Launcher((uid, gid) if uid >= 0 else None, own, bool(alone), printed, traces)
     launcher.settle()
     os.write(LINE, b"R\n")
     while request := _receive():

@@ -68,29 +68,15 @@ class Spare:
 
         Not from a long one: only for short ones it counts, and only they are its owner's for sure.
         """
-        self._there = self._move(place, self._path)
-        return self._there
-
-    def hand_on(self, place: str, job_id: str, attempt: int) -> str | None:
-        """Does as `take_back` and `take` do, by one rename; where the folder is then.
-
-        None if it has to stay, or if that attempt cannot have it.
-        """
-        job = f"{self._jobs}/{job_id}"
-        if attempt != _FIRST or not self._move(place, job):
-            return None
-        self._taken_ns = time.monotonic_ns()
-        return f"{job}/{_FIRST}"
-
-    def _move(self, place: str, to: str) -> bool:
         if time.monotonic_ns() - self._taken_ns > _SURE_NS:
             return False
         try:
             if os.fstat(self._held).st_ctime_ns != self._changed_ns:
                 return False
-            os.rename(place[: -len(f"/{_FIRST}")], to)  # noqa: PTH104
+            os.rename(place[: -len(f"/{_FIRST}")], self._path)  # noqa: PTH104
         except OSError:
             return False
+        self._there = True
         return True
 
     def close(self) -> None:

@@ -20,7 +20,10 @@ class Station:
         run = settings.paths.run
         self.printed = Channel(run / f"printed-{slot}", gid)
         self.reported = Channel(run / f"report-{slot}", gid)
-        self.launcher = Launcher(self.user, self.printed.path)
+        scratch = [str(place) for place in settings.paths.scratch if place.is_dir()]
+        self.launcher = Launcher(
+            self.user, self.printed, self.reported, scratch if self.user is not None else ()
+        )
         self.wake = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         """An eventfd, readable after an order to the attempt in charge."""
 
@@ -28,6 +31,8 @@ class Station:
         """Makes the FIFOs ready for a job; OSError if that is impossible."""
         if self.printed.fd >= 0 and self.reported.fd >= 0 and self.launcher.pid:
             return
+        # It looks at those that it was started with.
+        self.launcher.end()
         try:
             self.printed.lend()
             self.reported.lend()
@@ -56,7 +61,7 @@ class Station:
 
     def close(self) -> None:
         """Ends the launcher and removes what was made; no job may be running."""
-        self.launcher.end()
+        self.launcher.close()
         for channel in (self.printed, self.reported):
             channel.close()
             with suppress(OSError):

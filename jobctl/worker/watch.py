@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from .attempt import Attempt
 from .cause import Stop
-from .launcher import WELL
+from .launcher import Answers
 from .logsink import LogSink
 from .reports import Lines, Report, parse_report
 from .station import Station
@@ -41,9 +41,6 @@ class Seen(NamedTuple):
     stopped: Stop | None
     clean: bool
     launcher: bool = False
-
-
-_WELL = Seen(0, None, clean=True)
 
 
 class CannotStartError(Exception):
@@ -120,10 +117,13 @@ class Watch:
         self._timeout_due = math.inf if timeout is None else now + timeout
         self._give_up_due = self._nudge_due = math.inf
 
-    def until_end(self) -> Seen:
-        """Returns when the job has ended; CannotStartError if it never began."""
+    def until_end(self, answers: Answers) -> Seen:
+        """Returns when the job has ended; CannotStartError if it never began.
+
+        `answers`: what its launcher said of it so far.
+        """
         # What a job prints in its first moments waits in the FIFO: most are over then.
-        ended = self._hear()
+        ended = self._hear(answers)
         if ended is not None:
             return ended
         self._on_wait()
@@ -134,7 +134,7 @@ class Watch:
             self._keep_limits(time.monotonic())
             for fd, _ in poll.poll(self._pause()):
                 if fd == line:
-                    ended = self._hear()
+                    ended = self._hear(station.launcher.hear())
                 elif fd == printed:
                     self._read_output()
                 elif fd == wake:
@@ -168,11 +168,7 @@ class Watch:
         self._log.close()
         return True
 
-    def _hear(self) -> Seen | None:
-        launcher = self._station.launcher
-        answers = launcher.hear()
-        if answers is WELL:
-            return _WELL if self._stopped is None else Seen(0, self._stopped, clean=True)
+    def _hear(self, answers: Answers | None) -> Seen | None:
         if answers is None:
             return None
         if not answers:
@@ -180,7 +176,7 @@ class Watch:
         for kind, *words in answers:
             if kind == b"E":
                 if words[1] != b"0":
-                    launcher.end()  # a job has laid hands on it
+                    self._station.launcher.end()  # a job has laid hands on it
                 return Seen(int(words[0]), self._stopped, clean=True)
             if kind == b"L":
                 self._code = int(words[0])

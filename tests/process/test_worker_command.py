@@ -262,7 +262,7 @@ def test_a_full_disk_does_not_fail_the_job(
     def no_room(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("jobctl.worker.command.prepare", no_room)
+    monkeypatch.setattr("jobctl.worker.places.prepare", no_room)
     job = sh("echo lost; echo x > file")
     assert run(job).outcome == Outcome(True, exit_code=0)
     assert not (settings.paths.jobs / job.id).exists()

@@ -31,17 +31,6 @@ def test_it_gets_the_attempts_name_and_comes_back_untouched(spare: Spare, tmp_pa
     assert (tmp_path / "NEXT" / "1" / "output").stat().st_ino == made
 
 
-def test_it_is_handed_on_by_one_rename(spare: Spare, tmp_path: Path) -> None:
-    place = spare.take("JOB", 1, LATER)
-    assert place is not None
-    assert spare.hand_on(place, "NEXT", 2) is None
-    assert spare.hand_on(place, "NEXT", 1) == str(tmp_path / "NEXT" / "1")
-    assert [entry.name for entry in tmp_path.iterdir()] == ["NEXT"]
-    (tmp_path / "THIRD" / "1").mkdir(parents=True)
-    assert spare.hand_on(str(tmp_path / "NEXT" / "1"), "THIRD", 1) is None
-    assert spare.take_back(str(tmp_path / "NEXT" / "1"))
-
-
 @pytest.mark.parametrize("change", [lambda out: (out / "f").touch(), lambda out: out.chmod(0o755)])
 def test_once_touched_it_stays(spare: Spare, tmp_path: Path, change: object) -> None:
     place = spare.take("JOB", 1, LATER)
