@@ -42,7 +42,8 @@ class FakeMaster:
         fake = self
 
         class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
+            # One answer a connection: who keeps his would be the only one who is served.
+            protocol_version = "HTTP/1.0"
             wbufsize = -1  # head and body in one packet: two would wait 40 ms for the first's ACK
 
             def do_GET(self) -> None:

@@ -2,13 +2,11 @@
 
 import socket
 import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler, HTTPServer
 
 
-class PromptServer(ThreadingHTTPServer):
-    """Serves from `start` to `stop`, each connection in a thread of its own."""
-
-    daemon_threads = True
+class PromptServer(HTTPServer):
+    """Serves from `start` to `stop`, one connection after the other."""
 
     def __init__(self, handler: type[BaseHTTPRequestHandler], host: str = "127.0.0.1") -> None:
         super().__init__((host, 0), handler)

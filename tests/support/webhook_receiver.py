@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from email.message import Message
 from http.server import BaseHTTPRequestHandler
+from socketserver import ThreadingMixIn
 from types import TracebackType
 from typing import Any
 
@@ -20,6 +21,12 @@ class Delivery:
     path: str
     headers: Message
     body: bytes
+
+
+class _SideBySide(ThreadingMixIn, PromptServer):
+    """An answer that takes long holds up no other."""
+
+    daemon_threads = True
 
 
 class WebhookReceiver:
@@ -49,7 +56,7 @@ class WebhookReceiver:
             def log_message(self, *_args: Any) -> None:
                 return
 
-        self._server = PromptServer(Handler, host)
+        self._server = _SideBySide(Handler, host)
         self.url = f"http://{host}:{self._server.server_address[1]}/hooks/secret-part?team=a"
 
     def __enter__(self) -> "WebhookReceiver":
