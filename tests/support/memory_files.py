@@ -31,7 +31,7 @@ class FileTree:
 
 def unpack(data: bytes) -> list[tuple[str, tarfile.TarInfo, bytes]]:
     """List an archive's members as (normalised relative path, header, content)."""
-    with tarfile.open(fileobj=io.BytesIO(data)) as tar:
+    with tarfile.open(fileobj=io.BytesIO(data), mode="r:") as tar:
         return [(posixpath.normpath(member.name), member, _content(tar, member)) for member in tar]
 
 
