@@ -24,6 +24,12 @@ settings.load_profile("patient")
 # modules and tests after every few hundred objects took a tenth of the time.
 gc.set_threshold(20_000)
 
+
+def pytest_collection_finish() -> None:
+    """Look no more for cycles among what is there for all of the run."""
+    gc.freeze()
+
+
 # Whoever starts the tests in the background of a script makes them ignore Ctrl-C, and all that they
 # start with them: tests that send one want it heard.
 signal.signal(signal.SIGINT, signal.default_int_handler)
