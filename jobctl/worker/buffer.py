@@ -27,8 +27,8 @@ class Buffer:
         """Those that a lane gave back go before the others, in their order."""
         self._waiting.extendleft(reversed(attempts))
 
-    def take(self, free: int, per_job: float | None) -> list[Attempt]:
-        """The next batch for one of `free` slots: commands, or functions; [] if empty."""
+    def take(self, free: int, slots: int, per_job: float | None) -> list[Attempt]:
+        """The next batch for one of `free` of all slots: commands, or functions; [] if empty."""
         waiting = self._waiting
         if not waiting:
             return []
@@ -36,7 +36,7 @@ class Buffer:
         function = bool(batch[0].job.function)
         count = prefetch.share(len(waiting) + 1, free, per_job)
         if not function:
-            count = min(count, prefetch.commands_at_once(len(waiting) + 1))
+            count = min(count, prefetch.commands_at_once(len(waiting) + 1, slots))
         while len(batch) < count and bool(waiting[0].job.function) is function:
             batch.append(waiting.popleft())
         return batch

@@ -65,7 +65,7 @@ class Dispatch:
         """What a slot that is done runs next; [] if there is nothing, then it is free."""
         if slot.ran:
             self._pace.note(now - slot.began, slot.ran)
-        batch = self.buffer.take(self._slots.free + 1, self._pace.per_job) if open_ else []
+        batch = self._take(self._slots.free + 1) if open_ else []
         if batch:
             self._slots.begin(slot, len(batch), now)
         else:
@@ -92,7 +92,7 @@ class Dispatch:
         """Gives the free slots what there is."""
         while self.buffer and self._slots.free:
             slot = self._slots.first_free()
-            batch = self.buffer.take(self._slots.free, self._pace.per_job)
+            batch = self._take(self._slots.free)
             slot.begin(batch)
             self.began(slot, batch, now)
         if not self.buffer:
@@ -114,3 +114,6 @@ class Dispatch:
             self.overdue_at = now + again
             ends += late
         return ends
+
+    def _take(self, free: int) -> list[Attempt]:
+        return self.buffer.take(free, self._slots.count, self._pace.per_job)

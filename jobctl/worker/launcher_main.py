@@ -32,7 +32,6 @@ launcher knows it, else it has come there for the first time. -1 is none of them
 
 from __future__ import annotations
 
-import _ctypes
 import _signal  # type: ignore[import-not-found]  # `signal` brings along 1 MB of enums
 import errno
 import gc
@@ -40,6 +39,7 @@ import marshal
 import os
 import time
 
+from .launcher_kernel import WALL, children, protect, reap, standing
 from .launcher_spawn import Action, held, spawn
 from .launcher_traces import Traces
 
@@ -58,25 +58,10 @@ _AT_ONCE = 0.005
 # A series is not gone on with after this (s): a worker that was stopped may have lost the rest.
 _SERIES = 0.1
 
-_PR_SET_DUMPABLE = 4
-_PR_SET_CHILD_SUBREAPER = 36
-# Also children that announce their end by another signal than SIGCHLD.
-_WALL = 0x40000000
 _READ = 16_384
-
 
 WELL = b"E 0 0 0\n"
 Job = tuple[int, str, tuple[str, ...], dict[str, str], bytes | None]
-
-
-class _Function(_ctypes.CFuncPtr):
-    # `ctypes` would only make it comfortable.
-    _flags_ = _ctypes.FUNCFLAG_CDECL
-
-
-_itself = _ctypes.dlopen(None, 0)  # type: ignore[arg-type]
-_prctl = _Function(_ctypes.dlsym(_itself, "prctl"))
-_waitpid = _Function(_ctypes.dlsym(_itself, "waitpid"))
 
 
 class Launcher:
@@ -102,7 +87,7 @@ class Launcher:
             (os.POSIX_SPAWN_OPEN, 1, printed, os.O_WRONLY, 0),
             (os.POSIX_SPAWN_DUP2, 1, 2),
         )
-        self._standing = _standing()
+        self._standing = standing()
         self._supervisor = os.getppid()
         self._told = False
 
@@ -165,7 +150,7 @@ class Launcher:
         code = self._wait(first)
         self._end_others(code)
         # A job can renice this process in the blink in which it has the job's UID.
-        changed = _standing() != self._standing
+        changed = standing() != self._standing
         left = self._told or not self._traces.none()
         if code or changed or left:
             return b"E %d %d %d\n" % (code, changed, left)
@@ -214,7 +199,7 @@ class Launcher:
                 # One may stand for many; orphans end up here too.
                 pid = -1
                 while pid:
-                    pid, status = os.waitpid(-1, os.WNOHANG | _WALL)
+                    pid, status = os.waitpid(-1, os.WNOHANG | WALL)
                     if pid == first:
                         return os.waitstatus_to_exitcode(status)
             elif info.si_pid == self._supervisor:
@@ -240,15 +225,14 @@ class Launcher:
     def _end_others(self, code: int) -> None:
         """Returns when no process of the job lives any more."""
         told = False
-        # Python's own would make an exception of what nearly always is so: no child is left.
-        while (pid := _waitpid(-1, None, os.WNOHANG | _WALL)) >= 0:
-            if pid:
+        while (ended := reap(os.WNOHANG)) >= 0:
+            if ended:
                 continue
             if not told:
                 self._tell(b"L %d\n" % code)
             told = True
             self._kill_others()
-            _waitpid(-1, None, _WALL)
+            reap()
 
     def _kill_others(self) -> None:
         self._become_job()
@@ -258,27 +242,12 @@ class Launcher:
                 os.kill(-1, _signal.SIGKILL)
                 return
             # Grandchildren become children as their parents end.
-            for pid in _children():
+            for pid in children():
                 os.kill(pid, _signal.SIGKILL)
         except OSError:
             pass  # gone by themselves meanwhile
         finally:
             self._become_itself()
-
-
-def _children() -> list[int]:
-    fd = os.open(f"/proc/self/task/{os.getpid()}/children", os.O_RDONLY)
-    try:
-        said = b""
-        while part := os.read(fd, _READ):
-            said += part
-        return [int(word) for word in said.split()]
-    finally:
-        os.close(fd)
-
-
-def _standing() -> tuple[object, ...]:
-    return os.getpriority(os.PRIO_PROCESS, 0), os.sched_getscheduler(0), os.sched_getaffinity(0)
 
 
 def _line(said: object) -> bytes:
@@ -302,16 +271,6 @@ def _receive() -> bytes:
     return b"".join(parts)[4:]
 
 
-def _protect() -> None:
-    """For the kernel's choice when memory is short, for orphans, and against being read."""
-    adjust = os.open("/proc/self/oom_score_adj", os.O_WRONLY)
-    os.write(adjust, b"1000")
-    os.close(adjust)
-    for option, value in ((_PR_SET_CHILD_SUBREAPER, 1), (_PR_SET_DUMPABLE, 0)):
-        if _prctl(option, value, 0, 0, 0) != 0:
-            raise OSError(f"prctl {option} failed")
-
-
 def main(uid: int, gid: int, own: int, alone: int, printed: str, *scratch: str) -> None:
     """Serves the supervisor until it has gone."""
     gc.disable()  # nothing here makes cycles
@@ -321,7 +280,7 @@ def main(uid: int, gid: int, own: int, alone: int, printed: str, *scratch: str) 
     _signal.pthread_sigmask(_signal.SIG_BLOCK, _signal.valid_signals())
     for ignored in (_signal.SIGPIPE, _signal.SIGXFSZ):  # by Python, but not for jobs
         _signal.signal(ignored, _signal.SIG_DFL)
-    _protect()
+    protect()
     traces = Traces((PRINTED, REPORTED), scratch)
     launcher = Launcher((uid, gid) if uid >= 0 else None, own, bool(alone), printed, traces)
     launcher.settle()

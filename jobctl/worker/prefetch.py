@@ -17,7 +17,7 @@ MAX_AHEAD = 256
 MAX_BATCH = 128
 """The most jobs that one lane gets at once: half of that, so that two batches are in the air."""
 
-MAX_COMMANDS = 8
+MAX_COMMANDS = 16
 """The most commands that one lane gets at once: each is a process, and takes a millisecond."""
 
 PATIENCE = 1.0
@@ -80,9 +80,12 @@ def share(waiting: int, free: int, per_job: float | None) -> int:
     return min(waiting, max(even, worthwhile), bearable, MAX_BATCH)
 
 
-def commands_at_once(waiting: int) -> int:
-    """The most of the waiting commands that one slot gets: the last ones go one by one."""
-    return max(1, min(MAX_COMMANDS, waiting // 4))
+def commands_at_once(waiting: int, slots: int) -> int:
+    """The most of the waiting commands that one of the slots gets.
+
+    Half of its share: the other half is for who is done first, and the last go one by one.
+    """
+    return max(1, min(MAX_COMMANDS, waiting // (2 * slots)))
 
 
 def overdue(

@@ -24,10 +24,10 @@ def test_what_came_back_goes_first_in_its_order() -> None:
     back, waiting = some(3), some(2)
     buffer.add(waiting)
     buffer.put_back(back)
-    taken = buffer.take(1, 0.001)
+    taken = buffer.take(1, 1, 0.001)
     assert taken == [*back, *waiting]
     assert len(buffer) == 0
-    assert buffer.take(1, 0.001) == []
+    assert buffer.take(1, 1, 0.001) == []
 
 
 def drained(outbox: Outbox) -> list[list[Ended]]:
