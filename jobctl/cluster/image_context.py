@@ -36,7 +36,7 @@ def role_files(role: Role) -> dict[str, bytes]:
     files.pop("requirements.in", None)  # only what was locked from it counts
     package = Path(jobctl.__file__).parent
     for part in _CODE.get(role, ()):
-        files["jobctl/__init__.py"] = (package / "__init__.py").read_bytes()
+        files["jobctl/__init__.py"] = _beginning()
         left_out = _LEFT_OUT.get(part, "/")  # no path begins like that
         found = dict(_tree(package / part))
         files |= {f"jobctl/{part}/{p}": d for p, d in found.items() if not p.startswith(left_out)}
@@ -67,6 +67,11 @@ def image_tag(role: str, hex_digest: str) -> str:
 def context(files: Mapping[str, bytes]) -> bytes:
     """Pack files into the tar archive to build from: equal files make equal bytes."""
     return pack(File(path, data, 0, 0, _FILE_MODE) for path, data in sorted(files.items()))
+
+
+@cache
+def _beginning() -> bytes:
+    return Path(jobctl.__file__).read_bytes()
 
 
 @cache

@@ -2,6 +2,7 @@
 
 import os
 import time
+from functools import cache
 from pathlib import Path
 
 _START_TIME = 19  # field 22 of /proc/PID/stat, counted after the name in brackets
@@ -30,7 +31,9 @@ def is_gone(owner: str) -> bool:
     return _started(int(process)) != started
 
 
+@cache
 def _place() -> str:
+    # Read once: no process comes to another one while it lives.
     try:
         boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
         return f"{boot} {Path('/proc/self/ns/pid').readlink()}"
