@@ -1,7 +1,6 @@
 """`down` and `ps` on an engine in memory: jobs first, then containers."""
 
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,20 +11,15 @@ from jobctl.cluster.observed import observe
 from jobctl.cluster.plan_down import plan_controllers_down
 from jobctl.engine.errors import NotFound
 from tests.support.cluster_in_memory import ALL, PROJECT, ClusterInMemory
-from tests.support.fake_master import FakeMaster
-from tests.support.memory_world import Killed, World
+from tests.support.memory_world import Killed
 
 
 @pytest.fixture
-def demo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ClusterInMemory]:
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
-    monkeypatch.setattr(owner, "STALE_AFTER", float("inf"))
-    world = World()
-    with FakeMaster(world, PROJECT) as master:
-        cluster = ClusterInMemory(world, master)
-        cluster.up()
-        cluster.mutations()
-        yield cluster
+def demo(demo: ClusterInMemory) -> ClusterInMemory:
+    """A cluster that is up."""
+    demo.up()
+    demo.mutations()
+    return demo
 
 
 def test_down_removes_all_but_the_volumes(demo: ClusterInMemory) -> None:
