@@ -205,7 +205,7 @@ def test_one_that_takes_too_long_is_cut_off(drips: bool) -> None:
 
         threading.Thread(target=answer, daemon=True).start()
         url = f"http://127.0.0.1:{slow.getsockname()[1]}/"
-        with sending(Receiver(url, timeout=0.2, retries=0)) as (webhook, problems):
+        with sending(Receiver(url, timeout=0.1, retries=0)) as (webhook, problems):
             webhook.send(notice())
             eventually(lambda: webhook.counts() == Counts(failed=1))
         done.set()
