@@ -34,12 +34,8 @@ def role_files(role: Role) -> dict[str, bytes]:
     """Return the files of an image by their path in the build context."""
     files = dict(_tree(data_path("images", role)))
     files.pop("requirements.in", None)  # only what was locked from it counts
-    package = Path(jobctl.__file__).parent
     for part in _CODE.get(role, ()):
-        files["jobctl/__init__.py"] = _beginning()
-        left_out = _LEFT_OUT.get(part, "/")  # no path begins like that
-        found = dict(_tree(package / part))
-        files |= {f"jobctl/{part}/{p}": d for p, d in found.items() if not p.startswith(left_out)}
+        files |= _code(part)
     return files
 
 
@@ -70,8 +66,13 @@ def context(files: Mapping[str, bytes]) -> bytes:
 
 
 @cache
-def _beginning() -> bytes:
-    return Path(jobctl.__file__).read_bytes()
+def _code(part: str) -> Mapping[str, bytes]:
+    """Return the files of a part of jobctl, and how all of it begins, as `role_files` does."""
+    package = Path(jobctl.__file__).parent
+    left_out = _LEFT_OUT.get(part, "/")  # no path begins like that
+    found = _tree(package / part)
+    files = {f"jobctl/{part}/{path}": d for path, d in found if not path.startswith(left_out)}
+    return {"jobctl/__init__.py": (package / "__init__.py").read_bytes(), **files}
 
 
 @cache
