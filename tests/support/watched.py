@@ -20,7 +20,7 @@ from jobctl.queue import Job, Queue, QueueError, QueueInfo, Worker, WorkerStatus
 from tests.support.cluster_in_memory import PROJECT, ClusterInMemory
 from tests.support.eventually import eventually
 
-TIMES = {"interval": "10s", "timeout": "5s", "failures": 2, "cooldown": "10s", "grace": "1s"}
+TIMES = {"interval": "5s", "timeout": "5s", "failures": 2, "cooldown": "10s", "grace": "1s"}
 
 _A_SECOND = 0.001
 """What a second of the clock takes: it stands still while anything is under way."""
