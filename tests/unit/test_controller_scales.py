@@ -28,7 +28,7 @@ AUTOSCALE = {
     "max": 4,
     "target_backlog_per_worker": 10,
     "up_cooldown": "0s",
-    "down_cooldown": "100ms",
+    "down_cooldown": "20ms",
 }
 
 
