@@ -17,7 +17,9 @@ class PromptServer(HTTPServer):
         self._thread.start()
 
     def stop(self) -> None:
-        """Be gone: whoever connects is refused."""
+        """Be gone: whoever connects is refused. A second time it does nothing."""
+        if self._stopped:
+            return
         self._stopped = True
         self.socket.shutdown(socket.SHUT_RDWR)  # ends the wait for the next one
         self._thread.join()
