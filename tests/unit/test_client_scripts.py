@@ -328,16 +328,16 @@ def test_a_result_is_what_the_function_returned() -> None:
     ("fields", "told"),
     [
         ({"status": "failed", "cause": "exit", "exit_code": 1, "reason": "ValueError: no"},
-         f"Job {A} failed (exit 1: ValueError: no)."),
-        ({"status": "failed", "cause": "oom"}, f"Job {A} failed (oom)."),
-        ({"status": "cancelled", "cause": "cancelled"}, f"Job {A} was cancelled."),
+         "failed (exit 1: ValueError: no)."),
+        ({"status": "failed", "cause": "oom"}, "failed (oom)."),
+        ({"status": "cancelled", "cause": "cancelled"}, "was cancelled."),
     ],
 )  # fmt: skip
 def test_a_job_that_did_not_succeed_has_no_result(fields: dict[str, Any], told: str) -> None:
     stage = Stage(ended(**fields))
     with pytest.raises(JobFailed) as failed:
         stage.play(waiting.result(stage.link, A, None))
-    assert str(failed.value) == told
+    assert str(failed.value) == f"Job {A} {told}"
     assert (failed.value.cause, failed.value.job["status"]) == (fields["cause"], fields["status"])
     assert failed.value.reason == fields.get("reason", "")
 

@@ -87,6 +87,7 @@ def test_a_file_that_is_cut_anywhere_is_found_out(missing: int) -> None:
         (changed(f'"schema":{SCHEMA}', '"schema":99'), "another jobctl"),
         (gzip.compress(gzip.decompress(written()) + b'{"kind":"job"}\n'), "nothing should be"),
     ],
+    ids=range(11),  # packed data says when that was done
 )
 def test_damage_is_named(data: bytes, said: str) -> None:
     with pytest.raises(DamagedBackup, match=said):
