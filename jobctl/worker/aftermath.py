@@ -19,21 +19,24 @@ class Aftermath:
         self._left = False
 
     @property
-    def done(self) -> bool:
+    def nothing_left(self) -> bool:
         """Whether there is surely nothing to do."""
         return not self._left and (self._scratch is None or not self._scratch.changed())
 
     def end_processes(self, job_id: str) -> None:
         """Without its launcher: what is left of a job is known by its UID only."""
-        user, ended = self._user, False
+        user, reason = self._user, None
         if user is not None:
-            with self._shop.activity.pause_others(self._lane) as alone:
-                # A shared UID is safe only while alone.
-                ended = (alone or not user.shared) and end_all_of(user)
-            self._left = not ended
-        if not ended:
+            self._left = True
+            try:
+                with self._shop.activity.pause_others(self._lane) as alone:
+                    # A shared UID is safe only while alone.
+                    self._left = not ((alone or not user.shared) and end_all_of(user))
+            except OSError as error:
+                reason = error
+        if user is None or self._left:
             uid = None if user is None else user.uid
-            self._shop.journal("processes-left", job=job_id, uid=uid)
+            self._shop.journal("processes-left", job=job_id, uid=uid, reason=reason)
 
     def clear_up(self, job_id: str) -> None:
         """Does what there is to do after this job."""

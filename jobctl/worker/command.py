@@ -13,19 +13,22 @@ from .aftermath import Aftermath
 from .attempt import Attempt, on_orders
 from .cause import Ending, Stop, outcome_of
 from .lane import UNSTARTED, Done, Ended, Result, Shop, unstarted
-from .launcher import WELL, Answers
+from .launcher import Begun
 from .logsink import FileLog
 from .oom import OomKills
 from .pauses import pauses
 from .places import Place, Places
 from .prefetch import MAX_COMMANDS
-from .starter import Begun, Starter
+from .starter import Starter
 from .station import Station
 from .watch import CannotStartError, Seen, Watch
 
 # How long a start is tried again when the worker is out of processes or memory.
 _START_PATIENCE = 5.0
 _REST_AFTER_TROUBLE = 1.0
+# A series begins with none but its first after this: its worker was stopped, and may have lost
+# the others. Orders are looked for before it.
+_SERIES = 0.1
 _SUCCEEDED = Outcome(True, exit_code=0)
 
 
@@ -63,12 +66,13 @@ class CommandLane:
         """Runs them one after the other."""
         self._waiting.extend(batch)
         self._done = done
+        activity = self._shop.activity
         while self._waiting:
-            if series := self._series():
-                self._run(series)
-            else:
-                attempt = self._waiting.popleft()
-                self._end(attempt, unstarted(attempt))
+            activity.enter(self)
+            try:
+                self._run_some()
+            finally:
+                activity.leave(self)
         self._tell()
 
     def close(self) -> None:
@@ -79,13 +83,29 @@ class CommandLane:
 
     # -- a series
 
+    def _run_some(self) -> None:
+        """Runs at least the first of those waiting; those that did not begin still wait."""
+        until = time.monotonic() + _SERIES
+        series = self._series()
+        if not series:
+            attempt = self._waiting.popleft()
+            self._end(attempt, unstarted(attempt))
+            return
+        try:
+            places = self._places.take(series)
+        except OSError as error:
+            attempt = self._waiting.popleft()
+            self._end(attempt, self._impossible(attempt, _trouble(error)))
+            return
+        self._run(series[: len(places)], places, until)
+
     def _series(self) -> list[Attempt]:
         """The first of those waiting that may begin; [] if the very first may not."""
         series: list[Attempt] = []
         aftermath = self._aftermath
-        if not aftermath.done:
+        if not aftermath.nothing_left:
             aftermath.clear_up(self._waiting[0].job.id)
-        most = MAX_COMMANDS if aftermath.done else 1
+        most = MAX_COMMANDS if aftermath.nothing_left else 1
         for attempt in self._waiting:
             # Data for stdin can be large: the launcher never holds that of two.
             if attempt.order is not None or (series and attempt.job.stdin is not None):
@@ -95,39 +115,26 @@ class CommandLane:
                 break
         return series
 
-    def _run(self, series: list[Attempt]) -> None:
-        """Runs at least the first of them to its end; those that did not begin still wait."""
-        try:
-            places = self._places.take(series)
-        except OSError as error:
-            attempt = self._waiting.popleft()
-            self._end(attempt, self._impossible(attempt, _trouble(error)))
-            return
-        activity = self._shop.activity
-        activity.enter(self)
-        try:
-            self._go(series[: len(places)], places)
-        finally:
-            activity.leave(self)
-
-    def _go(self, series: list[Attempt], places: list[Place]) -> None:
+    def _run(self, series: list[Attempt], places: list[Place], until: float) -> None:
+        # What came before the last one was too short to take all memory.
         kills = self._count_oom_kills()
         on_orders(series, self._station.ring)
         try:
-            begun = self._starter.begin(series, places)
+            begun = self._starter.begin(series, places, until)
         except CannotStartError:
-            begun = Begun()  # the first is tried again, alone
-        attended = None if begun.answers is WELL else series[begun.well]
+            begun = None  # the first is tried again, alone
+        times = [] if begun is None else begun.times[: begun.well]
+        attended = None if begun is not None and begun.over else series[len(times)]
         # Those that have not begun can be another slot's soon.
         on_orders((one for one in series if one is not attended), None)
         for attempt, place in zip(series, places, strict=True):
             if attempt is not attended:
                 self._places.leave(attempt, place)
-        for started_at in begun.times[: begun.well]:
+        for started_at in times:
             self._ended.append((self._waiting.popleft(), Result(_SUCCEEDED, started_at)))
         if attended is not None:
             self._waiting.popleft()
-            result = self._attend(attended, places[begun.well], begun, kills)
+            result = self._attend(attended, places[len(times)], begun, kills)
             on_orders((attended,), None)
             self._end(attended, result)
 
@@ -144,10 +151,10 @@ class CommandLane:
 
     # -- one that is attended to
 
-    def _attend(self, attempt: Attempt, place: Place, begun: Begun, kills: int) -> Result:
+    def _attend(self, attempt: Attempt, place: Place, begun: Begun | None, kills: int) -> Result:
         """Stays with it to its end. Whatever goes wrong is a result, not an exception.
 
-        `kills`: how often memory had run out before.
+        `begun` None: it has not. `kills`: how often memory had run out before.
         """
         watch = Watch(
             attempt,
@@ -183,19 +190,19 @@ class CommandLane:
         return Result(outcome_of(ending), started_at)
 
     def _follow(
-        self, attempt: Attempt, place: Place, watch: Watch, begun: Begun
+        self, attempt: Attempt, place: Place, watch: Watch, begun: Begun | None
     ) -> tuple[Seen | None, int | None]:
         """How it ended, and when it began (ms); None if an order to end came before that."""
         give_up = 0.0
         waits = None
         while True:
             try:
-                if begun.answers is None:
-                    begun = self._starter.begin([attempt], [place])
-                return self._stay(attempt, watch, begun.answers or []), begun.times[-1]
+                if begun is None:
+                    begun = self._starter.begin([attempt], [place], 0.0)
+                return self._stay(attempt, watch, begun), begun.times[-1]
             except CannotStartError as error:
                 trouble = error
-            if (code := trouble.shell_code) is not None:
+            if begun is not None and (code := trouble.shell_code) is not None:
                 said = f"jobctl: {attempt.job.argv[0]}: {trouble}\n"
                 watch.print(said.encode("utf-8", "replace"))
                 return Seen(code, None, clean=True), begun.times[-1]
@@ -203,16 +210,17 @@ class CommandLane:
             give_up = give_up or now + _START_PATIENCE
             if not trouble.passing or now > give_up:
                 raise trouble
-            begun = Begun()
+            begun = None
+            self._tell()
             waits = waits or pauses()
             time.sleep(next(waits))
             if attempt.order is not None:
                 return None, None
 
-    def _stay(self, attempt: Attempt, watch: Watch, answers: Answers) -> Seen:
+    def _stay(self, attempt: Attempt, watch: Watch, begun: Begun) -> Seen:
         clean = False
         try:
-            seen = watch.until_end(answers)
+            seen = watch.until_end(begun)
             clean = seen.clean
             return seen
         except CannotStartError:
@@ -231,6 +239,7 @@ class CommandLane:
             return Result(Outcome(False, Cause.REJECTED, reason=f"cannot be started: {said}"))
         # The worker's own trouble: another one may do better. Not at once, or a broken
         # worker would go through the whole queue again and again.
+        self._tell()
         time.sleep(_REST_AFTER_TROUBLE)
         return Result(None)
 

@@ -38,7 +38,9 @@ class Dispatch:
     def stocked(self) -> bool:
         """Whether all slots are at work and will be for a while, whatever the queue says."""
         # What lanes have ahead counts as far as it can be commands; functions go too fast.
-        waiting = len(self.buffer) + min(self._slots.ahead, prefetch.MAX_COMMANDS)
+        waiting = len(self.buffer) + min(
+            self._slots.ahead, self._slots.count * prefetch.MAX_COMMANDS
+        )
         lasts = prefetch.lasts(waiting, self._pace.per_job, self._slots.count)
         return not self._slots.free and lasts >= prefetch.ENOUGH
 

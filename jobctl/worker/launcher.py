@@ -25,7 +25,7 @@ LINE, BEGUN, PRINTED, REPORTED, END, KILL = 3, 4, 5, 6, 40, 41
 _UID = 19_999
 _START_SECONDS = 30.0
 _NUDGE_SECONDS = 0.1
-# It answers within milliseconds, but to start a program from a disk that is slow.
+# It answers within milliseconds, unless it starts a program from a disk that is slow.
 _GIVE_UP_NUDGES = 600
 WELL: list[list[bytes]] = [[b"E", b"0", b"0", b"0"]]
 """What `hear` returns, itself, when a job ended well and left nothing: nearly all do."""
@@ -49,16 +49,39 @@ Answers = list[list[bytes]]
 class Start(NamedTuple):
     """What a job is started with, in the folder `output`.
 
-    A folder with a `place` (from 0) is used again and again under other names; one that takes
-    its place has another `number`. To go there by name would cost more than all else here.
+    A `spare` folder (from 0) is used again and again under other names; one that takes its place
+    has another `number`. To go there by name would cost more than all else here.
     """
 
     output: str
     argv: tuple[str, ...]
     environ: dict[str, str]
     stdin: bytes | None = None
-    place: int = -1
+    spare: int = -1
     number: int = 0
+
+
+class Begun(NamedTuple):
+    """How far a series came by itself, when the launcher said something for the first time.
+
+    `times`: when each that began did so (ms since 1970), in order; `since`: when the last of
+    these did (time.monotonic). All but the last have ended well and left nothing; what comes
+    behind it has not begun. `answers` are about the last; [] if the launcher has gone.
+    """
+
+    times: Sequence[int]
+    since: float
+    answers: Answers
+
+    @property
+    def over(self) -> bool:
+        """Whether the last one, too, has ended well and left nothing."""
+        return self.answers is WELL
+
+    @property
+    def well(self) -> int:
+        """How many of the series have ended well and left nothing."""
+        return len(self.times) - (not self.over)
 
 
 class Launcher:
@@ -74,8 +97,8 @@ class Launcher:
         self._channels = (printed, reported)
         self._scratch = scratch
         self._partial = b""
-        # The number of the folder that it knows in each place.
-        self._places: dict[int, int] = {}
+        # The numbers of the spare folders that it knows.
+        self._spares: dict[int, int] = {}
         self._asked: Sequence[Start] = ()
         self._ordered = False
         self._begun = -1
@@ -98,7 +121,8 @@ class Launcher:
             raise
         finally:
             theirs.close()
-        ours.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, _TIMEVAL)
+        for timeout in (socket.SO_RCVTIMEO, socket.SO_SNDTIMEO):
+            ours.setsockopt(socket.SOL_SOCKET, timeout, _TIMEVAL)
         self.line = ours.detach()
         poll = select.poll()
         poll.register(self.line, select.POLLIN)
@@ -106,23 +130,23 @@ class Launcher:
             code = self.end()
             raise OSError(errno.ECHILD, f"the launcher did not start (exit code {code})")
 
-    def ask(self, series: Sequence[Start]) -> None:
-        """Asks the started launcher to run a series of jobs; OSError if that is impossible now."""
+    def ask(self, series: Sequence[Start], until: float) -> None:
+        """Asks the started launcher to run a series of jobs; OSError if that is impossible now.
+
+        It begins none but the first after `until` (time.monotonic).
+        """
         self._asked = series
         os.ftruncate(self._begun, 0)
         try:
-            self._request(series)
+            self._request(series, until)
         except (BrokenPipeError, ConnectionResetError):
             # It was ended while it had nothing to do. Nobody has read the request.
             self.end()
             self.start()
-            self._request(series)
+            self._request(series, until)
 
-    def first(self) -> tuple[Answers, list[int]]:
-        """Waits for the first answers, as `hear`; and when each job began so far (ms since 1970).
-
-        All but the last of these have ended well and left nothing, and the others have not begun.
-        """
+    def first(self) -> Begun | None:
+        """Waits for its first answers; None if it has gone, and had not begun."""
         answers = self.hear()
         for _ in range(_GIVE_UP_NUDGES):
             if answers is not None:
@@ -131,13 +155,14 @@ class Launcher:
             answers = self.hear()
         else:
             os.kill(self.pid, signal.SIGKILL)
-        begun = os.pread(self._begun, 8 * len(self._asked), 0)
-        times = [time // 1_000_000 for time in memoryview(begun).cast("q")]
+            answers = []
+        begun = memoryview(os.pread(self._begun, 16 * len(self._asked), 0)).cast("q")
+        times = [time // 1_000_000 for time in begun[::2]]
         been = times[:-1] if answers and answers[0][0] == b"F" else times
         for start, _ in zip(self._asked, been, strict=False):
-            if start.place >= 0:
-                self._places[start.place] = start.number
-        return answers or [], times
+            if start.spare >= 0:
+                self._spares[start.spare] = start.number
+        return Begun(times, begun[-1] / 1e9, answers) if times else None
 
     def hear(self) -> Answers | None:
         """The words of each answer there is; [] if it has gone; None if there is none so far."""
@@ -177,7 +202,7 @@ class Launcher:
         _, status = os.waitpid(self.pid, 0)
         os.close(self.line)
         self.pid, self.line, self._partial = 0, -1, b""
-        self._places.clear()
+        self._spares.clear()
         self._ordered = False
         return os.waitstatus_to_exitcode(status)
 
@@ -216,24 +241,33 @@ class Launcher:
             for fd in given.values():
                 os.close(fd)
 
-    def _request(self, series: Sequence[Start]) -> None:
-        places = self._places
+    def _request(self, series: Sequence[Start], until: float) -> None:
+        spares = self._spares
         jobs = [
             (
-                start.place,
-                "" if places.get(start.place) == start.number else start.output,
+                start.spare,
+                "" if spares.get(start.spare) == start.number else start.output,
                 start.argv,
                 start.environ,
                 start.stdin,
             )
             for start in series
         ]
-        request = marshal.dumps((jobs, self._ordered))
-        request = len(request).to_bytes(4, "little") + request
-        sent = os.write(self.line, request)
-        while sent < len(request):
-            sent += os.write(self.line, memoryview(request)[sent:])
+        request = marshal.dumps((jobs, until, self._ordered))
+        self._send(len(request).to_bytes(4, "little") + request)
         self._ordered = False
+
+    def _send(self, data: bytes) -> None:
+        left = memoryview(data)
+        for _ in range(_GIVE_UP_NUDGES):
+            try:
+                while left:
+                    left = left[os.write(self.line, left) :]
+            except BlockingIOError:
+                self.wake()  # somebody has stopped it
+            else:
+                return
+        raise TimeoutError(errno.ETIMEDOUT, "the launcher takes no request")
 
 
 def _high(fd: int) -> int:

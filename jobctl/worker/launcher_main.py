@@ -11,9 +11,10 @@ A job can still kill it; the supervisor then starts another one.
 What it knows that nobody else can: it is the subreaper of all that the job starts, so when no
 child is left to wait for, no process of the job lives, however it left its group.
 
-    supervisor -> launcher   4 bytes of length, then marshal of (series, late): jobs to run one
-                             after the other, each (place, output, argv, environ, stdin), and
-                             whether END or KILL were sent after the answer to the last request
+    supervisor -> launcher   4 bytes of length, then marshal of (series, until, late): jobs to run
+                             one after the other, each (spare, output, argv, environ, stdin); when
+                             none but the first may begin any more (monotonic, s); and whether
+                             END or KILL were sent that can have come too late for the last job
     launcher -> supervisor   R                   ready, once
                              A                   the job takes longer
                              L code              its first process has ended, others are being ended
@@ -24,9 +25,10 @@ child is left to wait for, no process of the job lives, however it left its grou
 
 A series goes on only while each job ends at once, well, and leaves nothing that the supervisor
 would have to look at: what is said is said of the last one that began. When each began stands in
-the file BEGUN (ns since 1970, 8 bytes), written before its start, whatever becomes of this process.
+the file BEGUN (ns since 1970 and monotonic ns, 8 bytes each), written before its start, whatever
+becomes of this process.
 
-`place` numbers the folders that are used again under other names: `output` is empty where the
+`spare` numbers the folders that are used again under other names: `output` is empty where the
 launcher knows it, else it has come there for the first time. -1 is none of them.
 """
 
@@ -55,8 +57,7 @@ _HEARD = (_signal.SIGCHLD, END, KILL)
 
 # A job that ends within this (s) is told of when it has ended, a longer one when it is that.
 _AT_ONCE = 0.005
-# A series is not gone on with after this (s): a worker that was stopped may have lost the rest.
-_SERIES = 0.1
+_SI_USER = 0
 
 _READ = 16_384
 
@@ -81,7 +82,7 @@ class Launcher:
         self._printed = printed
         self._traces = traces
         # The folders that are used again, wherever they are now.
-        self._places: dict[int, int] = {}
+        self._spares: dict[int, int] = {}
         # Opened in the child: here it would have to be closed again, for its end to be seen.
         self._streams: tuple[Action, ...] = (
             (os.POSIX_SPAWN_OPEN, 1, printed, os.O_WRONLY, 0),
@@ -104,23 +105,26 @@ class Launcher:
         os.open("/dev/null", os.O_RDONLY)
         os.setresuid(self._own, self._own, uid)
 
-    def run(self, series: list[Job], late: bool) -> bytes:
+    def run(self, series: list[Job], until: float, late: bool) -> bytes:
         """Runs a series as far as it goes; the answer to the supervisor."""
         while late and _signal.sigtimedwait((END, KILL), 0) is not None:
             pass
         self._traces.note()
         self._told = False
-        until = time.monotonic() + _SERIES
         for number, job in enumerate(series):
-            os.pwrite(BEGUN, time.time_ns().to_bytes(8, "little"), 8 * number)
+            now = time.monotonic_ns()
+            if number and now > until * 1e9:
+                break
+            begun = time.time_ns().to_bytes(8, "little") + now.to_bytes(8, "little")
+            os.pwrite(BEGUN, begun, 16 * number)
             answer = self._run(*job)
-            if answer is not WELL or time.monotonic() > until:
+            if answer is not WELL:
                 break
         return answer
 
     def _run(
         self,
-        place: int,
+        spare: int,
         output: str,
         argv: tuple[str, ...],
         environ: dict[str, str],
@@ -130,7 +134,7 @@ class Launcher:
         who, given = b"worker", -1
         self._become_job()
         try:
-            self._enter(place, output)
+            self._enter(spare, output)
             actions = self._streams
             if stdin is not None:
                 given = held(stdin)
@@ -156,16 +160,16 @@ class Launcher:
             return b"E %d %d %d\n" % (code, changed, left)
         return WELL
 
-    def _enter(self, place: int, output: str) -> None:
-        if place < 0:
+    def _enter(self, spare: int, output: str) -> None:
+        if spare < 0:
             os.chdir(output)
             return
         if output:
-            former = self._places.pop(place, -1)
+            former = self._spares.pop(spare, -1)
             if former >= 0:
                 os.close(former)
-            self._places[place] = os.open(output, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW)
-        os.chdir(self._places[place])
+            self._spares[spare] = os.open(output, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW)
+        os.chdir(self._spares[spare])
 
     def _tell(self, said: bytes) -> None:
         os.write(LINE, said)
@@ -202,7 +206,8 @@ class Launcher:
                     pid, status = os.waitpid(-1, os.WNOHANG | WALL)
                     if pid == first:
                         return os.waitstatus_to_exitcode(status)
-            elif info.si_pid == self._supervisor:
+            # By `kill`: with `sigqueue` a job could write any sender there.
+            elif info.si_code == _SI_USER and info.si_pid == self._supervisor:
                 number = _signal.SIGTERM if info.si_signo == END else _signal.SIGKILL
                 self._signal_group(first, number)
             if self._told:

@@ -20,7 +20,8 @@ _GO_ON = (errno.ENOENT, errno.ENOTDIR, errno.EACCES, errno.ELOOP, errno.ENAMETOO
 
 def spawn(argv: tuple[str, ...], environ: dict[str, str], actions: tuple[Action, ...]) -> int:
     """Starts the first process as the leader of a group; the search is that of a shell."""
-    problem: OSError | None = None
+    # Not the exception: with what it refers to it would never be freed.
+    problem = errno.ENOENT
     name = argv[0]
     for path in (name,) if "/" in name else _candidates(name, environ.get("PATH", "")):
         try:
@@ -32,8 +33,8 @@ def spawn(argv: tuple[str, ...], environ: dict[str, str], actions: tuple[Action,
             if error.errno not in _GO_ON:
                 raise
             if error.errno not in (errno.ENOENT, errno.ENOTDIR):
-                problem = error
-    raise problem or OSError(errno.ENOENT, os.strerror(errno.ENOENT))
+                problem = error.errno
+    raise OSError(problem, os.strerror(problem))
 
 
 def _candidates(name: str, search: str) -> list[str]:

@@ -21,11 +21,14 @@ _FIRST = 1
 
 
 class Spare:
-    """One empty `1/output`, which becomes <job>/1/output by one rename and goes back by another.
+    """One of a slot's empty `1/output`: becomes <job>/1/output by one rename, goes back by another.
 
     To make and remove three folders costs a third of what a short job costs altogether. While
     an attempt runs its folder has its final name: what a killed worker leaves behind is where
     it belongs. Only first attempts get it.
+
+    While it is at rest a job of the slot may run, as its owner, and could put something in it:
+    such a one is used no more. As long as a change could not be seen nobody can go there.
     """
 
     def __init__(self, jobs: Path, name: str, user: JobUser | None, reader_gid: int | None) -> None:
@@ -36,6 +39,7 @@ class Spare:
         self._user = user
         self._gid = reader_gid
         self._there = False
+        self._closed = True
         self.number = 0
         """Which one it is: folders made one after the other have different ones."""
         # Its output folder, wherever that is now, and when it was last changed.
@@ -49,10 +53,16 @@ class Spare:
             return None
         if not self._there:
             self._make()
-        if now_ns - self._changed_ns < _SETTLED_NS:
+        if not self._there or now_ns - self._changed_ns < _SETTLED_NS:
             return None
         job = f"{self._jobs}/{job_id}"
         try:
+            if not self._untouched():
+                self._there = False
+                return None
+            if self._closed:
+                Path(self._path).chmod(0o751)
+                self._closed = False
             os.rename(self._path, job)  # noqa: PTH104
         except FileNotFoundError:
             self._there = False
@@ -71,13 +81,16 @@ class Spare:
         if time.monotonic_ns() - self._taken_ns > _SURE_NS:
             return False
         try:
-            if os.fstat(self._held).st_ctime_ns != self._changed_ns:
+            if not self._untouched():
                 return False
             os.rename(place[: -len(f"/{_FIRST}")], self._path)  # noqa: PTH104
         except OSError:
             return False
         self._there = True
         return True
+
+    def _untouched(self) -> bool:
+        return os.fstat(self._held).st_ctime_ns == self._changed_ns
 
     def close(self) -> None:
         """Leaves nothing behind."""
@@ -97,6 +110,8 @@ class Spare:
         self.close()  # a former worker of this name may have left one
         try:
             made = prepare(Path(self._jobs), self._name, _FIRST, self._user, self._gid)
+            made.path.parent.chmod(0o700)  # opened when it is settled
+            self._closed = True
             self._held = os.open(made.output, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC)
             self._changed_ns = os.fstat(self._held).st_ctime_ns
         except OSError:  # no room: the attempt that needs one will say so

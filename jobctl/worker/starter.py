@@ -4,29 +4,13 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
 
 from .attempt import Attempt
 from .launch import job_environment, pool_environment
-from .launcher import WELL, Answers, Start
+from .launcher import Begun, Start
 from .places import Place
 from .station import Station
 from .watch import CannotStartError
-
-
-class Begun(NamedTuple):
-    """How far a series came by itself: when each that began did so (ms since 1970), in order.
-
-    `answers` are about the last of these; the others have ended well and left nothing.
-    """
-
-    times: Sequence[int] = ()
-    answers: Answers | None = None
-
-    @property
-    def well(self) -> int:
-        """How many of the series have ended well and left nothing."""
-        return len(self.times) if self.answers is WELL else max(0, len(self.times) - 1)
 
 
 class Starter:
@@ -36,25 +20,26 @@ class Starter:
         self._station = station
         self._pool = pool_environment(pool)
 
-    def begin(self, series: Sequence[Attempt], places: Sequence[Place]) -> Begun:
+    def begin(self, series: Sequence[Attempt], places: Sequence[Place], until: float) -> Begun:
         """Begins with at least the first of them; CannotStartError if that is impossible now.
 
-        Returns as soon as one takes longer than most do, or has ended in another way.
+        Returns as soon as one takes longer than most do, or has ended in another way. None but
+        the first begins after `until` (time.monotonic).
         """
         launcher = self._station.launcher
         try:
             self._station.lend()
-            launcher.ask([*map(self._start, series, places)])
-            answers, times = launcher.first()
+            launcher.ask([*map(self._start, series, places)], until)
+            begun = launcher.first()
         except OSError as error:
             launcher.end()
             raise CannotStartError(error.errno or 0, str(error), worker=True) from None
         except ValueError as error:
             raise CannotStartError(errno.EINVAL, str(error), worker=False) from None
-        if not times:
+        if begun is None:
             launcher.end()
             raise CannotStartError(errno.EAGAIN, "its launcher was ended", worker=True)
-        return Begun(times, answers)
+        return begun
 
     def _start(self, attempt: Attempt, place: Place) -> Start:
         job = attempt.job

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from .attempt import Attempt
 from .cause import Stop
-from .launcher import Answers
+from .launcher import Answers, Begun
 from .logsink import LogSink
 from .reports import Lines, Report, parse_report
 from .station import Station
@@ -23,8 +23,9 @@ _SHORT = 0.1
 # How long the kernel may take to end what was killed (a process in a file system that hangs
 # cannot be) before the job is told to have ended all the same.
 _LAST_WAIT = 10.0
-# Meanwhile the launcher is woken so often: a job can stop it again and again until it is killed.
-_NUDGE = 0.1
+# The launcher is woken so often, as a job can stop it: while the job runs, and once it is killed.
+_NUDGE = 5.0
+_LAST_NUDGE = 0.1
 # About a week: poll takes no more than 31 bits of milliseconds.
 _LONGEST_POLL = 6e8
 _NOT_FOUND = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG)
@@ -76,6 +77,7 @@ class Watch:
         "_give_up_due",
         "_killed",
         "_log",
+        "_nudge",
         "_nudge_due",
         "_on_start",
         "_on_wait",
@@ -111,22 +113,20 @@ class Watch:
         self._killed = False
         self._stopped: Stop | None = None
         self._code: int | None = None
-        now = time.monotonic()
-        self._start_due = now + _SHORT
-        timeout = attempt.job.timeout
-        self._timeout_due = math.inf if timeout is None else now + timeout
-        self._give_up_due = self._nudge_due = math.inf
+        self._start_due = self._timeout_due = self._give_up_due = self._nudge_due = math.inf
+        self._nudge = _NUDGE
 
-    def until_end(self, answers: Answers) -> Seen:
-        """Returns when the job has ended; CannotStartError if it never began.
-
-        `answers`: what its launcher said of it so far.
-        """
+    def until_end(self, begun: Begun) -> Seen:
+        """Returns when the last that began has ended; CannotStartError if it could not."""
         # What a job prints in its first moments waits in the FIFO: most are over then.
-        ended = self._hear(answers)
+        ended = self._hear(begun.answers)
         if ended is not None:
             return ended
         self._on_wait()
+        self._start_due = begun.since + _SHORT
+        if (timeout := self._attempt.job.timeout) is not None:
+            self._timeout_due = begun.since + timeout
+        self._nudge_due = time.monotonic() + _NUDGE
         station = self._station
         line, printed, wake = station.launcher.line, station.printed.fd, station.wake
         poll = station.poll()
@@ -207,7 +207,7 @@ class Watch:
             self._start_due = math.inf
             self._on_start(self._attempt)
         if now >= self._nudge_due:
-            self._nudge_due = now + _NUDGE
+            self._nudge_due = now + self._nudge
             self._station.launcher.wake()
         if now >= self._give_up_due:
             self._give_up_due = math.inf
@@ -233,7 +233,8 @@ class Watch:
     def _expect_end(self, now: float) -> None:
         """All that is left of the job is killed: it is over soon, or the launcher is given up."""
         self._give_up_due = now + _LAST_WAIT
-        self._nudge_due = now + _NUDGE
+        self._nudge = _LAST_NUDGE
+        self._nudge_due = now + _LAST_NUDGE
 
     def _read_output(self) -> None:
         if chunk := self._station.printed.read():

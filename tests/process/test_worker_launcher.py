@@ -92,6 +92,7 @@ def sh(script: str, **fields: Any) -> ClaimedJob:
 def test_both_sides_mean_the_same_orders() -> None:
     for name in ("LINE", "BEGUN", "PRINTED", "REPORTED", "END", "KILL"):
         assert getattr(supervisors_side, name) == getattr(launcher_main, name)
+    assert supervisors_side._WELL == launcher_main.WELL
 
 
 def test_one_launcher_serves_job_after_job(lane: CommandLane, run: Run) -> None:
