@@ -19,7 +19,7 @@ from typing import NamedTuple
 from .channel import Channel
 from .settings import JobUser
 
-# As in launcher_main.py, which is never imported here: it would bring along `_ctypes`.
+# As in launcher_main.py, which is another process' program.
 LINE, BEGUN, PRINTED, REPORTED, END, KILL = 3, 4, 5, 6, 40, 41
 # Nobody's UID but the launchers' own; below those of the jobs.
 _UID = 19_999

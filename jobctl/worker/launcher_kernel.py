@@ -5,8 +5,9 @@ Imported by the launcher alone: like launcher_main.py it must bring nothing alon
 
 from __future__ import annotations
 
-import _ctypes
 import os
+
+from .libc import function
 
 # Also children that announce their end by another signal than SIGCHLD.
 WALL = 0x40000000
@@ -15,14 +16,8 @@ _PR_SET_CHILD_SUBREAPER = 36
 _READ = 16_384
 
 
-class _Function(_ctypes.CFuncPtr):
-    # `ctypes` would only make it comfortable.
-    _flags_ = _ctypes.FUNCFLAG_CDECL
-
-
-_itself = _ctypes.dlopen(None, 0)  # type: ignore[arg-type]
-_prctl = _Function(_ctypes.dlsym(_itself, "prctl"))
-_waitpid = _Function(_ctypes.dlsym(_itself, "waitpid"))
+_prctl = function("prctl")
+_waitpid = function("waitpid")
 
 
 def protect() -> None:

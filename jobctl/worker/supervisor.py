@@ -12,7 +12,6 @@ from contextlib import suppress
 from jobctl.queue import QueueError, own_queue
 
 from .attempt import Activity, Held
-from .bell import LONGEST
 from .cause import Stop
 from .delivery import Delivery
 from .doorbell import Doorbell
@@ -24,6 +23,7 @@ from .lane import Lane, Shop
 from .lanes import lanes_of
 from .leases import Leases
 from .litter import Litter
+from .memory import give_back
 from .reporter import Reporter
 from .settings import Settings
 from .slots import Slots
@@ -33,6 +33,8 @@ from .workqueue import WorkQueue
 # tell the queue: the container is killed `grace` + 5 s after it was told to stop.
 _LAST_GRACE = 2.0
 _LAST_WORDS = 4.0
+# How often memory that is free goes back (s).
+_GIVE_BACK = 5.0
 
 
 class Supervisor:
@@ -125,8 +127,9 @@ class Supervisor:
         poll.register(self._wake, select.POLLIN)
         while not self._over():
             pause = self._drain.pause()
-            poll.poll(None if pause is None else min(pause, LONGEST) * 1000)
+            poll.poll(min(_GIVE_BACK if pause is None else pause, _GIVE_BACK) * 1000)
             self._drain_wake()
+            give_back()
         return self._leave()
 
     def _over(self) -> bool:
