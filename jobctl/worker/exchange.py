@@ -309,6 +309,8 @@ class Exchange:
         self, ends: list[Ended], wanted: Wanted | None, claims: Claims | None, woken: bool
     ) -> None:
         now = self._clock()
+        # First of all: no look at them ever finds one held that is not said to have ended.
+        self._held.remove([attempt for attempt, _ in ends])
         new = [Attempt(job, now) for job in claims.jobs] if claims is not None else []
         if new:
             self._held.add(new)
@@ -330,7 +332,6 @@ class Exchange:
                 self._outbox.gather(now)
             if self._needs_token():
                 self._need.notify_all()
-        self._held.remove([attempt for attempt, _ in ends])
 
     def _wanted(self, now: float, rides_along: bool) -> Wanted | None:
         if not self._open:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from jobctl.queue import NewerSchema, QueueError, Superseded, Verdict, WorkerInfo
 
@@ -20,9 +20,10 @@ class Leases:
     """One thread, apart from the jobs', so that a busy job never costs the lease.
 
     There is one lease for all that this process holds, so a heartbeat costs the same with
-    one job or with hundreds. `draining` is told what the queue says of it; `lost` that some
-    jobs are another's now; `ended` once this process may not go on: another one has its
-    name, or the data is too new for it.
+    one job or with hundreds. `untold` are the attempts that have ended and whose end is not
+    acknowledged. `draining` is told what the queue says of it; `lost` that some jobs are
+    another's now; `ended` once this process may not go on: another one has its name, or the
+    data is too new for it.
     """
 
     def __init__(
@@ -32,6 +33,7 @@ class Leases:
         held: Held,
         journal: Journal,
         *,
+        untold: Callable[[], Sequence[Attempt]],
         drain_state: Callable[[], int],
         draining: Callable[[bool, int], None],
         lost: Callable[[], None],
@@ -41,6 +43,7 @@ class Leases:
         self._queue = queue
         self._held = held
         self._journal = journal
+        self._untold = untold
         self._drain_state = drain_state
         self._draining = draining
         self._lost = lost
@@ -98,10 +101,8 @@ class Leases:
             for attempt, verdict in zip(held, renewal.verdicts, strict=True)
             if verdict is not Verdict.OK
         ]
-        for attempt, verdict in lost:
-            self._lose(attempt, verdict)
         if lost:
-            self._lost()
+            self._lose(lost)
         if renewal.known:
             self._draining(renewal.draining, state)
 
@@ -115,8 +116,12 @@ class Leases:
         self._journal("registered", worker=said.name, incarnation=said.incarnation)
         self.registered.set()
 
-    def _lose(self, attempt: Attempt, verdict: Verdict) -> None:
-        # Its end may have been acknowledged while the renewal was on its way.
-        if self._held.find(*attempt.fence) is not None:
-            self._journal("lease-lost", job=attempt.job.id, verdict=verdict)
-            attempt.end(Stop.TAKEN_OVER, grace=0)
+    def _lose(self, lost: Sequence[tuple[Attempt, Verdict]]) -> None:
+        # What ended while the renewal was on its way is not lost: the queue may have taken its
+        # end, or will say what it thinks of it.
+        untold = {attempt.fence for attempt in self._untold()}
+        for attempt, verdict in lost:
+            if attempt.fence not in untold and self._held.find(*attempt.fence) is not None:
+                self._journal("lease-lost", job=attempt.job.id, verdict=verdict)
+                attempt.end(Stop.TAKEN_OVER, grace=0)
+        self._lost()

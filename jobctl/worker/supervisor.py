@@ -73,6 +73,7 @@ class Supervisor:
             queue,
             self._held,
             journal,
+            untold=self._exchange.untold,
             drain_state=lambda: self._drain.changes,
             draining=self._drain_as_told,
             lost=self._exchange.orders_came,
