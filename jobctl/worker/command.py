@@ -244,6 +244,7 @@ class CommandLane:
         return Result(None)
 
     def _started(self, attempt: Attempt) -> None:
+        attempt.long = True
         job_id, number = attempt.fence
         self._shop.journal("job-started", job=job_id, attempt=number, slot=self._slot)
         self._shop.listener.started(attempt)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -13,9 +12,6 @@ from .journal import Journal
 from .lane import Ended
 from .reporter import Reporter
 from .workqueue import WorkQueue
-
-# As long as a command may run before its start is told.
-_SHORT_MS = 100
 
 
 @dataclass(frozen=True)
@@ -58,7 +54,7 @@ class Delivery:
                 (unbegun if started_at is None else begun).append(attempt)
             else:
                 finishes.append(Finish(*attempt.fence, outcome, started_at))
-                if not (outcome.succeeded and (attempt.job.function or _was_short(started_at))):
+                if attempt.long or not outcome.succeeded:
                     loud.append((attempt, outcome))
         if mine:
             self.reporter.settle(mine)
@@ -101,11 +97,6 @@ class Delivery:
 
     def _say(self, event: str, attempt: Attempt, **facts: object) -> None:
         self.journal(event, job=attempt.job.id, attempt=attempt.job.attempt, **facts)
-
-
-def _was_short(started_at: int | None) -> bool:
-    """Whether it was over before its start was worth a line."""
-    return started_at is not None and time.time_ns() // 1_000_000 - started_at < _SHORT_MS
 
 
 def _facts(outcome: Outcome) -> dict[str, object]:

@@ -38,5 +38,9 @@ async def _view(queue: AsyncQueue, array_id: str) -> ArrayView:
     try:
         return array_view(await queue.array(array_id))
     except UnknownJob as error:
-        message = f"There is no array {array_id}."
-        raise ApiError(404, "unknown-array", message, "jobctl jobs") from error
+        message, hint = f"There is no array {array_id}.", "jobctl jobs"
+        [job] = await queue.get_many([array_id])
+        if job is not None and job.array:
+            message = f"{array_id} is no array, but a job of one."
+            hint = f"jobctl jobs --array {job.array}"
+        raise ApiError(404, "unknown-array", message, hint) from error

@@ -146,6 +146,11 @@ def test_unknown_arrays_and_parents_are_named(http: httpx.Client) -> None:
         answer = http.request(method, path)
         assert (answer.status_code, error_of(answer)["code"]) == (404, "unknown-array")
         assert nobody in str(error_of(answer)["message"])
+    array = new_id()
+    http.put(f"/arrays/{array}", json={"size": 1})
+    member = submit(http, array=array, array_index=0)["id"]
+    said = error_of(http.get(f"/arrays/{member}"))
+    assert (said["code"], said["hint"]) == ("unknown-array", f"jobctl jobs --array {array}")
     assert http.put("/arrays/short", json={"size": 3}).status_code == 422
     assert http.put(f"/arrays/{nobody}", json={"size": 0}).status_code == 422
     orphan = http.post("/jobs", json={"argv": ["a"], "after": [nobody]})
