@@ -40,7 +40,7 @@ class Attempt:
     descriptor before somebody needs one.
     """
 
-    __slots__ = ("_closed", "_fd", "_on_order", "fence", "job", "long", "order", "since")
+    __slots__ = ("_closed", "_fd", "_on_order", "fence", "job", "order", "since", "start_logged")
 
     def __init__(self, job: ClaimedJob, since: float = 0.0) -> None:
         self.job = job
@@ -49,8 +49,8 @@ class Attempt:
         self.fence: tuple[str, int] = (job.id, job.attempt)
         self.order: Order | None = None
         """The order to end, if there is one. Only `end` writes it."""
-        self.long = False
-        """Whether its start has a line in the worker's log: a command that ran for 100 ms."""
+        self.start_logged = False
+        """Whether the worker's log has its start: that of a command that ran for 100 ms."""
         self._on_order: Callable[[], None] | None = None
         self._fd = -1
         self._closed = False

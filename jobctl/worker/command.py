@@ -95,7 +95,7 @@ class CommandLane:
             places = self._places.take(series)
         except OSError as error:
             attempt = self._waiting.popleft()
-            self._end(attempt, self._impossible(attempt, _trouble(error)))
+            self._end(attempt, self._impossible(attempt, CannotStartError.of_worker(error)))
             return
         self._run(series[: len(places)], places, until)
 
@@ -174,7 +174,7 @@ class CommandLane:
         except CannotStartError as error:
             return self._impossible(attempt, error)
         except OSError as error:
-            return self._impossible(attempt, _trouble(error))
+            return self._impossible(attempt, CannotStartError.of_worker(error))
         if seen is None:
             return unstarted(attempt)
         if seen.stopped in (Stop.TAKEN_OVER, Stop.HAND_BACK):
@@ -244,7 +244,7 @@ class CommandLane:
         return Result(None)
 
     def _started(self, attempt: Attempt) -> None:
-        attempt.long = True
+        attempt.start_logged = True
         job_id, number = attempt.fence
         self._shop.journal("job-started", job=job_id, attempt=number, slot=self._slot)
         self._shop.listener.started(attempt)
@@ -256,10 +256,6 @@ class CommandLane:
     def _log(self, path: str) -> FileLog:
         gid = self._shop.settings.reader_gid
         return FileLog(path, f"{path}.idx", reader_gid=gid, now_ms=_now_ms)
-
-
-def _trouble(error: OSError) -> CannotStartError:
-    return CannotStartError(error.errno or 0, str(error), worker=True)
 
 
 def _nobody(_ended: Sequence[Ended]) -> None:

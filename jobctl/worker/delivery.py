@@ -54,7 +54,7 @@ class Delivery:
                 (unbegun if started_at is None else begun).append(attempt)
             else:
                 finishes.append(Finish(*attempt.fence, outcome, started_at))
-                if attempt.long or not outcome.succeeded:
+                if attempt.start_logged or not outcome.succeeded:
                     loud.append((attempt, outcome))
         if mine:
             self.reporter.settle(mine)

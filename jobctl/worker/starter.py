@@ -33,7 +33,7 @@ class Starter:
             begun = launcher.first()
         except OSError as error:
             launcher.end()
-            raise CannotStartError(error.errno or 0, str(error), worker=True) from None
+            raise CannotStartError.of_worker(error) from None
         except ValueError as error:
             raise CannotStartError(errno.EINVAL, str(error), worker=False) from None
         if begun is None:

@@ -52,6 +52,11 @@ class CannotStartError(Exception):
         self.number = number
         self.worker = worker
 
+    @classmethod
+    def of_worker(cls, error: OSError) -> CannotStartError:
+        """What kept the worker from starting it, whatever its command."""
+        return cls(error.errno or 0, str(error), worker=True)
+
     @property
     def passing(self) -> bool:
         """Whether it may work a moment later: out of processes, memory or descriptors."""

@@ -16,7 +16,7 @@ FAILURE = Outcome(False, Cause.EXIT, exit_code=1)
 
 
 @pytest.mark.parametrize(
-    ("job", "outcome", "long", "told"),
+    ("job", "outcome", "start_logged", "told"),
     [
         (a_job("true"), SUCCESS, False, False),
         (a_job("make"), SUCCESS, True, True),
@@ -26,7 +26,7 @@ FAILURE = Outcome(False, Cause.EXIT, exit_code=1)
     ],
 )
 def test_short_jobs_that_succeed_are_told_by_the_queue_alone(
-    job: ClaimedJob, outcome: Outcome, long: bool, told: bool
+    job: ClaimedJob, outcome: Outcome, start_logged: bool, told: bool
 ) -> None:
     lines: list[str] = []
 
@@ -37,7 +37,7 @@ def test_short_jobs_that_succeed_are_told_by_the_queue_alone(
     queue.known.add("me")
     queue.held[job.id] = job
     attempt = Attempt(job)
-    attempt.long = long
+    attempt.start_logged = start_logged
     # However late the end is told: a busy machine takes its time.
     began = time.time_ns() // 1_000_000 - 5_000
     delivery = Delivery(queue, "me", Reporter(queue, "me"), journal)
